@@ -1,0 +1,71 @@
+//! A refusal on its way to the client. What the client reads comes from the reason; what the operator reads is [`Detail`].
+
+use crate::names::{Name, PolicyId};
+use crate::reason::{Kind, Reason};
+use std::time::Duration;
+
+/// Why a request ends here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Denial {
+    pub reason: Reason,
+    /// The policy that decided; none for what HTTP itself forbids.
+    pub policy: Option<PolicyId>,
+    /// When trying again is worth it.
+    pub retry_after: Option<Duration>,
+    pub detail: Detail,
+}
+
+/// The facts behind a refusal, for the operator and for the reply's headers. Never secret.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Detail {
+    #[default]
+    None,
+    /// One sentence with the values that were compared.
+    Text(Box<str>),
+    /// 405: the methods that are known here, as the `Allow` field has them.
+    Allow(Box<str>),
+    /// 415: the types that are accepted, as the `Accept` field has them.
+    Accept(Box<str>),
+    /// 403: the scopes that the route asks for, separated by spaces.
+    Scopes(Box<str>),
+    /// 429 of a throttle.
+    Throttle { limit: Name },
+    /// 429 of a quota.
+    Quota { limit: u64, resets_unix_s: u64 },
+}
+
+impl Denial {
+    #[must_use]
+    pub const fn new(reason: Reason) -> Self {
+        Self { reason, policy: None, retry_after: None, detail: Detail::None }
+    }
+
+    #[must_use]
+    pub fn by(mut self, policy: PolicyId) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    #[must_use]
+    pub fn because(mut self, text: impl Into<Box<str>>) -> Self {
+        self.detail = Detail::Text(text.into());
+        self
+    }
+
+    #[must_use]
+    pub fn with(mut self, detail: Detail) -> Self {
+        self.detail = detail;
+        self
+    }
+
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.reason.kind()
+    }
+}

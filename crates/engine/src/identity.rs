@@ -1,0 +1,95 @@
+//! Who is calling, once it is known.
+
+use crate::names::{Name, PolicyId, RouteId};
+use crate::policy::quota::Quota;
+use crate::policy::throttle::Throttle;
+use limits::keyed::Key;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// Somebody with a name in the config.
+#[derive(Debug)]
+pub struct Consumer {
+    pub id: Name,
+    pub plan: Option<Arc<ConsumerPlan>>,
+    pub disabled: bool,
+    pub policy: PolicyId,
+}
+
+/// What consumers of one plan may use, and how much.
+#[derive(Debug)]
+pub struct ConsumerPlan {
+    pub name: Name,
+    pub routes: PlanRoutes,
+    pub throttles: Vec<Throttle>,
+    pub quota: Option<Quota>,
+    pub policy: PolicyId,
+}
+
+/// The routes that a plan opens.
+#[derive(Debug)]
+pub enum PlanRoutes {
+    All,
+    /// Indexed by route.
+    Listed(Vec<bool>),
+}
+
+impl PlanRoutes {
+    #[must_use]
+    pub fn include(&self, route: RouteId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Listed(listed) => listed.get(route.index()).copied().unwrap_or(false),
+        }
+    }
+}
+
+/// An API key that was found in the config: who holds it, and what it is counted under. Never the key itself.
+#[derive(Debug)]
+pub struct ApiKeyHolder {
+    pub consumer: Arc<Consumer>,
+    pub label: Option<Name>,
+    /// What limits with `key: apiKey` count.
+    pub key: Key,
+}
+
+/// A token whose signature is genuine, taken apart. Time-based claims are checked anew on every request.
+#[derive(Debug)]
+pub struct VerifiedToken {
+    pub claims: Map<String, Value>,
+    /// `exp`, seconds since 1970.
+    pub expires_unix_s: Option<u64>,
+    /// `nbf`, seconds since 1970.
+    pub not_before_unix_s: Option<u64>,
+    /// The value of the provider's `consumerClaim`.
+    pub consumer: Option<Name>,
+    /// The value of the provider's `planClaim`.
+    pub plan: Option<Name>,
+    /// From `scope` (separated by spaces) or `scp` (a list or the same).
+    pub scopes: Vec<Box<str>>,
+    /// What limits with `key: token` count.
+    pub key: Key,
+}
+
+/// All that the identity step found out. Nothing in it for a route that is open.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    pub api_key: Option<Arc<ApiKeyHolder>>,
+    pub token: Option<Arc<VerifiedToken>>,
+    /// The consumer that the API key or the token's consumer claim names in the config.
+    pub consumer: Option<Arc<Consumer>>,
+    /// The plan: the token's plan claim before the consumer's own.
+    pub plan: Option<Arc<ConsumerPlan>>,
+}
+
+impl Identity {
+    /// The caller's name, also when only a token knows it.
+    #[must_use]
+    pub fn consumer_id(&self) -> Option<&Name> {
+        match (&self.consumer, &self.token) {
+            (Some(consumer), _) => Some(&consumer.id),
+            (None, Some(token)) => token.consumer.as_ref(),
+            (None, None) => None,
+        }
+    }
+}

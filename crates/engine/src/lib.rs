@@ -1,0 +1,23 @@
+//! The gateway as a function: `(Snapshot, request, now) -> Decision`.
+//!
+//! Read in this order: [`reason`] (why a request can end), [`request`] (what is decided on), [`snapshot`] (what decides),
+//! [`chain`] (in which order), [`reply`] (what the client reads).
+//!
+//! Never in here: I/O, a clock, a runtime, a log line, a config format.
+
+#![warn(clippy::arithmetic_side_effects)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should"))]
+
+pub mod credential;
+pub mod denial;
+pub mod identity;
+pub mod names;
+pub mod path;
+pub mod policy;
+pub mod reason;
+pub mod reply;
+pub mod request;
+pub mod route;
+pub mod template;
+pub mod trail;
+pub mod wire;

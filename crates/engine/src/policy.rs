@@ -1,0 +1,8 @@
+//! What can refuse a request. A policy is a struct of compiled fields with one `check`; none imports another, `chain` runs them.
+
+pub mod api_key;
+pub mod jwks;
+pub mod jwt;
+pub mod quota;
+pub mod throttle;
+pub mod token_cache;

@@ -1,0 +1,335 @@
+//! Every kind and every reason of a refusal. START HERE.
+//!
+//! A *kind* is what templates, metric labels and help pages are named by; a *reason* is the exact cause, for log, explain and
+//! operator. A kind that needs no finer cause has one reason of its own name. The one list below is where they are declared: the
+//! enums, codes, default statuses, titles, the reference page, the metric labels and the completeness tests come from it.
+
+/// Who has to act so that the refusal ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The caller: its request or its credentials.
+    Client,
+    /// The gateway's operator: its config, its stores, its capacity.
+    Operator,
+    /// The service behind the gateway or the network towards it.
+    Upstream,
+}
+
+impl Fault {
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Operator => "operator",
+            Self::Upstream => "upstream",
+        }
+    }
+}
+
+macro_rules! reasons {
+    ($(
+        $(#[doc = $kind_doc:literal])+
+        $kind:ident $kind_code:literal $status:literal $title:literal $fault:ident {
+            $( $(#[doc = $reason_doc:literal])+ $reason:ident $reason_code:literal $detail:literal, )+
+        }
+    )+) => {
+        /// What templates, metric labels and help pages are named by.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Kind { $( $(#[doc = $kind_doc])+ $kind, )+ }
+
+        /// The exact cause of a refusal.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Reason { $($( $(#[doc = $reason_doc])+ $reason, )+)+ }
+
+        impl Kind {
+            /// All kinds, in the order of the reference page.
+            pub const ALL: &'static [Self] = &[$( Self::$kind, )+];
+
+            /// The name in templates, metrics, logs and pages.
+            pub const fn code(self) -> &'static str { match self { $( Self::$kind => $kind_code, )+ } }
+
+            /// The HTTP status unless a template sets another one.
+            pub const fn status(self) -> u16 { match self { $( Self::$kind => $status, )+ } }
+
+            /// RFC 9457 `title`: the same for every occurrence.
+            pub const fn title(self) -> &'static str { match self { $( Self::$kind => $title, )+ } }
+
+            /// Who has to act.
+            pub const fn fault(self) -> Fault { match self { $( Self::$kind => Fault::$fault, )+ } }
+
+            /// The sentences of the reference page.
+            pub const fn doc(self) -> &'static str { match self { $( Self::$kind => concat!($($kind_doc,)+), )+ } }
+
+            /// The reasons that belong to this kind.
+            pub const fn reasons(self) -> &'static [Reason] {
+                match self { $( Self::$kind => &[$( Reason::$reason, )+], )+ }
+            }
+        }
+
+        impl Reason {
+            /// All reasons, in the order of the reference page.
+            pub const ALL: &'static [Self] = &[$($( Self::$reason, )+)+];
+
+            /// The name in logs, metrics, `explain` and pages.
+            pub const fn code(self) -> &'static str { match self { $($( Self::$reason => $reason_code, )+)+ } }
+
+            pub const fn kind(self) -> Kind { match self { $($( Self::$reason => Kind::$kind, )+)+ } }
+
+            /// The sentence that a client may read: it says what to do, never which check of a credential failed.
+            pub const fn detail(self) -> &'static str { match self { $($( Self::$reason => $detail, )+)+ } }
+
+            /// The sentences of the reference page, for the operator.
+            pub const fn doc(self) -> &'static str { match self { $($( Self::$reason => concat!($($reason_doc,)+), )+)+ } }
+        }
+    };
+}
+
+reasons! {
+    /// The request breaks HTTP or could be read in two ways. The connection is closed.
+    BadRequest "bad_request" 400 "Bad request" Client {
+        /// A header line, the request line or a line end is not what RFC 9112 allows.
+        HeaderMalformed "header_malformed" "The request head is not valid HTTP.",
+        /// Content-Length and Transfer-Encoding leave the length of the body open to interpretation (RFC 9112, 6.3).
+        FramingAmbiguous "framing_ambiguous" "The length of the request body is ambiguous.",
+        /// The target or its path has no single normal form: an encoded slash, a backslash, a NUL, a bad percent sign.
+        PathMalformed "path_malformed" "The request target is not valid.",
+        /// The Host header is absent, repeated or not a host (RFC 9112, 3.2).
+        HostMissing "host_missing" "The request names no valid host.",
+    }
+    /// The request target is longer than `limits.uriBytes`.
+    UriTooLong "uri_too_long" 414 "URI too long" Client {
+        /// The request target is longer than `limits.uriBytes`.
+        UriTooLong "uri_too_long" "The request target is too long.",
+    }
+    /// The request head is larger than `limits.headerBytes` or has more lines than `limits.headers`.
+    HeadersTooLarge "headers_too_large" 431 "Request header fields too large" Client {
+        /// The request head is larger than `limits.headerBytes` or has more lines than `limits.headers`.
+        HeadersTooLarge "headers_too_large" "The request headers are too large.",
+    }
+    /// The request head did not arrive within `limits.headerTimeout`. The connection is closed.
+    RequestTimeout "request_timeout" 408 "Request timeout" Client {
+        /// The request head did not arrive within `limits.headerTimeout`.
+        HeadTimeout "head_timeout" "The request did not arrive in time.",
+        /// The request body stopped arriving.
+        BodyTimeout "body_timeout" "The request body did not arrive in time.",
+    }
+    /// The gateway, or this address, has as many connections open as `limits.connections` or `limits.connectionsPerAddress` allow.
+    ConnectionLimitReached "connection_limit_reached" 503 "Too many connections" Operator {
+        /// All connections that `limits.connections` allows are in use.
+        ConnectionsExhausted "connections_exhausted" "The gateway has too many connections open. Try again later.",
+        /// The peer's address has as many connections open as `limits.connectionsPerAddress` allows.
+        AddressConnectionsExhausted "address_connections_exhausted" "Your address has too many connections open.",
+    }
+    /// No route answers for this host and path.
+    RouteNotFound "route_not_found" 404 "Not found" Client {
+        /// No route has this host.
+        HostUnknown "host_unknown" "No API is served at this host.",
+        /// The host is known, the path is not.
+        PathUnknown "path_unknown" "No resource is served at this path.",
+        /// Host and path are known, but no route's header or query conditions are met.
+        ConditionUnmet "condition_unmet" "No resource is served at this path for this request.",
+    }
+    /// The path is known, the method is not; `Allow` lists those that are.
+    MethodNotAllowed "method_not_allowed" 405 "Method not allowed" Client {
+        /// The path is known, the method is not; `Allow` lists those that are.
+        MethodNotAllowed "method_not_allowed" "This resource does not support the method.",
+    }
+    /// The route asks for an API key and none was sent.
+    ApiKeyMissing "api_key_missing" 401 "API key missing" Client {
+        /// The route asks for an API key and none was sent.
+        ApiKeyMissing "api_key_missing" "This resource requires an API key.",
+    }
+    /// The API key that was sent is not one that opens anything.
+    ApiKeyInvalid "api_key_invalid" 401 "API key invalid" Client {
+        /// No consumer has this key, or more than one key was sent.
+        KeyUnknown "key_unknown" "The API key is not valid. Check the key in your request.",
+        /// The key is marked `revoked`.
+        KeyRevoked "key_revoked" "The API key is not valid. Check the key in your request.",
+        /// The key's `expires` date has passed.
+        KeyExpired "key_expired" "The API key is not valid. Check the key in your request.",
+    }
+    /// The API key is good, but not for this resource.
+    ApiKeyForbidden "api_key_forbidden" 403 "API key forbidden" Client {
+        /// The consumer's plan does not list the route.
+        PlanExcludesRoute "plan_excludes_route" "Your API key does not give access to this resource.",
+        /// The consumer is marked `disabled`.
+        ConsumerDisabled "consumer_disabled" "Your API key does not give access to this resource.",
+    }
+    /// The route asks for a token and none was sent.
+    JwtMissing "jwt_missing" 401 "Token missing" Client {
+        /// The route asks for a token and none was sent.
+        JwtMissing "jwt_missing" "This resource requires a bearer token.",
+    }
+    /// What was sent as a token cannot be read as one.
+    JwtMalformed "jwt_malformed" 401 "Token malformed" Client {
+        /// Not three base64url parts of JSON, or more than one token (RFC 7515, 7.1).
+        JwsUnreadable "jws_unreadable" "The token cannot be read.",
+        /// The header has `crit`, `b64`, `zip`, or carries its own key (`jwk`, `jku`, `x5u`, `x5c`).
+        CriticalHeaderUnsupported "critical_header_unsupported" "The token cannot be read.",
+        /// The token is longer than 8 KiB.
+        TokenTooLarge "token_too_large" "The token is too large.",
+    }
+    /// The token's signature does not verify with any key of the provider.
+    JwtSignatureInvalid "jwt_signature_invalid" 401 "Token signature invalid" Client {
+        /// The signature does not verify with the key that the token names.
+        SignatureMismatch "signature_mismatch" "The token's signature is not valid.",
+        /// The token's `kid` names no key of the provider.
+        SigningKeyUnknown "signing_key_unknown" "The token's signature is not valid.",
+        /// The token's `alg` is not one that the provider and its key allow.
+        AlgorithmNotAllowed "algorithm_not_allowed" "The token's signature is not valid.",
+    }
+    /// The token is genuine, but a claim does not pass.
+    JwtClaimValueInvalid "jwt_claim_value_invalid" 401 "Token claim invalid" Client {
+        /// `exp` has passed by more than `clockSkew`, or is no number.
+        TokenExpired "token_expired" "The token has expired.",
+        /// `nbf` lies ahead by more than `clockSkew`, or is no number.
+        TokenNotYetValid "token_not_yet_valid" "The token is not valid yet.",
+        /// `iss` is not the provider's `issuer`.
+        IssuerMismatch "issuer_mismatch" "A claim of the token is not accepted.",
+        /// `aud` names none of the provider's `audiences`.
+        AudienceMismatch "audience_mismatch" "A claim of the token is not accepted.",
+        /// A required claim is absent.
+        ClaimMissing "claim_missing" "A claim of the token is not accepted.",
+        /// A claim's value or type breaks its rule.
+        ClaimMismatch "claim_mismatch" "A claim of the token is not accepted.",
+    }
+    /// The caller is known, but the route asks for a scope or a plan that it does not have.
+    ScopeInsufficient "scope_insufficient" 403 "Scope insufficient" Client {
+        /// The token lacks a scope that the route asks for, or its plan does not list the route.
+        ScopeInsufficient "scope_insufficient" "Your credentials do not give access to this resource.",
+    }
+    /// A throttle's sustained rate and burst are used up; `Retry-After` says when to come back.
+    ThrottlingLimitReached "throttling_limit_reached" 429 "Throttling limit reached" Client {
+        /// A throttle's sustained rate and burst are used up.
+        ThrottlingLimitReached "throttling_limit_reached" "Too many requests. Wait and try again.",
+    }
+    /// The quota of the current period is used up; `X-RateLimit-Next` says when the next one begins.
+    QuotaExceeded "quota_exceeded" 429 "Quota exceeded" Client {
+        /// The quota of the current period is used up.
+        QuotaExceeded "quota_exceeded" "The quota is used up. Wait for it to reset.",
+    }
+    /// The quota cannot be counted, and the operator has not asked for requests to pass all the same.
+    QuotaStoreUnavailable "quota_store_unavailable" 503 "Quota store unavailable" Operator {
+        /// The table of counters is full.
+        QuotaStoreUnavailable "quota_store_unavailable" "The request cannot be counted now. Try again later.",
+    }
+    /// The route asks for a length, and the body has none.
+    LengthRequired "length_required" 411 "Length required" Client {
+        /// `body.requireLength` is set and the request has no Content-Length.
+        LengthRequired "length_required" "This resource requires a Content-Length.",
+    }
+    /// The body is larger than the route's `body.bytesMax`.
+    BodyTooLarge "body_too_large" 413 "Content too large" Client {
+        /// The body is larger than the route's `body.bytesMax`, by its length or by count.
+        BodyTooLarge "body_too_large" "The request body is too large.",
+    }
+    /// The body's type is none of the route's `body.contentTypes`; `Accept` lists them.
+    ContentTypeUnsupported "content_type_unsupported" 415 "Unsupported media type" Client {
+        /// The body's type is none of the route's `body.contentTypes`.
+        ContentTypeUnsupported "content_type_unsupported" "This resource does not accept the content type.",
+    }
+    /// The request body breaks its own framing.
+    BodyMalformed "body_malformed" 400 "Body malformed" Client {
+        /// The chunked coding is broken or the body ends early (RFC 9112, 7.1).
+        BodyMalformed "body_malformed" "The request body is not valid.",
+    }
+    /// No endpoint of the upstream can take the request.
+    UpstreamUnavailable "upstream_unavailable" 503 "Upstream unavailable" Upstream {
+        /// No endpoint has an address to connect to.
+        NoHealthyEndpoint "no_healthy_endpoint" "The service is not available. Try again later.",
+    }
+    /// The connection to the endpoint could not be made.
+    UpstreamConnectFailed "upstream_connect_failed" 502 "Upstream connection failed" Upstream {
+        /// The endpoint refused the connection: nothing listens there.
+        ConnectionRefused "connection_refused" "The service cannot be reached.",
+        /// There is no route to the endpoint's address.
+        HostUnreachable "host_unreachable" "The service cannot be reached.",
+        /// The endpoint's name cannot be resolved.
+        DnsFailed "dns_failed" "The service cannot be reached.",
+    }
+    /// The TLS handshake with the endpoint failed.
+    UpstreamTlsFailed "upstream_tls_failed" 502 "Upstream TLS failed" Upstream {
+        /// The endpoint's certificate has expired or is not valid yet.
+        CertificateExpired "certificate_expired" "The service cannot be reached.",
+        /// The endpoint's certificate is not signed by a trusted authority.
+        CertificateUntrusted "certificate_untrusted" "The service cannot be reached.",
+        /// The endpoint's certificate is for another name.
+        CertificateNameMismatch "certificate_name_mismatch" "The service cannot be reached.",
+        /// The handshake failed for another cause.
+        HandshakeFailed "handshake_failed" "The service cannot be reached.",
+    }
+    /// The endpoint closed or reset the connection before the answer was complete.
+    UpstreamReset "upstream_reset" 502 "Upstream connection lost" Upstream {
+        /// The endpoint closed or reset the connection before the answer was complete.
+        UpstreamReset "upstream_reset" "The service closed the connection.",
+    }
+    /// The endpoint's answer is not valid HTTP.
+    UpstreamProtocolError "upstream_protocol_error" 502 "Upstream protocol error" Upstream {
+        /// The endpoint's answer is not valid HTTP.
+        UpstreamProtocolError "upstream_protocol_error" "The service gave an invalid answer.",
+    }
+    /// The connection to the endpoint took longer than `timeouts.connect`.
+    UpstreamConnectTimeout "upstream_connect_timeout" 504 "Upstream connection timeout" Upstream {
+        /// The connection to the endpoint took longer than `timeouts.connect`.
+        UpstreamConnectTimeout "upstream_connect_timeout" "The service cannot be reached in time.",
+    }
+    /// The endpoint took longer than the upstream's timeouts allow.
+    UpstreamTimeout "upstream_timeout" 504 "Upstream timeout" Upstream {
+        /// The first byte of the answer took longer than `timeouts.firstByte`.
+        FirstByteTimeout "first_byte_timeout" "The service did not answer in time.",
+        /// The endpoint went silent for longer than `timeouts.idle` in the middle of an exchange.
+        IdleTimeout "idle_timeout" "The service did not answer in time.",
+        /// The whole exchange took longer than `timeouts.total`.
+        TotalTimeout "total_timeout" "The service did not answer in time.",
+    }
+    /// The gateway has a fault of its own; the log has the details.
+    InternalError "internal_error" 500 "Internal error" Operator {
+        /// The gateway has a fault of its own; the log has the details.
+        InternalError "internal_error" "The gateway failed to handle the request.",
+    }
+    /// The client went away before it had its answer. Log only: nobody is there to read it.
+    ClientClosedRequest "client_closed_request" 499 "Client closed request" Client {
+        /// The client went away before it had its answer.
+        ClientClosedRequest "client_closed_request" "The client closed the request.",
+    }
+}
+
+impl Kind {
+    pub fn named(code: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.code() == code)
+    }
+}
+
+impl Reason {
+    pub fn named(code: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| reason.code() == code)
+    }
+
+    pub const fn status(self) -> u16 {
+        self.kind().status()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, Reason};
+    use std::collections::HashSet;
+
+    #[test]
+    fn codes_are_unique_and_found_by_name() {
+        let kinds: HashSet<_> = Kind::ALL.iter().map(|kind| kind.code()).collect();
+        assert_eq!(kinds.len(), Kind::ALL.len());
+        let reasons: HashSet<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+        assert_eq!(reasons.len(), Reason::ALL.len());
+        assert!(Kind::ALL.iter().all(|kind| Kind::named(kind.code()) == Some(*kind)));
+        assert!(Reason::ALL.iter().all(|reason| Reason::named(reason.code()) == Some(*reason)));
+    }
+
+    #[test]
+    fn a_reason_that_shares_a_kinds_name_belongs_to_it() {
+        for reason in Reason::ALL {
+            if let Some(kind) = Kind::named(reason.code()) {
+                assert_eq!(reason.kind(), kind);
+            }
+        }
+    }
+}
