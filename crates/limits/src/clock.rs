@@ -48,7 +48,7 @@ impl Now {
 pub fn now() -> Now {
     static START: OnceLock<Instant> = OnceLock::new();
     // A day ahead of zero, so that "an hour ago" exists on a process that has just begun.
-    const HEAD_START: Duration = Duration::from_hours(24);
+    const HEAD_START: Duration = Duration::from_secs(24 * 60 * 60);
     let start = *START.get_or_init(Instant::now);
     let monotonic = start.elapsed().saturating_add(HEAD_START);
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
