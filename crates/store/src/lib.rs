@@ -1,1 +1,15 @@
-//! placeholder
+//! Counters that outlive a request and, later, the process. The one `await` of an admission is [`Counters::charge`]; with the
+//! embedded store it is ready at once.
+//!
+//! Reading order: [`counters`] (which store), [`charge`] (what is asked and answered), [`embedded`].
+
+pub mod charge;
+pub mod counters;
+pub mod embedded;
+
+pub use charge::{CHARGES_MAX, Charged, QuotaCharge};
+pub use counters::Counters;
+pub use embedded::Embedded;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! The counters behind one interface: an enum of the stores there are, no trait objects.
+
+use limits::clock::Now;
+use limits::keyed::Key;
+use limits::window::Window;
+
+use crate::charge::{Charged, QuotaCharge};
+use crate::embedded::Embedded;
+
+#[derive(Debug)]
+pub enum Counters {
+    /// This process's own memory.
+    Embedded(Embedded),
+}
+
+impl Counters {
+    /// Holds at most `counters_max` counters.
+    #[must_use]
+    pub fn embedded(counters_max: usize) -> Self {
+        Self::Embedded(Embedded::new(counters_max))
+    }
+
+    /// Charges all or none, in order. Ready at the first poll with the embedded store; allocates nothing there.
+    #[expect(clippy::unused_async, reason = "a store across the network will wait here")]
+    pub async fn charge(&self, charges: &[QuotaCharge], now: Now) -> Charged {
+        match self {
+            Self::Embedded(embedded) => embedded.charge(charges, now),
+        }
+    }
+
+    /// Gives back what one granted [`Counters::charge`] took, where the window is still the same.
+    #[expect(clippy::unused_async, reason = "a store across the network will wait here")]
+    pub async fn refund(&self, charges: &[QuotaCharge]) {
+        match self {
+            Self::Embedded(embedded) => embedded.refund(charges),
+        }
+    }
+
+    /// What this process knows to be used of a window, without asking anybody.
+    #[must_use]
+    pub fn used(&self, counter: Key, window: Window) -> u64 {
+        match self {
+            Self::Embedded(embedded) => embedded.used(counter, window),
+        }
+    }
+
+    /// How many counters this process holds, those of past windows included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Embedded(embedded) => embedded.len(),
+        }
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

@@ -1,0 +1,65 @@
+//! Counters in this process's memory. They are gone with the process, and no other node sees them.
+
+use limits::clock::Now;
+use limits::counts::{Charge, Counts};
+use limits::keyed::Key;
+use limits::window::Window;
+
+use crate::charge::{CHARGES_MAX, Charged, QuotaCharge};
+
+#[derive(Debug)]
+pub struct Embedded {
+    counts: Counts,
+}
+
+impl Embedded {
+    /// Holds at most `counters_max` counters.
+    #[must_use]
+    pub fn new(counters_max: usize) -> Self {
+        Self { counts: Counts::new(counters_max) }
+    }
+
+    /// Charges one after the other and gives back what it took when one fails. While it does, another request may find the
+    /// first counter one fuller than it will turn out to be: at the edge that refuses one too many, never grants one.
+    pub fn charge(&self, charges: &[QuotaCharge], now: Now) -> Charged {
+        if charges.len() > CHARGES_MAX {
+            return Charged::Unavailable;
+        }
+        let mut counted = [0; CHARGES_MAX];
+        for (index, (charge, counted)) in charges.iter().zip(&mut counted).enumerate() {
+            let failed = match self.counts.charge(charge.counter, charge.window, charge.limit, now) {
+                Charge::Granted { used } => {
+                    *counted = used;
+                    continue;
+                }
+                Charge::Exceeded { used } => Charged::Exceeded { index, used },
+                Charge::Full => Charged::Unavailable,
+            };
+            charges.iter().take(index).for_each(|taken| self.counts.refund(taken.counter, taken.window));
+            return failed;
+        }
+        Charged::Granted { used: counted }
+    }
+
+    /// Gives back what one granted charge took.
+    pub fn refund(&self, charges: &[QuotaCharge]) {
+        for charge in charges {
+            self.counts.refund(charge.counter, charge.window);
+        }
+    }
+
+    #[must_use]
+    pub fn used(&self, counter: Key, window: Window) -> u64 {
+        self.counts.used(counter, window)
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.counts.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
