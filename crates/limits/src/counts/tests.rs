@@ -237,3 +237,16 @@ fn sixteen_threads_that_refund_leave_nothing() {
     });
     assert!(counts.is_empty());
 }
+
+#[test]
+fn a_full_table_is_searched_once_per_end_of_a_window() {
+    let mut shard = Shard::new(2);
+    let ((first, _), (second, now)) = (hour(0), hour(1));
+    assert_eq!(shard.charge(key(1), first, 9, NOON), Charge::Granted { used: 1 });
+    assert_eq!(shard.charge(key(2), first, 9, NOON), Charge::Granted { used: 1 });
+    assert_eq!(shard.earliest_end_s, first.end_unix_s);
+    shard.charge(key(1), second, 9, now.unix_seconds());
+    shard.charge(key(2), second, 9, now.unix_seconds());
+    assert_eq!(shard.charge(key(3), second, 9, now.unix_seconds()), Charge::Full);
+    assert_eq!(shard.earliest_end_s, second.end_unix_s);
+}
