@@ -8,9 +8,12 @@
 #![warn(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should"))]
 
+pub mod chain;
+pub mod counted;
 pub mod credential;
 pub mod denial;
 pub mod identity;
+pub mod live;
 pub mod names;
 pub mod path;
 pub mod policy;
@@ -18,6 +21,10 @@ pub mod reason;
 pub mod reply;
 pub mod request;
 pub mod route;
+pub mod rules;
+pub mod snapshot;
+pub mod standing;
 pub mod template;
 pub mod trail;
+pub mod upstream;
 pub mod wire;

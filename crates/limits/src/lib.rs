@@ -9,6 +9,7 @@ pub mod bucket;
 pub mod buckets;
 pub mod clock;
 pub mod counts;
+pub mod cursor;
 pub mod gauge;
 pub mod keyed;
 mod shards;

@@ -1,1 +1,21 @@
-//! placeholder
+//! The Pingora adapter: phases, listeners, background work. The only crate that names pingora (the program aside); it decides
+//! nothing, it brings the engine its arguments and carries out its answer.
+//!
+//! Reading order: [`gateway`] (the hooks), `phase` (what each does), `respond` (the one writer of replies), `server`.
+
+mod context;
+mod deadline;
+mod fault;
+mod gateway;
+mod installed;
+mod intake;
+mod phase;
+mod probes;
+mod resolve;
+mod respond;
+mod server;
+mod shared;
+mod text;
+
+pub use installed::LogSettings;
+pub use server::{Handle, Parts, ServeError, Server, Settings, Stop};

@@ -6,6 +6,7 @@
 pub mod charge;
 pub mod counters;
 pub mod embedded;
+pub mod quotas;
 
 pub use charge::{CHARGES_MAX, Charged, QuotaCharge};
 pub use counters::Counters;

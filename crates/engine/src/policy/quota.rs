@@ -1,3 +1,54 @@
-//! placeholder
+//! How much in a calendar period: which counter a request is charged to. Charging itself is the store's work, because counts are
+//! kept and shared there; this module says what to charge and what a full count means.
+
+use crate::counted::{Caller, CountBy};
+use crate::denial::{Denial, Detail};
+use crate::live::Live;
+use crate::names::{Name, PolicyId};
+use crate::reason::Reason;
+use crate::standing::QuotaHeaders;
+use crate::trail::Mode;
+use limits::clock::Now;
+use limits::counts::QuotaCharge;
+use limits::window::Period;
+use std::time::Duration;
+
+/// One quota, on a route or on a plan.
 #[derive(Debug)]
-pub struct Quota;
+pub struct Quota {
+    pub policy: PolicyId,
+    /// The name under which its counts are kept: same name, same counts, also over a reload.
+    pub name: Name,
+    pub limit: u64,
+    pub period: Period,
+    pub by: CountBy,
+    pub mode: Mode,
+    pub headers: QuotaHeaders,
+}
+
+impl Quota {
+    /// What this request is to be charged to.
+    #[must_use]
+    pub fn charge(&self, caller: Caller<'_>, live: &Live, now: Now) -> QuotaCharge {
+        QuotaCharge {
+            counter: self.by.counter(&live.keyer, &self.name, caller),
+            window: self.period.window(now),
+            limit: self.limit,
+        }
+    }
+
+    /// The refusal when that charge found its count full.
+    #[must_use]
+    pub fn exceeded(&self, charge: &QuotaCharge, now: Now) -> Denial {
+        let wait = charge.window.end_unix_s.saturating_mul(1_000).saturating_sub(now.unix_ms);
+        Denial::new(Reason::QuotaExceeded)
+            .retry_after(Duration::from_millis(wait))
+            .with(Detail::Quota { limit: self.limit, resets_unix_s: charge.window.end_unix_s })
+    }
+
+    /// The refusal when the store could not count.
+    #[must_use]
+    pub fn unavailable(&self) -> Denial {
+        Denial::new(Reason::QuotaStoreUnavailable).because(format!("the counter of quota {} has no room", self.name))
+    }
+}

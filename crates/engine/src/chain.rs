@@ -1,0 +1,163 @@
+//! THE order. Every request goes through these steps, one below the other; `admit` ends where the quota has to be charged, because
+//! counts may live elsewhere, and `settle` goes on from there. Nothing imports this module.
+//!
+//! route, throttles by address, identity, plan, throttles, length and type, quota. A call that is refused must not be billed, so
+//! throttles stand before the quota and the quota last; identity is costly, so addresses are throttled before it.
+
+use crate::counted::Caller;
+use crate::denial::Denial;
+use crate::identity::Identity;
+use crate::live::Live;
+use crate::names::RouteId;
+use crate::policy::access;
+use crate::policy::payload::Payload;
+use crate::policy::quota::Quota;
+use crate::policy::throttle::{TakenFrom, Throttle, give_back};
+use crate::reason::Reason;
+use crate::request::RequestHead;
+use crate::route::table::Found;
+use crate::rules::{Route, Rules};
+use crate::snapshot::Snapshot;
+use crate::standing::{Standing, Standings};
+use crate::trail::{Entry, Mode, Step, Trail, Verdict};
+use arrayvec::ArrayVec;
+use limits::clock::Now;
+
+mod authenticate;
+mod settle;
+
+pub use settle::{Admission, Counted, Pending, QUOTAS_MAX, settle};
+
+/// Throttles of one step that one request can fall under; the compiler of the config refuses a route that could need more.
+pub const THROTTLES_MAX: usize = 8;
+
+/// What became of a request before anything was charged.
+#[expect(clippy::large_enum_variant, reason = "a box would be an allocation on every admitted request")]
+#[derive(Debug)]
+pub enum Outcome {
+    Denied { route: Option<RouteId>, identity: Identity, denial: Denial },
+    /// 308 to the form of the path that the route has.
+    Redirect { route: RouteId, path: String },
+    /// Everything but the quota has agreed.
+    Pending(Pending),
+}
+
+/// Everything that a step may look at.
+#[derive(Clone, Copy)]
+struct Room<'a> {
+    snapshot: &'a Snapshot,
+    live: &'a Live,
+    head: &'a RequestHead<'a>,
+    now: Now,
+    id: RouteId,
+    route: &'a Route,
+}
+
+impl<'a> Room<'a> {
+    fn caller(self, identity: &'a Identity) -> Caller<'a> {
+        Caller { head: self.head, identity, route: self.id, route_name: &self.route.name }
+    }
+}
+
+/// Decides on everything but the quota.
+pub fn admit(snapshot: &Snapshot, live: &Live, head: &RequestHead<'_>, now: Now, trail: &mut Trail) -> Outcome {
+    let (id, redirect) = match snapshot.table.find(head) {
+        Found::Route(id) => (id, None),
+        Found::Redirect { route, path } => (route, Some(path)),
+        Found::Denied { denial, route } => {
+            trail.push(Entry {
+                step: Step::Route,
+                policy: None,
+                mode: Mode::Enforce,
+                verdict: Verdict::Deny(denial.reason),
+            });
+            return Outcome::Denied { route, identity: Identity::default(), denial };
+        }
+    };
+    let Some(route) = snapshot.route(id) else {
+        let denial = Denial::new(Reason::InternalError).because("the route table names a route that is not there");
+        return Outcome::Denied { route: None, identity: Identity::default(), denial };
+    };
+    trail.push(Entry { step: Step::Route, policy: None, mode: Mode::Enforce, verdict: Verdict::Pass });
+    if let Some(path) = redirect {
+        return Outcome::Redirect { route: id, path };
+    }
+    let room = Room { snapshot, live, head, now, id, route };
+    let mut identity = Identity::default();
+    match run(room, trail, &mut identity) {
+        Ok(standings) => Outcome::Pending(Pending::new(id, route, identity, standings, head, live, now)),
+        Err(denial) => Outcome::Denied { route: Some(id), identity, denial },
+    }
+}
+
+fn run(room: Room<'_>, trail: &mut Trail, identity: &mut Identity) -> Result<Standings, Denial> {
+    // Without `..`: a rule that nobody asks about does not compile. The quota is charged by `settle`.
+    let Rules { throttles_before_identity, auth, auth_policy, throttles, payload, quota: _ } = &room.route.rules;
+    let mut standings = Standings::default();
+
+    let nobody = Identity::default();
+    let first = throttles_before_identity.iter();
+    throttle(room, room.caller(&nobody), first, Step::AddressThrottle, trail, &mut standings)?;
+
+    let authenticated = authenticate::run(room, auth);
+    if let Some(found) = trail.judge(Step::Identity, Some(*auth_policy), Mode::Enforce, authenticated)? {
+        *identity = found;
+    }
+    let caller = room.caller(identity);
+
+    let allowed = access::check(caller);
+    let decided_by = access::policy(caller);
+    if decided_by.is_some() {
+        trail.judge(Step::Access, decided_by, Mode::Enforce, allowed)?;
+    }
+
+    let of_plan = identity.plan.iter().flat_map(|plan| plan.throttles.iter());
+    throttle(room, caller, of_plan.chain(throttles), Step::Throttle, trail, &mut standings)?;
+
+    if let Some(payload) = payload {
+        trail.judge(Step::Payload, Some(payload.policy), payload.mode, payload.check(room.head))?;
+    }
+    Ok(standings)
+}
+
+/// Takes from every bucket or from none: what the first ones gave goes back when a later one refuses.
+fn throttle<'a>(
+    room: Room<'_>,
+    caller: Caller<'_>,
+    throttles: impl Iterator<Item = &'a Throttle>,
+    step: Step,
+    trail: &mut Trail,
+    standings: &mut Standings,
+) -> Result<(), Denial> {
+    let mut taken: ArrayVec<TakenFrom, THROTTLES_MAX> = ArrayVec::new();
+    for throttle in throttles {
+        let Some(result) = throttle.check(caller, room.live, room.now) else { continue };
+        match trail.judge(step, Some(throttle.policy), throttle.mode, result) {
+            Ok(Some(from)) => {
+                if throttle.mode == Mode::Enforce {
+                    standings.push(Standing::of_throttle(throttle.policy, from.taken));
+                }
+                // A full list only means that this one is not given back.
+                let _ = taken.try_push(from);
+            }
+            Ok(None) => {}
+            Err(denial) => {
+                for from in taken {
+                    give_back(from, room.live, room.now);
+                }
+                return Err(denial);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The quotas that bind this caller on this route.
+fn quotas<'a>(route: &'a Route, identity: &'a Identity) -> impl Iterator<Item = &'a Quota> {
+    identity.plan.iter().filter_map(|plan| plan.quota.as_ref()).chain(&route.rules.quota)
+}
+
+/// What may still arrive of the body.
+fn allowance(payload: Option<&Payload>) -> crate::policy::payload::Allowance {
+    payload.map_or_else(crate::policy::payload::Allowance::unbounded, Payload::allowance)
+}

@@ -1,0 +1,90 @@
+//! The identity step: walks a route's `auth` and finds out who calls.
+
+use super::Room;
+use crate::denial::{Denial, Detail};
+use crate::identity::{ConsumerPlan, Identity, VerifiedToken};
+use crate::reason::{Kind, Reason};
+use crate::rules::Auth;
+use std::sync::Arc;
+
+pub(super) fn run(room: Room<'_>, auth: &Auth) -> Result<Identity, Denial> {
+    match auth {
+        Auth::Open => Ok(Identity::default()),
+        Auth::ApiKey => by_api_key(room),
+        Auth::Jwt { provider, scopes } => by_token(room, *provider, scopes),
+        Auth::Any(ways) => any(room, ways),
+        Auth::All(ways) => all(room, ways),
+    }
+}
+
+fn by_api_key(room: Room<'_>) -> Result<Identity, Denial> {
+    let holder = room.snapshot.api_keys.check(room.head, room.now)?;
+    let consumer = Arc::clone(&holder.consumer);
+    let plan = consumer.plan.clone();
+    Ok(Identity { api_key: Some(holder), token: None, consumer: Some(consumer), plan })
+}
+
+fn by_token(room: Room<'_>, provider: usize, scopes: &[Box<str>]) -> Result<Identity, Denial> {
+    let Some(provider) = room.snapshot.providers.get(provider) else {
+        return Err(Denial::new(Reason::InternalError).because("the route names a provider that is not there"));
+    };
+    let token = provider.check(room.head, room.now)?;
+    if !scopes.iter().all(|scope| token.scopes.contains(scope)) {
+        return Err(Denial::new(Reason::ScopeInsufficient).with(Detail::Scopes(scopes.join(" ").into())));
+    }
+    let consumer = token.consumer.as_ref().and_then(|id| room.snapshot.consumers.get(id)).cloned();
+    let plan = match named_plan(room, &token)? {
+        Some(plan) => Some(plan),
+        None => consumer.as_ref().and_then(|consumer| consumer.plan.clone()),
+    };
+    Ok(Identity { api_key: None, token: Some(token), consumer, plan })
+}
+
+/// The plan that the token's plan claim names. A plan that the config does not have is refused: its limits are unknown.
+fn named_plan(room: Room<'_>, token: &VerifiedToken) -> Result<Option<Arc<ConsumerPlan>>, Denial> {
+    let Some(name) = &token.plan else { return Ok(None) };
+    match room.snapshot.plans.get(name) {
+        Some(plan) => Ok(Some(Arc::clone(plan))),
+        None => Err(Denial::new(Reason::ClaimMismatch).because(format!("the plan claim names {name:?}, no plan of the config"))),
+    }
+}
+
+/// The first way in. When none opens, the refusal that says most about the credential that was sent.
+fn any(room: Room<'_>, ways: &[Auth]) -> Result<Identity, Denial> {
+    let mut refusal: Option<Denial> = None;
+    for way in ways {
+        match run(room, way) {
+            Ok(identity) => return Ok(identity),
+            Err(denial) => {
+                if refusal.as_ref().is_none_or(|best| telling(&denial) > telling(best)) {
+                    refusal = Some(denial);
+                }
+            }
+        }
+    }
+    Err(refusal.unwrap_or_else(|| Denial::new(Reason::InternalError).because("auth lists no way in")))
+}
+
+fn all(room: Room<'_>, ways: &[Auth]) -> Result<Identity, Denial> {
+    let mut identity = Identity::default();
+    for way in ways {
+        let Identity { api_key, token, consumer, plan } = run(room, way)?;
+        identity.api_key = identity.api_key.or(api_key);
+        identity.token = identity.token.or(token);
+        identity.consumer = identity.consumer.or(consumer);
+        identity.plan = identity.plan.or(plan);
+    }
+    Ok(identity)
+}
+
+/// A credential that was sent and failed tells more than one that is absent, one that only lacks a scope most of all.
+fn telling(denial: &Denial) -> u8 {
+    let kind = denial.kind();
+    if kind == Kind::ApiKeyMissing || kind == Kind::JwtMissing {
+        0
+    } else if kind == Kind::ScopeInsufficient {
+        2
+    } else {
+        1
+    }
+}

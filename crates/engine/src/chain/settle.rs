@@ -1,0 +1,177 @@
+//! The end of the chain: quotas, and the proof that a request may go on.
+
+use super::{allowance, quotas};
+use crate::counted::Caller;
+use crate::denial::Denial;
+use crate::identity::Identity;
+use crate::live::Live;
+use crate::names::{RouteId, UpstreamId};
+use crate::policy::payload::Allowance;
+use crate::policy::quota::Quota;
+use crate::reason::Reason;
+use crate::request::RequestHead;
+use crate::rules::Route;
+use crate::snapshot::Snapshot;
+use crate::standing::{QuotaStanding, Standing, Standings};
+use crate::trail::{Mode, Step, Trail};
+use arrayvec::ArrayVec;
+use limits::clock::Now;
+use limits::counts::QuotaCharge;
+
+/// Quotas that can bind one request: its plan's and its route's.
+pub const QUOTAS_MAX: usize = 2;
+
+/// Admitted by everything but its quotas.
+#[derive(Debug)]
+pub struct Pending {
+    route: RouteId,
+    upstream: UpstreamId,
+    identity: Identity,
+    standings: Standings,
+    allowance: Allowance,
+    charges: ArrayVec<(Mode, QuotaCharge), QUOTAS_MAX>,
+}
+
+/// What the store said of one charge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    Granted { used: u64 },
+    Exceeded { used: u64 },
+    Unavailable,
+    /// Not charged, or given back, because another charge of the same request was refused.
+    Void,
+}
+
+/// The right to be forwarded. Only [`settle`] makes one.
+#[derive(Debug)]
+pub struct Admission {
+    route: RouteId,
+    upstream: UpstreamId,
+    identity: Identity,
+    standings: Standings,
+    allowance: Allowance,
+    charged: ArrayVec<QuotaCharge, QUOTAS_MAX>,
+}
+
+impl Pending {
+    pub(super) fn new(
+        id: RouteId,
+        route: &Route,
+        identity: Identity,
+        standings: Standings,
+        head: &RequestHead<'_>,
+        live: &Live,
+        now: Now,
+    ) -> Self {
+        let caller = Caller { head, identity: &identity, route: id, route_name: &route.name };
+        let charges = quotas(route, &identity)
+            .take(QUOTAS_MAX)
+            .map(|quota| (quota.mode, quota.charge(caller, live, now)))
+            .collect();
+        let allowance = allowance(route.rules.payload.as_ref());
+        Self { route: id, upstream: route.upstream, identity, standings, allowance, charges }
+    }
+
+    /// What has to be charged: all enforced ones or none of them, those in dry run each for itself.
+    pub fn charges(&self) -> impl Iterator<Item = &(Mode, QuotaCharge)> {
+        self.charges.iter()
+    }
+
+    #[must_use]
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    #[must_use]
+    pub const fn route(&self) -> RouteId {
+        self.route
+    }
+}
+
+/// Judges what the store said of the charges, in their order. On a refusal the identity comes back for the record.
+pub fn settle(
+    pending: Pending,
+    snapshot: &Snapshot,
+    counted: &[Counted],
+    now: Now,
+    trail: &mut Trail,
+) -> Result<Admission, (Denial, Identity)> {
+    let Pending { route, upstream, identity, mut standings, allowance, charges } = pending;
+    let mut charged = ArrayVec::new();
+    let mut refusal = None;
+    if let Some(rules) = snapshot.route(route) {
+        let judged = quotas(rules, &identity).zip(&charges).zip(counted);
+        for ((quota, (mode, charge)), counted) in judged {
+            let result = verdict(quota, charge, *counted, now);
+            match trail.judge(Step::Quota, Some(quota.policy), *mode, result) {
+                Ok(None) => {}
+                Ok(Some(used)) => {
+                    charged.push(*charge);
+                    if *mode == Mode::Enforce {
+                        standings.push(standing(quota, charge, used, now));
+                    }
+                }
+                Err(denial) => refusal = refusal.or(Some(denial)),
+            }
+        }
+    }
+    if counted.len() < charges.len() {
+        refusal = Some(Denial::new(Reason::InternalError).because("a quota was not charged"));
+    }
+    match refusal {
+        None => Ok(Admission { route, upstream, identity, standings, allowance, charged }),
+        Some(denial) => Err((denial, identity)),
+    }
+}
+
+fn verdict(quota: &Quota, charge: &QuotaCharge, counted: Counted, now: Now) -> Result<u64, Denial> {
+    match counted {
+        Counted::Granted { used } => Ok(used),
+        // Another quota has refused; this one had nothing against it.
+        Counted::Void => Ok(charge.limit),
+        Counted::Exceeded { used: _ } => Err(quota.exceeded(charge, now)),
+        Counted::Unavailable => Err(quota.unavailable()),
+    }
+}
+
+fn standing(quota: &Quota, charge: &QuotaCharge, used: u64, now: Now) -> Standing {
+    let resets_unix_s = charge.window.end_unix_s;
+    Standing {
+        policy: quota.policy,
+        remaining: quota.limit.saturating_sub(used),
+        reset_s: resets_unix_s.saturating_sub(now.unix_seconds()),
+        quota: Some(QuotaStanding { limit: quota.limit, resets_unix_s, headers: quota.headers }),
+    }
+}
+
+impl Admission {
+    #[must_use]
+    pub const fn route(&self) -> RouteId {
+        self.route
+    }
+
+    #[must_use]
+    pub const fn upstream(&self) -> UpstreamId {
+        self.upstream
+    }
+
+    #[must_use]
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    #[must_use]
+    pub const fn standings(&self) -> &Standings {
+        &self.standings
+    }
+
+    /// Counts body bytes as they arrive.
+    pub const fn allowance(&mut self) -> &mut Allowance {
+        &mut self.allowance
+    }
+
+    /// What has been charged, taken out: to be refunded when the gateway itself fails the request.
+    pub fn take_charges(&mut self) -> ArrayVec<QuotaCharge, QUOTAS_MAX> {
+        std::mem::take(&mut self.charged)
+    }
+}

@@ -1,0 +1,128 @@
+//! What a body may be, as far as the head tells: its length and its type. The count of what really arrives is [`Allowance`].
+
+use crate::denial::{Denial, Detail};
+use crate::names::PolicyId;
+use crate::reason::Reason;
+use crate::request::RequestHead;
+use crate::trail::Mode;
+use http::header;
+
+/// A route's `body:`.
+#[derive(Debug)]
+pub struct Payload {
+    pub policy: PolicyId,
+    pub bytes_max: Option<u64>,
+    /// Lower-case essences (`application/json`) or ranges (`image/*`); empty is any.
+    pub content_types: Vec<Box<str>>,
+    /// 411 for a body without Content-Length.
+    pub require_length: bool,
+    pub mode: Mode,
+}
+
+/// How a request says it will send its body (RFC 9112, 6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Announced {
+    None,
+    Length(u64),
+    Unknown,
+}
+
+impl Announced {
+    /// Reads the framing fields. The wire check has already refused what is ambiguous.
+    #[must_use]
+    pub fn of(head: &RequestHead<'_>) -> Self {
+        if head.headers.contains_key(header::TRANSFER_ENCODING) {
+            return Self::Unknown;
+        }
+        let length = head.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+        match length.map(str::parse::<u64>) {
+            None | Some(Ok(0)) => Self::None,
+            Some(Ok(length)) => Self::Length(length),
+            Some(Err(_)) => Self::Unknown,
+        }
+    }
+}
+
+impl Payload {
+    pub fn check(&self, head: &RequestHead<'_>) -> Result<(), Denial> {
+        match (Announced::of(head), self.bytes_max) {
+            (Announced::None, _) => return Ok(()),
+            (Announced::Length(length), Some(max)) if length > max => return Err(too_large(length, max)),
+            (Announced::Unknown, _) if self.require_length => return Err(Denial::new(Reason::LengthRequired)),
+            (Announced::Length(_) | Announced::Unknown, _) => {}
+        }
+        self.check_type(head)
+    }
+
+    /// What may still arrive, counted as it does.
+    #[must_use]
+    pub fn allowance(&self) -> Allowance {
+        match self.mode {
+            Mode::Enforce => Allowance { left: self.bytes_max, max: self.bytes_max, policy: Some(self.policy) },
+            Mode::DryRun | Mode::Off => Allowance::unbounded(),
+        }
+    }
+
+    fn check_type(&self, head: &RequestHead<'_>) -> Result<(), Denial> {
+        if self.content_types.is_empty() {
+            return Ok(());
+        }
+        let mut values = head.headers.get_all(header::CONTENT_TYPE).iter();
+        let one = match (values.next(), values.next()) {
+            (Some(value), None) => value.to_str().ok(),
+            (None, _) | (Some(_), Some(_)) => None,
+        };
+        let essence = one.map(|value| value.split(';').next().unwrap_or_default().trim()).unwrap_or_default();
+        if self.content_types.iter().any(|accepted| type_matches(accepted, essence)) {
+            return Ok(());
+        }
+        Err(Denial::new(Reason::ContentTypeUnsupported).with(Detail::Accept(self.content_types.join(", ").into())))
+    }
+}
+
+fn type_matches(accepted: &str, essence: &str) -> bool {
+    match accepted.strip_suffix("/*") {
+        Some(range) => essence.split_once('/').is_some_and(|(kind, _)| kind.eq_ignore_ascii_case(range)),
+        None => accepted.eq_ignore_ascii_case(essence),
+    }
+}
+
+fn too_large(length: u64, max: u64) -> Denial {
+    Denial::new(Reason::BodyTooLarge).because(format!("{length} bytes announced, {max} allowed"))
+}
+
+/// How many bytes of a body may still arrive.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowance {
+    left: Option<u64>,
+    max: Option<u64>,
+    policy: Option<PolicyId>,
+}
+
+impl Allowance {
+    #[must_use]
+    pub const fn unbounded() -> Self {
+        Self { left: None, max: None, policy: None }
+    }
+
+    /// Counts from the beginning again: a request that is tried again sends its body again.
+    pub const fn reset(&mut self) {
+        self.left = self.max;
+    }
+
+    /// Counts `bytes` that have arrived.
+    pub fn spend(&mut self, bytes: usize) -> Result<(), Denial> {
+        let Some(left) = self.left else { return Ok(()) };
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        if let Some(left) = left.checked_sub(bytes) {
+            self.left = Some(left);
+            return Ok(());
+        }
+        let max = self.max.unwrap_or_default();
+        let denial = Denial::new(Reason::BodyTooLarge).because(format!("more than {max} bytes arrived"));
+        Err(match self.policy {
+            Some(policy) => denial.by(policy),
+            None => denial,
+        })
+    }
+}

@@ -1,0 +1,45 @@
+//! All that one route asks of a request, defaults already merged in. `chain` takes it apart without `..`.
+
+use crate::names::{Name, Place, PolicyId, UpstreamId};
+use crate::policy::payload::Payload;
+use crate::policy::quota::Quota;
+use crate::policy::throttle::Throttle;
+
+/// A route's own rules, in the order in which they are asked.
+#[derive(Debug)]
+pub struct Rules {
+    /// Throttles that count by address or by route: they need no identity and so stand before it.
+    pub throttles_before_identity: Vec<Throttle>,
+    pub auth: Auth,
+    /// The policy under which the auth step is recorded.
+    pub auth_policy: PolicyId,
+    pub throttles: Vec<Throttle>,
+    pub payload: Option<Payload>,
+    pub quota: Option<Quota>,
+}
+
+/// Who may call.
+#[derive(Clone, Debug)]
+pub enum Auth {
+    /// Anybody: `none: {}`, said in so many words.
+    Open,
+    ApiKey,
+    Jwt {
+        /// The place in [`crate::snapshot::Snapshot::providers`].
+        provider: usize,
+        scopes: Vec<Box<str>>,
+    },
+    /// The first that lets the caller in.
+    Any(Vec<Auth>),
+    /// All of them.
+    All(Vec<Auth>),
+}
+
+/// One route of the snapshot.
+#[derive(Debug)]
+pub struct Route {
+    pub name: Name,
+    pub place: Place,
+    pub upstream: UpstreamId,
+    pub rules: Rules,
+}

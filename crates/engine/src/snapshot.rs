@@ -1,0 +1,129 @@
+//! One config, compiled: everything that decides, immutable, held by each request from its beginning to its end.
+
+use crate::denial::{Denial, Detail};
+use crate::identity::{Consumer, ConsumerPlan};
+use crate::names::{Name, Place, PolicyId, RouteId, UpstreamId};
+use crate::policy::api_key::ApiKeys;
+use crate::policy::jwt::Provider;
+use crate::reply::Errors;
+use crate::request::RequestRules;
+use crate::route::table::RouteTable;
+use crate::rules::Route;
+use crate::standing::{QuotaHeaders, QuotaStanding};
+use crate::trail::Mode;
+use crate::upstream::Upstream;
+use http::{HeaderName, HeaderValue};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Names this config in logs and metrics: the beginning of the hash of its text.
+    pub revision: Name,
+    pub table: RouteTable,
+    pub routes: Vec<Route>,
+    pub policies: Vec<PolicyInfo>,
+    pub api_keys: ApiKeys,
+    pub providers: Vec<Provider>,
+    pub consumers: HashMap<Name, Arc<Consumer>>,
+    pub plans: HashMap<Name, Arc<ConsumerPlan>>,
+    pub upstreams: Vec<Upstream>,
+    pub errors: Errors,
+    pub request: RequestRules,
+    pub intake: IntakeRules,
+    pub request_id: RequestIdRules,
+    pub told: ToldUpstream,
+}
+
+/// A policy as the operator knows it.
+#[derive(Debug)]
+pub struct PolicyInfo {
+    pub name: Name,
+    pub place: Place,
+    pub mode: Mode,
+    pub rate_limit: Option<RateLimitField>,
+}
+
+/// The constant parts of a limit in `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
+#[derive(Debug)]
+pub struct RateLimitField {
+    /// `"burst";q=100;w=60`
+    pub policy_item: HeaderValue,
+    /// `"burst"`
+    pub item_name: String,
+    /// The `X-RateLimit-*` fields that a quota asks for; none for a throttle.
+    pub quota_headers: QuotaHeaders,
+}
+
+/// Bounds on what is read before anything is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IntakeRules {
+    pub head_bytes_max: usize,
+    pub head_lines_max: usize,
+    pub uri_bytes_max: usize,
+    /// From the first byte of a head to its last.
+    pub head_timeout: Duration,
+    /// Between two requests, and before the first.
+    pub idle_timeout: Duration,
+    /// The longest silence within a request body.
+    pub body_timeout: Duration,
+    pub connections_max: usize,
+    pub connections_per_address_max: usize,
+}
+
+/// Whose request IDs are taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AcceptRequestId {
+    Always,
+    /// From `trustedProxies` only.
+    Trusted,
+    Never,
+}
+
+#[derive(Clone, Debug)]
+pub struct RequestIdRules {
+    pub header: HeaderName,
+    pub accept: AcceptRequestId,
+}
+
+/// What upstream is told about the caller. A client's own fields of these names never pass, on any route.
+#[derive(Clone, Debug, Default)]
+pub struct ToldUpstream {
+    pub consumer: Option<HeaderName>,
+    pub plan: Option<HeaderName>,
+    /// Claim name and field name.
+    pub claims: Vec<(Box<str>, HeaderName)>,
+}
+
+impl ToldUpstream {
+    /// All field names that are ours alone.
+    pub fn names(&self) -> impl Iterator<Item = &HeaderName> {
+        self.consumer.iter().chain(&self.plan).chain(self.claims.iter().map(|(_, name)| name))
+    }
+}
+
+impl Snapshot {
+    #[must_use]
+    pub fn route(&self, id: RouteId) -> Option<&Route> {
+        self.routes.get(id.index())
+    }
+
+    #[must_use]
+    pub fn upstream(&self, id: UpstreamId) -> Option<&Upstream> {
+        self.upstreams.get(id.index())
+    }
+
+    /// What a refusal by a quota says of it.
+    #[must_use]
+    pub fn refused_quota(&self, denial: &Denial) -> Option<QuotaStanding> {
+        let Detail::Quota { limit, resets_unix_s } = denial.detail else { return None };
+        let headers = self.policy(denial.policy?)?.rate_limit.as_ref()?.quota_headers;
+        Some(QuotaStanding { limit, resets_unix_s, headers })
+    }
+
+    #[must_use]
+    pub fn policy(&self, id: PolicyId) -> Option<&PolicyInfo> {
+        self.policies.get(id.index())
+    }
+}

@@ -1,0 +1,134 @@
+//! What one request carries from hook to hook. It holds its snapshot from beginning to end, so a reload never changes the rules in
+//! the middle of a request.
+
+use crate::deadline::Deadline;
+use crate::fault::Progress;
+use crate::installed::Installed;
+use engine::chain::Admission;
+use engine::denial::Denial;
+use engine::identity::Identity;
+use engine::names::RouteId;
+use engine::trail::Trail;
+use limits::clock::Now;
+use std::net::IpAddr;
+use std::sync::Arc;
+use telemetry::request_id::RequestId;
+use telemetry::trace_context::TraceContext;
+
+/// One request on its way.
+pub(crate) struct RequestContext {
+    pub(crate) installed: Arc<Installed>,
+    pub(crate) received: Now,
+    /// The connection's deadline; none where the connection is not one of ours (unit tests).
+    pub(crate) deadline: Option<Arc<Deadline>>,
+    pub(crate) request_id: RequestId,
+    pub(crate) trace: Option<TraceContext>,
+    pub(crate) trail: Trail,
+    pub(crate) client: Option<IpAddr>,
+    pub(crate) peer_trusted: bool,
+    pub(crate) host: Box<str>,
+    /// The path in its normal form, where it is not the one that was sent.
+    pub(crate) path: Option<Box<str>>,
+    pub(crate) route: Option<RouteId>,
+    pub(crate) stage: Stage,
+    pub(crate) attempt: Attempt,
+    /// Set by the first refusal or failure; what the client was told or would have been.
+    pub(crate) denial: Option<Denial>,
+    /// Who called, for the record of a request that was refused.
+    pub(crate) refused_identity: Identity,
+}
+
+/// How far a request has come. A hook that runs out of order finds the wrong stage and answers 500.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "boxing the admission would be an allocation on every request")]
+pub(crate) enum Stage {
+    Received,
+    Admitted(Admission),
+    /// Answered by the gateway: a refusal or a redirect.
+    Answered,
+}
+
+/// What is known of the exchange with the upstream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempt {
+    pub(crate) count: u32,
+    pub(crate) endpoint: Option<usize>,
+    pub(crate) progress: Progress,
+    /// When the upstream was first turned to.
+    pub(crate) began: Option<Now>,
+    pub(crate) connected: Option<Now>,
+    pub(crate) first_byte: Option<Now>,
+    /// The upstream's own status.
+    pub(crate) status: Option<u16>,
+    /// Interim answers so far.
+    pub(crate) interim: u32,
+    /// The end of the whole exchange, on the monotonic clock.
+    pub(crate) total_ends_ns: Option<u64>,
+}
+
+impl Default for Attempt {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            endpoint: None,
+            progress: Progress::Unconnected,
+            began: None,
+            connected: None,
+            first_byte: None,
+            status: None,
+            interim: 0,
+            total_ends_ns: None,
+        }
+    }
+}
+
+impl RequestContext {
+    pub(crate) fn new(installed: Arc<Installed>, received: Now, deadline: Option<Arc<Deadline>>) -> Self {
+        Self {
+            installed,
+            received,
+            deadline,
+            request_id: RequestId::new(received.unix_ms, telemetry::random::bits128()),
+            trace: None,
+            trail: Trail::default(),
+            client: None,
+            peer_trusted: false,
+            host: Box::default(),
+            path: None,
+            route: None,
+            stage: Stage::Received,
+            attempt: Attempt::default(),
+            denial: None,
+            refused_identity: Identity::default(),
+        }
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        match &self.stage {
+            Stage::Admitted(admission) => admission.identity(),
+            Stage::Received | Stage::Answered => &self.refused_identity,
+        }
+    }
+
+    pub(crate) fn admission(&self) -> Option<&Admission> {
+        match &self.stage {
+            Stage::Admitted(admission) => Some(admission),
+            Stage::Received | Stage::Answered => None,
+        }
+    }
+
+    pub(crate) fn admission_mut(&mut self) -> Option<&mut Admission> {
+        match &mut self.stage {
+            Stage::Admitted(admission) => Some(admission),
+            Stage::Received | Stage::Answered => None,
+        }
+    }
+
+    /// Moves the connection's deadline to `within` from now, but never past the end of the whole exchange.
+    pub(crate) fn wait_until(&self, now: Now, within: std::time::Duration) {
+        if let Some(deadline) = &self.deadline {
+            let at = now.plus(within).monotonic_ns;
+            deadline.set(self.attempt.total_ends_ns.map_or(at, |end| at.min(end)));
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What the network did, as a reason. The one place that reads Pingora's errors.
+
+use engine::denial::Denial;
+use engine::reason::Reason;
+use pingora::{Error, ErrorSource, ErrorType};
+
+/// How far the exchange with the endpoint had come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// No endpoint contacted, or none that accepted the connection.
+    Unconnected,
+    /// Connected, no answer yet.
+    Waiting,
+    /// The answer has begun.
+    Answering,
+}
+
+/// The refusal that stands for a network failure.
+pub(crate) fn denial(error: &Error, progress: Progress) -> Denial {
+    let text = error.to_string();
+    Denial::new(reason(error, progress)).because(text.chars().take(DETAIL_CHARACTERS_MAX).collect::<String>())
+}
+
+/// Of an error's own words in the record.
+const DETAIL_CHARACTERS_MAX: usize = 400;
+
+fn reason(error: &Error, progress: Progress) -> Reason {
+    if error.esource() == &ErrorSource::Downstream {
+        return of_client(error.etype());
+    }
+    match error.etype() {
+        ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout => Reason::UpstreamConnectTimeout,
+        ErrorType::ConnectRefused => Reason::ConnectionRefused,
+        ErrorType::ConnectNoRoute
+        | ErrorType::ConnectError
+        | ErrorType::BindError
+        | ErrorType::SocketError
+        | ErrorType::ConnectProxyFailure => Reason::HostUnreachable,
+        ErrorType::TLSHandshakeFailure
+        | ErrorType::TLSWantX509Lookup
+        | ErrorType::InvalidCert
+        | ErrorType::HandshakeError => of_handshake(error),
+        ErrorType::ReadTimedout | ErrorType::WriteTimedout => match progress {
+            Progress::Unconnected | Progress::Waiting => Reason::FirstByteTimeout,
+            Progress::Answering => Reason::IdleTimeout,
+        },
+        ErrorType::ReadError | ErrorType::WriteError | ErrorType::ConnectionClosed => Reason::UpstreamReset,
+        ErrorType::InvalidHTTPHeader
+        | ErrorType::H1Error
+        | ErrorType::H2Error
+        | ErrorType::H2Downgrade
+        | ErrorType::InvalidH2 => Reason::UpstreamProtocolError,
+        ErrorType::AcceptError
+        | ErrorType::HTTPStatus(_)
+        | ErrorType::FileOpenError
+        | ErrorType::FileCreateError
+        | ErrorType::FileReadError
+        | ErrorType::FileWriteError
+        | ErrorType::InternalError
+        | ErrorType::UnknownError
+        | ErrorType::Custom(_)
+        | ErrorType::CustomCode(..) => Reason::InternalError,
+    }
+}
+
+fn of_client(error: &ErrorType) -> Reason {
+    match error {
+        ErrorType::ReadTimedout => Reason::BodyTimeout,
+        ErrorType::InvalidHTTPHeader | ErrorType::H1Error | ErrorType::H2Error | ErrorType::InvalidH2 => {
+            Reason::BodyMalformed
+        }
+        ErrorType::HTTPStatus(400) => Reason::HeaderMalformed,
+        ErrorType::HTTPStatus(_)
+        | ErrorType::ConnectTimedout
+        | ErrorType::ConnectRefused
+        | ErrorType::ConnectNoRoute
+        | ErrorType::TLSWantX509Lookup
+        | ErrorType::TLSHandshakeFailure
+        | ErrorType::TLSHandshakeTimedout
+        | ErrorType::InvalidCert
+        | ErrorType::HandshakeError
+        | ErrorType::ConnectError
+        | ErrorType::BindError
+        | ErrorType::AcceptError
+        | ErrorType::SocketError
+        | ErrorType::ConnectProxyFailure
+        | ErrorType::H2Downgrade
+        | ErrorType::ReadError
+        | ErrorType::WriteError
+        | ErrorType::WriteTimedout
+        | ErrorType::ConnectionClosed
+        | ErrorType::FileOpenError
+        | ErrorType::FileCreateError
+        | ErrorType::FileReadError
+        | ErrorType::FileWriteError
+        | ErrorType::InternalError
+        | ErrorType::UnknownError
+        | ErrorType::Custom(_)
+        | ErrorType::CustomCode(..) => Reason::ClientClosedRequest,
+    }
+}
+
+/// rustls says what is wrong with a certificate only in its error's text.
+fn of_handshake(error: &Error) -> Reason {
+    let text = format!("{error:?} {error}");
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if says(&["Expired", "NotValidYet", "expired"]) {
+        Reason::CertificateExpired
+    } else if says(&["NotValidForName", "not valid for name"]) {
+        Reason::CertificateNameMismatch
+    } else if says(&["UnknownIssuer", "InvalidCertificate", "BadSignature", "CaUsedAsEndEntity", "invalid peer certificate"]) {
+        Reason::CertificateUntrusted
+    } else {
+        Reason::HandshakeFailed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Progress, reason};
+    use engine::reason::Reason;
+    use pingora::{Error, ErrorType};
+
+    #[test]
+    fn each_failure_has_its_reason() {
+        let check = |etype: ErrorType, progress, expected: Reason| {
+            let mut error = Error::new(etype);
+            error.as_up();
+            assert_eq!(reason(&error, progress), expected, "{error}");
+        };
+        use Progress::{Answering, Unconnected, Waiting};
+        check(ErrorType::ConnectRefused, Unconnected, Reason::ConnectionRefused);
+        check(ErrorType::ConnectNoRoute, Unconnected, Reason::HostUnreachable);
+        check(ErrorType::ConnectTimedout, Unconnected, Reason::UpstreamConnectTimeout);
+        check(ErrorType::ReadTimedout, Waiting, Reason::FirstByteTimeout);
+        check(ErrorType::ReadTimedout, Answering, Reason::IdleTimeout);
+        check(ErrorType::ConnectionClosed, Waiting, Reason::UpstreamReset);
+        check(ErrorType::InvalidHTTPHeader, Waiting, Reason::UpstreamProtocolError);
+        check(ErrorType::InternalError, Waiting, Reason::InternalError);
+    }
+
+    #[test]
+    fn a_clients_failure_is_the_clients() {
+        let check = |etype: ErrorType, expected: Reason| {
+            let mut error = Error::new(etype);
+            error.as_down();
+            assert_eq!(reason(&error, Progress::Waiting), expected, "{error}");
+        };
+        check(ErrorType::ReadTimedout, Reason::BodyTimeout);
+        check(ErrorType::ConnectionClosed, Reason::ClientClosedRequest);
+        check(ErrorType::WriteError, Reason::ClientClosedRequest);
+    }
+}

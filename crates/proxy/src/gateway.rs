@@ -1,0 +1,139 @@
+//! Pingora's hooks, each one call into its room. Nothing is decided here.
+
+use crate::context::RequestContext;
+use crate::deadline::CONNECTION;
+use crate::phase::{admit, body, connect, finish, forward, reply};
+use crate::shared::Shared;
+use async_trait::async_trait;
+use bytes::Bytes;
+use limits::clock::now;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::modules::http::HttpModules;
+use pingora::protocols::Digest;
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, Result};
+use pingora_proxy::{FailToProxy, ProxyHttp, Session};
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The gateway as Pingora sees it.
+pub(crate) struct Gateway {
+    pub(crate) shared: Arc<Shared>,
+}
+
+#[async_trait]
+impl ProxyHttp for Gateway {
+    type CTX = RequestContext;
+
+    fn new_ctx(&self) -> RequestContext {
+        let deadline = CONNECTION.try_with(Arc::clone).ok();
+        RequestContext::new(self.shared.installed.load_full(), now(), deadline)
+    }
+
+    // Not even the disabled compression module: each costs several calls a request.
+    fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
+
+    async fn request_filter(&self, session: &mut Session, context: &mut RequestContext) -> Result<bool> {
+        admit::run(&self.shared, session, context).await
+    }
+
+    async fn upstream_peer(&self, _session: &mut Session, context: &mut RequestContext) -> Result<Box<HttpPeer>> {
+        connect::peer(context).await
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _session: &mut Session,
+        _reused: bool,
+        _peer: &HttpPeer,
+        _descriptor: RawFd,
+        _digest: Option<&Digest>,
+        context: &mut RequestContext,
+    ) -> Result<()> {
+        connect::connected(context);
+        Ok(())
+    }
+
+    fn fail_to_connect(
+        &self,
+        _session: &mut Session,
+        _peer: &HttpPeer,
+        _context: &mut RequestContext,
+        error: Box<Error>,
+    ) -> Box<Error> {
+        error
+    }
+
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        error: Box<Error>,
+        context: &mut RequestContext,
+        reused: bool,
+    ) -> Box<Error> {
+        connect::failed(session, context, error, reused)
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        upstream: &mut RequestHeader,
+        context: &mut RequestContext,
+    ) -> Result<()> {
+        forward::edit(session, upstream, context)
+    }
+
+    async fn request_body_filter(
+        &self,
+        _session: &mut Session,
+        bytes: &mut Option<Bytes>,
+        _end_of_stream: bool,
+        context: &mut RequestContext,
+    ) -> Result<()> {
+        body::count(bytes.as_ref(), context)
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        _session: &mut Session,
+        response: &mut ResponseHeader,
+        context: &mut RequestContext,
+    ) -> Result<()> {
+        reply::received(response, context)
+    }
+
+    async fn response_filter(
+        &self,
+        _session: &mut Session,
+        response: &mut ResponseHeader,
+        context: &mut RequestContext,
+    ) -> Result<()> {
+        reply::edit(response, context)
+    }
+
+    fn response_body_filter(
+        &self,
+        _session: &mut Session,
+        _bytes: &mut Option<Bytes>,
+        end_of_stream: bool,
+        context: &mut RequestContext,
+    ) -> Result<Option<Duration>> {
+        reply::body(end_of_stream, context);
+        Ok(None)
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut RequestContext) -> FailToProxy {
+        finish::failed(&self.shared, session, error, context).await
+    }
+
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut RequestContext) {
+        finish::record(&self.shared, session, error, context);
+    }
+
+    // Failures are in the access log, with their reason; Pingora's own lines would flood the log under attack.
+    fn suppress_error_log(&self, _session: &Session, _context: &RequestContext, _error: &Error) -> bool {
+        true
+    }
+}

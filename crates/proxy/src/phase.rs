@@ -1,0 +1,8 @@
+//! The rooms that a request goes through, one file each.
+
+pub(crate) mod admit;
+pub(crate) mod body;
+pub(crate) mod connect;
+pub(crate) mod finish;
+pub(crate) mod forward;
+pub(crate) mod reply;

@@ -1,0 +1,148 @@
+//! Admission: asks the engine, charges the quotas, and answers what is refused. Everything past this room holds an `Admission`.
+
+use crate::context::{RequestContext, Stage};
+use crate::respond;
+use crate::shared::Shared;
+use engine::chain::{self, Outcome};
+use engine::denial::Denial;
+use engine::identity::Identity;
+use engine::request::{RequestHead, RequestParts};
+use engine::snapshot::AcceptRequestId;
+use http::HeaderName;
+use limits::clock::Now;
+use pingora::Result;
+use pingora::http::RequestHeader;
+use pingora_proxy::Session;
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr};
+use store::quotas::charge;
+use telemetry::request_id::RequestId;
+use telemetry::trace_context::TraceContext;
+
+/// True when the request has been answered here.
+pub(crate) async fn run(shared: &Shared, session: &mut Session, context: &mut RequestContext) -> Result<bool> {
+    let now = context.received;
+    let peer = peer_address(session);
+    match decide(shared, session.req_header(), peer, now, context).await {
+        Decision::Forward => Ok(false),
+        Decision::Refuse(denial) => {
+            context.stage = Stage::Answered;
+            respond::refuse(session, context, denial).await?;
+            Ok(true)
+        }
+        Decision::Redirect(path) => {
+            context.stage = Stage::Answered;
+            respond::redirect(session, context, &path).await?;
+            Ok(true)
+        }
+    }
+}
+
+enum Decision {
+    Forward,
+    Refuse(Denial),
+    Redirect(String),
+}
+
+async fn decide(
+    shared: &Shared,
+    header: &RequestHeader,
+    peer: IpAddr,
+    now: Now,
+    context: &mut RequestContext,
+) -> Decision {
+    let installed = std::sync::Arc::clone(&context.installed);
+    let snapshot = &installed.snapshot;
+    let target = target(header);
+    let parts =
+        RequestParts { method: &header.method, target: &target, headers: &header.headers, peer, tls: false };
+    let parsed = RequestHead::parse(parts, &snapshot.request);
+    name_request(header, context, parsed.as_ref().is_ok_and(|head| head.peer_trusted));
+    let head = match parsed {
+        Ok(head) => head,
+        Err(denial) => {
+            context.client = Some(peer);
+            return Decision::Refuse(denial);
+        }
+    };
+    note(&head, &target, context);
+    match chain::admit(snapshot, &shared.live, &head, now, &mut context.trail) {
+        Outcome::Denied { route, identity, denial } => {
+            context.route = route;
+            refuse(context, identity, denial)
+        }
+        Outcome::Redirect { route, path } => {
+            context.route = Some(route);
+            Decision::Redirect(match head.query {
+                Some(query) => format!("{path}?{query}"),
+                None => path,
+            })
+        }
+        Outcome::Pending(pending) => {
+            context.route = Some(pending.route());
+            let counted = charge(&shared.counters, &pending, now).await;
+            match chain::settle(pending, snapshot, &counted, now, &mut context.trail) {
+                Ok(admission) => {
+                    context.stage = Stage::Admitted(admission);
+                    Decision::Forward
+                }
+                Err((denial, identity)) => refuse(context, identity, denial),
+            }
+        }
+    }
+}
+
+fn refuse(context: &mut RequestContext, identity: Identity, denial: Denial) -> Decision {
+    context.refused_identity = identity;
+    Decision::Refuse(denial)
+}
+
+/// Keeps what the record, the log and the forwarded request need of the head.
+fn note(head: &RequestHead<'_>, target: &str, context: &mut RequestContext) {
+    context.client = Some(head.client);
+    context.peer_trusted = head.peer_trusted;
+    context.host = Box::from(&*head.host);
+    let sent_path = target.split(['?']).next().unwrap_or_default();
+    if sent_path != head.path {
+        context.path = Some(Box::from(&*head.path));
+    }
+}
+
+/// The request target as it was sent, in a form that the engine can borrow from.
+pub(crate) fn target(header: &RequestHeader) -> Cow<'_, str> {
+    match header.uri.authority() {
+        // Absolute form: rare enough to be written out.
+        Some(_) => Cow::Owned(header.uri.to_string()),
+        None => Cow::Borrowed(header.uri.path_and_query().map_or("/", |target| target.as_str())),
+    }
+}
+
+/// Takes over the caller's request ID and trace where it may, and begins new ones where not.
+fn name_request(header: &RequestHeader, context: &mut RequestContext, peer_trusted: bool) {
+    let rules = &context.installed.snapshot.request_id;
+    let accepted = match rules.accept {
+        AcceptRequestId::Always => true,
+        AcceptRequestId::Trusted => peer_trusted,
+        AcceptRequestId::Never => false,
+    };
+    if accepted
+        && let Some(value) = header.headers.get(&rules.header)
+        && let Some(id) = RequestId::accept(value.as_bytes())
+    {
+        context.request_id = id;
+    }
+    const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+    const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+    context.trace = Some(TraceContext::continue_or_start(
+        header.headers.get_all(TRACEPARENT).iter().map(http::HeaderValue::as_bytes),
+        header.headers.get_all(TRACESTATE).iter().map(http::HeaderValue::as_bytes),
+        telemetry::random::bytes(),
+    ));
+}
+
+fn peer_address(session: &Session) -> IpAddr {
+    session
+        .client_addr()
+        .and_then(|address| address.as_inet())
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), std::net::SocketAddr::ip)
+}

@@ -1,0 +1,81 @@
+//! Choosing the endpoint, and what follows from the connection to it.
+
+use crate::context::RequestContext;
+use crate::fault::Progress;
+use engine::denial::Denial;
+use engine::reason::Reason;
+use limits::clock::now;
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorType, Result};
+use pingora_proxy::Session;
+
+/// Marks an error whose reason is already in the context.
+pub(crate) const DECIDED: ErrorType = ErrorType::Custom("decided by the gateway");
+
+/// The endpoint whose turn it is. Called again when a request is tried again.
+pub(crate) async fn peer(context: &mut RequestContext) -> Result<Box<HttpPeer>> {
+    let now = now();
+    let installed = std::sync::Arc::clone(&context.installed);
+    let found = context.admission().and_then(|admission| installed.upstream(admission.upstream()));
+    let Some((upstream, prepared)) = found else {
+        return Err(decided(context, Denial::new(Reason::InternalError).because("no admission or no upstream")));
+    };
+    let attempt = &mut context.attempt;
+    attempt.count = attempt.count.saturating_add(1);
+    attempt.progress = Progress::Unconnected;
+    attempt.began.get_or_insert(now);
+    if attempt.total_ends_ns.is_none() {
+        attempt.total_ends_ns = upstream.timeouts.total.map(|total| now.plus(total).monotonic_ns);
+    }
+    let Some((index, endpoint)) = upstream.pick() else {
+        let denial = Denial::new(Reason::NoHealthyEndpoint);
+        return Err(decided(context, denial.because(format!("upstream {} has no endpoint with a weight", upstream.name))));
+    };
+    attempt.endpoint = Some(index);
+    match prepared.peer(index).await {
+        Some(peer) => Ok(Box::new(peer)),
+        None => {
+            let denial = Denial::new(Reason::DnsFailed).because(format!("{} has no address", endpoint.label));
+            Err(decided(context, denial))
+        }
+    }
+}
+
+pub(crate) fn connected(context: &mut RequestContext) {
+    let now = now();
+    context.attempt.connected = Some(now);
+    context.attempt.progress = Progress::Waiting;
+    let first_byte = context
+        .admission()
+        .and_then(|admission| context.installed.upstream(admission.upstream()))
+        .map(|(upstream, _)| upstream.timeouts.first_byte);
+    if let Some(first_byte) = first_byte {
+        context.wait_until(now, first_byte);
+    }
+}
+
+/// An exchange broke. It is tried again only where that is safe: the endpoint had closed a connection that was kept open from an
+/// earlier request, nothing of the answer has arrived, and the request changes nothing or never reached anybody.
+pub(crate) fn failed(session: &Session, context: &RequestContext, error: Box<Error>, reused: bool) -> Box<Error> {
+    let mut error = error;
+    let may_repeat = context.denial.is_none()
+        && context.attempt.count < ATTEMPTS_MAX
+        && context.attempt.progress != Progress::Answering
+        && session.req_header().method.is_idempotent()
+        && !session.as_ref().retry_buffer_truncated();
+    if may_repeat {
+        error.retry.decide_reuse(reused);
+    } else {
+        error.set_retry(false);
+    }
+    error
+}
+
+/// A kept connection that turns out closed is replaced this often for one request.
+pub(crate) const ATTEMPTS_MAX: u32 = 3;
+
+/// An error that carries no meaning of its own: the context holds the refusal.
+pub(crate) fn decided(context: &mut RequestContext, denial: Denial) -> Box<Error> {
+    context.denial.get_or_insert(denial);
+    Error::new(DECIDED)
+}

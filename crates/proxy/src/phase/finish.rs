@@ -1,0 +1,182 @@
+//! The end of a request: a failure gets its reason and its reply, charges are refunded, and the record is written once.
+
+use crate::context::{RequestContext, Stage};
+use crate::fault::{self, Progress};
+use crate::phase::connect::DECIDED;
+use crate::respond;
+use crate::shared::Shared;
+use engine::denial::Denial;
+use engine::reason::{Kind, Reason};
+use limits::clock::{Now, now};
+use pingora::Error;
+use pingora_proxy::{FailToProxy, Session};
+use telemetry::access_log::Entry;
+
+/// An exchange has failed for good: says so to the client, if its answer has not begun.
+pub(crate) async fn failed(
+    shared: &Shared,
+    session: &mut Session,
+    error: &Error,
+    context: &mut RequestContext,
+) -> FailToProxy {
+    let denial = reason_of(error, context, now());
+    count_failure(context, &denial);
+    refund(shared, context).await;
+    let status = denial.reason.status();
+    let written = session.response_written().is_some_and(|response| !response.status.is_informational());
+    let gone = denial.reason == Reason::ClientClosedRequest;
+    context.denial.get_or_insert_with(|| denial.clone());
+    if !written && !gone {
+        // The connection is closed behind it: what the client may still be sending is not known.
+        session.set_keepalive(None);
+        if let Err(error) = respond::refuse(session, context, denial).await {
+            tracing::debug!(%error, "reply to a failed request not delivered");
+        }
+    }
+    FailToProxy { error_code: status, can_reuse_downstream: false }
+}
+
+/// The refusal that stands for this error: the one already decided on, the deadline that passed, or what the network did.
+fn reason_of(error: &Error, context: &RequestContext, now: Now) -> Denial {
+    if let Some(denial) = &context.denial {
+        return denial.clone();
+    }
+    if error.etype() == &DECIDED {
+        return Denial::new(Reason::InternalError).because("an error without its refusal");
+    }
+    let deadline_passed = context.deadline.as_ref().is_some_and(|deadline| deadline.passed(now.monotonic_ns));
+    if deadline_passed {
+        let total = context.attempt.total_ends_ns.is_some_and(|end| now.monotonic_ns >= end);
+        let reason = match (total, context.attempt.progress) {
+            (true, _) => Reason::TotalTimeout,
+            (false, Progress::Unconnected | Progress::Waiting) => Reason::FirstByteTimeout,
+            (false, Progress::Answering) => Reason::IdleTimeout,
+        };
+        return Denial::new(reason).because("the deadline of the upstream's timeouts passed");
+    }
+    fault::denial(error, context.attempt.progress)
+}
+
+fn count_failure(context: &RequestContext, denial: &Denial) {
+    let is_upstreams = denial.kind().fault() == engine::reason::Fault::Upstream;
+    let upstream = context.admission().and_then(|admission| context.installed.upstream(admission.upstream()));
+    if let (true, Some((_, prepared))) = (is_upstreams, upstream) {
+        prepared.metrics.failed(denial.reason.code());
+    }
+}
+
+/// A call that the gateway could not deliver is not billed. What upstream has answered, or the client gave up on, is.
+async fn refund(shared: &Shared, context: &mut RequestContext) {
+    let delivered = context.attempt.progress == Progress::Answering;
+    if let (Stage::Admitted(admission), false) = (&mut context.stage, delivered) {
+        let charges = admission.take_charges();
+        if !charges.is_empty() {
+            shared.counters.refund(&charges).await;
+        }
+    }
+}
+
+/// Writes metrics and the access log line.
+pub(crate) fn record(shared: &Shared, session: &Session, error: Option<&Error>, context: &mut RequestContext) {
+    let ended = now();
+    if let Some(deadline) = &context.deadline {
+        deadline.clear();
+    }
+    if let (Some(error), None) = (error, &context.denial) {
+        context.denial = Some(reason_of(error, context, ended));
+    }
+    let response = session.response_written().map(|response| response.status.as_u16());
+    let status = match (response, &context.denial) {
+        (Some(status), _) => status,
+        (None, Some(denial)) => denial.reason.status(),
+        (None, None) => Kind::ClientClosedRequest.status(),
+    };
+    let sizes = Sizes { bytes_in: session.as_ref().body_bytes_read(), bytes_out: session.as_ref().body_bytes_sent() };
+    count(shared, context, status, ended);
+    log(session, context, status, sizes, ended);
+}
+
+#[derive(Clone, Copy)]
+struct Sizes {
+    bytes_in: usize,
+    bytes_out: usize,
+}
+
+fn count(shared: &Shared, context: &RequestContext, status: u16, ended: Now) {
+    let installed = &context.installed;
+    let snapshot = &installed.snapshot;
+    let metrics = installed.route_metrics(context.route);
+    metrics.answered(status, ended.since(context.received), gateway_time(context, ended));
+    let policy_name = |id: Option<engine::names::PolicyId>| {
+        id.and_then(|id| snapshot.policy(id)).map_or("-", |policy| &*policy.name)
+    };
+    if let Some(denial) = &context.denial {
+        let policy = policy_name(denial.policy);
+        shared.metrics.denied(metrics.route(), denial.kind().code(), denial.reason.code(), policy);
+    }
+    for (policy, reason) in context.trail.would_deny() {
+        shared.metrics.would_deny(metrics.route(), reason.kind().code(), reason.code(), policy_name(policy));
+    }
+    let attempt = &context.attempt;
+    let upstream = context.admission().and_then(|admission| installed.upstream(admission.upstream()));
+    if let (Some((_, prepared)), Some(first_byte), Some(began)) = (upstream, attempt.first_byte, attempt.began)
+        && context.denial.is_none()
+    {
+        prepared.metrics.succeeded(first_byte.since(began));
+    }
+    for standing in context.admission().into_iter().flat_map(|admission| admission.standings().iter()) {
+        let plan = context.identity().plan.as_ref();
+        if let (Some(quota), Some(plan)) = (standing.quota, plan.and_then(|plan| installed.plan_metrics(&plan.name))) {
+            plan.quota_used(quota.limit.saturating_sub(standing.remaining), quota.limit, quota.resets_unix_s);
+        }
+    }
+}
+
+/// What the gateway itself took before it turned to the upstream; the whole time of a request that it answered alone.
+fn gateway_time(context: &RequestContext, ended: Now) -> std::time::Duration {
+    context.attempt.began.unwrap_or(ended).since(context.received)
+}
+
+fn log(session: &Session, context: &RequestContext, status: u16, sizes: Sizes, ended: Now) {
+    let snapshot = &context.installed.snapshot;
+    let request = session.req_header();
+    let attempt = &context.attempt;
+    let admission = context.admission();
+    let upstream = admission.and_then(|admission| snapshot.upstream(admission.upstream()));
+    let endpoint = attempt.endpoint.and_then(|index| upstream?.endpoints.get(index));
+    let since_began = |point: Option<Now>| Some(point?.since(attempt.began?));
+    let identity = context.identity();
+    let trace_id = context.trace.as_ref().map(telemetry::trace_context::TraceContext::trace_id);
+    let policy = context.denial.as_ref().and_then(|denial| snapshot.policy(denial.policy?));
+    context.installed.access_log.write(&Entry {
+        unix_ms: context.received.unix_ms,
+        request_id: context.request_id.as_str(),
+        trace_id: trace_id.as_ref().map(telemetry::text::Text::as_str),
+        client: context.client,
+        method: request.method.as_str(),
+        host: &context.host,
+        path: context.path.as_deref().unwrap_or_else(|| request.uri.path()),
+        protocol: if request.version == http::Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" },
+        route: context.route.and_then(|id| snapshot.route(id)).map(|route| &*route.name),
+        consumer: identity.consumer_id().map(|id| &**id),
+        plan: identity.plan.as_ref().map(|plan| &*plan.name),
+        status,
+        kind: context.denial.as_ref().map(|denial| denial.kind().code()),
+        reason: context.denial.as_ref().map(|denial| denial.reason.code()),
+        policy: policy.map(|policy| &*policy.name),
+        would_deny: &mut context.trail.would_deny().map(|(policy, reason)| {
+            (policy.and_then(|id| snapshot.policy(id)).map_or("-", |policy| &*policy.name), reason.code())
+        }),
+        upstream: upstream.filter(|_| attempt.count > 0).map(|upstream| &*upstream.name),
+        endpoint: endpoint.map(|endpoint| &*endpoint.label),
+        attempts: attempt.count,
+        upstream_status: attempt.status,
+        bytes_in: u64::try_from(sizes.bytes_in).unwrap_or(u64::MAX),
+        bytes_out: u64::try_from(sizes.bytes_out).unwrap_or(u64::MAX),
+        duration: ended.since(context.received),
+        gateway: gateway_time(context, ended),
+        upstream_connect: since_began(attempt.connected),
+        upstream_first_byte: since_began(attempt.first_byte),
+        config_revision: &snapshot.revision,
+    });
+}

@@ -1,0 +1,55 @@
+//! The telemetry address: `/metrics`, `/livez`, `/readyz`. Read-only.
+
+use crate::shared::Shared;
+use async_trait::async_trait;
+use http::{Method, Response, StatusCode, header};
+use pingora::apps::http_app::ServeHttp;
+use pingora::protocols::http::ServerSession;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+pub(crate) struct Probes {
+    pub(crate) shared: Arc<Shared>,
+}
+
+#[async_trait]
+impl ServeHttp for Probes {
+    async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
+        const TEXT: &str = "text/plain; charset=utf-8";
+        /// The Prometheus text exposition format.
+        const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+        let request = session.req_header();
+        let known = matches!(request.uri.path(), "/metrics" | "/livez" | "/readyz");
+        if known && request.method != Method::GET && request.method != Method::HEAD {
+            return reply(StatusCode::METHOD_NOT_ALLOWED, TEXT, b"only GET and HEAD\n".to_vec());
+        }
+        match request.uri.path() {
+            "/metrics" => reply(StatusCode::OK, METRICS, self.metrics()),
+            "/livez" => reply(StatusCode::OK, TEXT, b"ok\n".to_vec()),
+            "/readyz" if self.shared.ready.load(Ordering::Relaxed) => reply(StatusCode::OK, TEXT, b"ready\n".to_vec()),
+            "/readyz" => reply(StatusCode::SERVICE_UNAVAILABLE, TEXT, b"not ready\n".to_vec()),
+            _ => reply(StatusCode::NOT_FOUND, TEXT, b"here are /metrics, /livez and /readyz\n".to_vec()),
+        }
+    }
+}
+
+impl Probes {
+    fn metrics(&self) -> Vec<u8> {
+        let open = i64::try_from(self.shared.connections.all()).unwrap_or(i64::MAX);
+        self.shared.metrics.connections_open().set(open);
+        self.shared.metrics.encode()
+    }
+}
+
+fn reply(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response<Vec<u8>> {
+    let length = http::HeaderValue::from(body.len());
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
+    headers.insert(header::CONTENT_LENGTH, length);
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(header::ALLOW, http::HeaderValue::from_static("GET, HEAD"));
+    }
+    response
+}

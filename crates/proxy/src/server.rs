@@ -1,0 +1,261 @@
+//! The process around the gateway: listeners, the telemetry address, background work, and the way it stops.
+
+use crate::gateway::Gateway;
+use crate::installed::{Installed, LogSettings};
+use crate::probes::Probes;
+use crate::resolve::{REFRESH_INTERVAL, Resolver};
+use crate::shared::Shared;
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use engine::live::Live;
+use engine::snapshot::Snapshot;
+use limits::clock::Now;
+use limits::gauge::Gauge;
+use pingora::server::configuration::ServerConf;
+use pingora::server::{RunArgs, ShutdownSignal, ShutdownSignalWatch, ShutdownWatch};
+use pingora::services::background::{BackgroundService, background_service};
+use pingora::services::listening::Service;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use store::Counters;
+use telemetry::metrics::Metrics;
+use tokio::sync::mpsc;
+
+/// What the process is started with; none of it changes while it runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub listeners: Vec<SocketAddr>,
+    pub telemetry: Option<SocketAddr>,
+    /// Worker threads; none is one for each core.
+    pub threads: Option<usize>,
+    /// How long requests under way may take once the process is told to stop.
+    pub drain: Duration,
+}
+
+/// What serves, put together by the program.
+pub struct Parts {
+    pub snapshot: Arc<Snapshot>,
+    pub live: Arc<Live>,
+    pub counters: Arc<Counters>,
+    pub metrics: Arc<Metrics>,
+    pub access_log: LogSettings,
+}
+
+/// How the process is asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// No new connections; requests under way may end.
+    Drain,
+    Now,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("cannot listen on {address}")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("cannot open the access log")]
+    AccessLog(#[source] io::Error),
+}
+
+/// A gateway that is ready to be served.
+pub struct Server {
+    shared: Arc<Shared>,
+}
+
+/// What reaches into a serving gateway.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Handle {
+    /// Serves this snapshot from the next request on.
+    pub fn install(&self, snapshot: Arc<Snapshot>, now: Now) {
+        self.shared.install(snapshot, now);
+    }
+
+    /// Notes that a new config was not taken.
+    pub fn reload_refused(&self, now: Now) {
+        self.shared.metrics.config_refused(now.unix_ms);
+    }
+
+    /// The config that serves.
+    #[must_use]
+    pub fn revision(&self) -> String {
+        self.shared.installed.load().snapshot.revision.to_string()
+    }
+
+    /// Opens another access log; the next installed snapshot writes to it.
+    pub fn open_access_log(&self, settings: &LogSettings) -> io::Result<()> {
+        self.shared.open_access_log(settings)
+    }
+
+    pub fn reopen_logs(&self) {
+        self.shared.installed.load().access_log.reopen();
+    }
+
+    /// Waits until the access log is written out.
+    pub fn flush_logs(&self) {
+        self.shared.installed.load().access_log.flush();
+    }
+}
+
+impl Server {
+    pub fn new(parts: Parts, now: Now) -> Result<Self, ServeError> {
+        let Parts { snapshot, live, counters, metrics, access_log } = parts;
+        let resolver = Resolver::default();
+        let log = access_log.open(&metrics).map_err(ServeError::AccessLog)?;
+        metrics.config_loaded(&snapshot.revision, now.unix_ms);
+        let installed = ArcSwap::from_pointee(Installed::new(snapshot, Arc::clone(&log), &metrics, &resolver));
+        let next_log = Mutex::new(log);
+        let connections = Arc::new(Gauge::new());
+        let ready = AtomicBool::new(false);
+        let shared = Shared { installed, live, counters, metrics, resolver, connections, ready, next_log };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Serves until told to stop. `listening` is called when all listeners accept connections; `drained` when the last
+    /// connection has ended after [`Stop::Drain`], if that is before the drain time is over.
+    pub fn serve(
+        self,
+        settings: &Settings,
+        stop: mpsc::Receiver<Stop>,
+        listening: impl FnOnce() + Send + 'static,
+        drained: impl Fn() + Send + Sync + 'static,
+    ) -> Result<(), ServeError> {
+        for address in settings.listeners.iter().chain(&settings.telemetry) {
+            // Pingora would try for half a minute, panic in a task, and serve on without the listener.
+            TcpListener::bind(address).map_err(|source| ServeError::Listen { address: *address, source })?;
+        }
+        let mut server = pingora::server::Server::new_with_opt_and_conf(None, configuration(settings));
+        server.bootstrap();
+        let gateway = Gateway { shared: Arc::clone(&self.shared) };
+        let mut service = crate::intake::service(&server.configuration, gateway, &self.shared);
+        for address in &settings.listeners {
+            service.add_tcp(&address.to_string());
+        }
+        server.add_service(service);
+        if let Some(address) = &settings.telemetry {
+            let app = pingora::apps::http_app::HttpServer::new_app(Probes { shared: Arc::clone(&self.shared) });
+            let mut service = Service::new("telemetry".into(), app);
+            service.threads = Some(1);
+            service.add_tcp(&address.to_string());
+            server.add_service(service);
+        }
+        server.add_service(background_service(
+            "background",
+            Background {
+                shared: Arc::clone(&self.shared),
+                listeners: settings.listeners.clone(),
+                listening: Mutex::new(Some(Box::new(listening))),
+                drained: Box::new(drained),
+            },
+        ));
+        let signal = Box::new(StopSignal { stop: tokio::sync::Mutex::new(stop), shared: Arc::clone(&self.shared) });
+        server.run(RunArgs { shutdown_signal: signal });
+        self.shared.installed.load().access_log.flush();
+        Ok(())
+    }
+}
+
+fn configuration(settings: &Settings) -> ServerConf {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    ServerConf {
+        threads: settings.threads.unwrap_or(cores),
+        grace_period_seconds: Some(settings.drain.as_secs()),
+        graceful_shutdown_timeout_seconds: Some(1),
+        // Counts attempts, not retries; a hook decides, this only bounds it.
+        max_retries: 8,
+        upstream_keepalive_pool_size: 1024,
+        ..ServerConf::default()
+    }
+}
+
+/// Stops the server when the control thread says so.
+struct StopSignal {
+    stop: tokio::sync::Mutex<mpsc::Receiver<Stop>>,
+    shared: Arc<Shared>,
+}
+
+#[async_trait]
+impl ShutdownSignalWatch for StopSignal {
+    async fn recv(&self) -> ShutdownSignal {
+        let asked = self.stop.lock().await.recv().await;
+        self.shared.ready.store(false, Ordering::Relaxed);
+        match asked {
+            Some(Stop::Drain) => {
+                tracing::info!(open = self.shared.connections.all(), "draining");
+                ShutdownSignal::GracefulTerminate
+            }
+            Some(Stop::Now) | None => ShutdownSignal::FastShutdown,
+        }
+    }
+}
+
+type Listening = Box<dyn FnOnce() + Send>;
+
+/// All periodic work, in one service: each has a thread of its own.
+struct Background {
+    shared: Arc<Shared>,
+    listeners: Vec<SocketAddr>,
+    listening: Mutex<Option<Listening>>,
+    drained: Box<dyn Fn() + Send + Sync>,
+}
+
+/// Between two looks at whether something has come to pass.
+const LOOK_INTERVAL: Duration = Duration::from_millis(10);
+
+#[async_trait]
+impl BackgroundService for Background {
+    async fn start(&self, mut shutdown: ShutdownWatch) {
+        self.wait_for_listeners().await;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(REFRESH_INTERVAL) => self.shared.resolver.refresh().await,
+                _ = shutdown.changed() => break,
+            }
+        }
+        while self.shared.connections.all() > 0 {
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+        self.shared.installed.load().access_log.flush();
+        (self.drained)();
+    }
+}
+
+impl Background {
+    /// Ready is who accepts connections on every listener.
+    async fn wait_for_listeners(&self) {
+        for listener in &self.listeners {
+            let address = reachable(*listener);
+            while tokio::task::spawn_blocking(move || TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err())
+                .await
+                .unwrap_or(true)
+            {
+                tokio::time::sleep(LOOK_INTERVAL).await;
+            }
+        }
+        self.shared.ready.store(true, Ordering::Relaxed);
+        let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(listening) = listening {
+            listening();
+        }
+    }
+}
+
+/// Where a wildcard address is reached from this machine.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => (std::net::Ipv4Addr::LOCALHOST, v4.port()).into(),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => (std::net::Ipv6Addr::LOCALHOST, v6.port()).into(),
+        SocketAddr::V4(_) | SocketAddr::V6(_) => address,
+    }
+}

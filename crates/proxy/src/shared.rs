@@ -1,0 +1,44 @@
+//! What all requests share: the installed snapshot, the counters that outlive it, and where telemetry goes.
+
+use crate::installed::{Installed, LogSettings};
+use crate::resolve::Resolver;
+use arc_swap::ArcSwap;
+use engine::live::Live;
+use engine::snapshot::Snapshot;
+use limits::clock::Now;
+use limits::gauge::Gauge;
+use std::io;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+use store::Counters;
+use telemetry::access_log::AccessLog;
+use telemetry::metrics::Metrics;
+
+pub(crate) struct Shared {
+    pub(crate) installed: ArcSwap<Installed>,
+    pub(crate) live: Arc<Live>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) resolver: Resolver,
+    /// Connections from clients, in all and by address.
+    pub(crate) connections: Arc<Gauge>,
+    pub(crate) ready: AtomicBool,
+    /// The access log that the next snapshot writes to.
+    pub(crate) next_log: Mutex<Arc<AccessLog>>,
+}
+
+impl Shared {
+    /// Serves this snapshot from the next request on. Requests under way keep theirs.
+    pub(crate) fn install(&self, snapshot: Arc<Snapshot>, now: Now) {
+        let revision = snapshot.revision.clone();
+        let log = Arc::clone(&self.next_log.lock().unwrap_or_else(PoisonError::into_inner));
+        self.installed.store(Arc::new(Installed::new(snapshot, log, &self.metrics, &self.resolver)));
+        self.metrics.config_loaded(&revision, now.unix_ms);
+    }
+
+    pub(crate) fn open_access_log(&self, settings: &LogSettings) -> io::Result<()> {
+        let log = settings.open(&self.metrics)?;
+        *self.next_log.lock().unwrap_or_else(PoisonError::into_inner) = log;
+        Ok(())
+    }
+}

@@ -1,0 +1,39 @@
+//! Charging a request's quotas: the one step of admission that may wait, and never does with the embedded store.
+
+use crate::charge::Charged;
+use crate::counters::Counters;
+use arrayvec::ArrayVec;
+use engine::chain::{Counted, Pending, QUOTAS_MAX};
+use engine::trail::Mode;
+use limits::clock::Now;
+use limits::counts::QuotaCharge;
+
+/// Charges all enforced quotas or none of them, and those in dry run each for itself. One answer for each charge, in order.
+pub async fn charge(counters: &Counters, pending: &Pending, now: Now) -> ArrayVec<Counted, QUOTAS_MAX> {
+    let enforced: ArrayVec<QuotaCharge, QUOTAS_MAX> =
+        pending.charges().filter(|(mode, _)| *mode == Mode::Enforce).map(|(_, charge)| *charge).collect();
+    let together = if enforced.is_empty() { None } else { Some(counters.charge(&enforced, now).await) };
+    let mut turn = 0;
+    let mut answers = ArrayVec::new();
+    for (mode, charge) in pending.charges() {
+        answers.push(match (mode, &together) {
+            (Mode::Enforce, Some(charged)) => {
+                let answer = of_enforced(charged, turn);
+                turn = turn.saturating_add(1);
+                answer
+            }
+            (Mode::Enforce, None) => Counted::Unavailable,
+            (Mode::DryRun | Mode::Off, _) => of_enforced(&counters.charge(&[*charge], now).await, 0),
+        });
+    }
+    answers
+}
+
+fn of_enforced(charged: &Charged, turn: usize) -> Counted {
+    match charged {
+        Charged::Granted { used } => used.get(turn).map_or(Counted::Unavailable, |used| Counted::Granted { used: *used }),
+        Charged::Exceeded { index, used } if *index == turn => Counted::Exceeded { used: *used },
+        Charged::Exceeded { .. } => Counted::Void,
+        Charged::Unavailable => Counted::Unavailable,
+    }
+}

@@ -1,0 +1,150 @@
+//! The command line, as a user types it. What a command does is in `commands`.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+#[derive(Debug, Parser)]
+#[command(name = "tollgate", version, about = "An API gateway that can explain every refusal", max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve until a signal: HUP reloads, USR1 reopens log files, TERM drains and stops, INT stops now
+    Run {
+        /// The config to serve
+        #[arg(long, short, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Serve a small config with a built-in upstream, and print curl lines to try
+    Demo {
+        /// The address to listen on; port 0 takes a free one
+        #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+        listen: std::net::SocketAddr,
+    },
+    /// Report all mistakes of a config, without network or side effect
+    Check {
+        /// The configs to check
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        #[arg(long, value_enum, default_value_t = DiagnosticFormat::Text)]
+        format: DiagnosticFormat,
+        /// Take warnings for errors
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Show each step of the decision on one request, and the answer the client would get
+    Explain(Box<Explain>),
+    /// Run the `tests:` of a config through the decision code
+    Test {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Send the requests to a running gateway instead, for example http://127.0.0.1:8080
+        #[arg(long, value_name = "URL")]
+        against: Option<String>,
+    },
+    /// Tell a running gateway to reload its config
+    Reload {
+        /// The config that the gateway was started with
+        #[arg(long, short, value_name = "FILE")]
+        config: PathBuf,
+        /// Wait for the verdict and report it, diagnostics included
+        #[arg(long)]
+        wait: bool,
+    },
+    /// List the error catalogue, or show the runbook page of one kind or reason
+    Reasons {
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+        #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+        format: ListFormat,
+    },
+    /// Print the JSON Schema of the config, for editors
+    Schema,
+    /// API keys
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+    /// Print a completion script for a shell
+    Completions { shell: clap_complete::Shell },
+    /// Print the version and what it was built from
+    Version,
+    /// Write the generated reference pages into a folder
+    #[command(hide = true)]
+    Reference {
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make an API key; print it once, with the hash for the config
+    New {
+        /// The consumer that will hold it, for the config lines that are printed
+        #[arg(long, value_name = "ID")]
+        consumer: Option<String>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiagnosticFormat {
+    Text,
+    Json,
+    Github,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    Text,
+    Json,
+}
+
+/// curl's own options, so that a failing call can be explained by changing one word of it.
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// The config that decides
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+    /// The method; GET, or POST when there is data
+    #[arg(short = 'X', long = "request", value_name = "METHOD")]
+    pub(crate) method: Option<String>,
+    /// A header line, `Name: value`; can be given more than once
+    #[arg(short = 'H', long = "header", value_name = "LINE")]
+    pub(crate) headers: Vec<String>,
+    /// Body data; `@FILE` reads a file, line ends left out; several are joined by `&`
+    #[arg(short = 'd', long = "data", value_name = "DATA")]
+    pub(crate) data: Vec<String>,
+    /// Body data as it is; `@FILE` reads a file
+    #[arg(long = "data-binary", value_name = "DATA")]
+    pub(crate) data_binary: Vec<String>,
+    /// Put the data into the query
+    #[arg(short = 'G', long = "get")]
+    pub(crate) get: bool,
+    /// A cookie, `name=value`
+    #[arg(short = 'b', long = "cookie", value_name = "COOKIE")]
+    pub(crate) cookies: Vec<String>,
+    /// HEAD instead of GET
+    #[arg(short = 'I', long = "head")]
+    pub(crate) head: bool,
+    /// Accepted for the sake of pasted curl lines: shows the answer's head, which is shown anyway
+    #[arg(short = 'i', long = "include")]
+    pub(crate) include: bool,
+    /// Accepted for the sake of pasted curl lines
+    #[arg(short = 's', long = "silent")]
+    pub(crate) silent: bool,
+    /// The point in time to decide at, RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// The address the request comes from
+    #[arg(long, default_value = "127.0.0.1", value_name = "IP")]
+    pub(crate) client: IpAddr,
+    #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+    pub(crate) format: ListFormat,
+}

@@ -1,0 +1,101 @@
+//! One file a command. A command returns what it found out: yes, no, or why it could not.
+
+mod check;
+mod demo;
+mod explain;
+mod key;
+pub(crate) mod output;
+mod reasons;
+mod reference;
+mod reload;
+mod run;
+mod test;
+mod version;
+
+use crate::cli::{Arguments, Command, KeyCommand};
+use clap::CommandFactory as _;
+use engine::denial::{Denial, Detail};
+use engine::live::Live;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// What a command found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Yes,
+    No,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Yes => Self::SUCCESS,
+            Outcome::No => Self::from(1),
+        }
+    }
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("cannot read {path}")]
+    Read { path: String, source: std::io::Error },
+    #[error("cannot write {path}")]
+    Write { path: String, source: std::io::Error },
+    #[error("{0}")]
+    Usage(String),
+    #[error("the config has mistakes")]
+    Config,
+    #[error("cannot start")]
+    Start(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("no gateway answers at {path}: is one running with this config?")]
+    NotRunning { path: String, source: std::io::Error },
+}
+
+pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
+    match command {
+        Command::Run { config } => run::run(&config),
+        Command::Demo { listen } => demo::run(listen),
+        Command::Check { files, format, strict } => check::run(&files, format, strict),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Test { file, against } => test::run(&file, against.as_deref()),
+        Command::Reload { config, wait } => reload::run(&config, wait),
+        Command::Reasons { name, format } => reasons::run(name.as_deref(), format),
+        Command::Schema => {
+            output::result_line(format_args!("{:#}", config::schema()));
+            Ok(Outcome::Yes)
+        }
+        Command::Key { command: KeyCommand::New { consumer } } => key::new(consumer.as_deref()),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "tollgate", &mut std::io::stdout());
+            Ok(Outcome::Yes)
+        }
+        Command::Version => version::run(),
+        Command::Reference { folder } => reference::run(&folder),
+    }
+}
+
+/// A config that is to be used: its mistakes go to stderr, and only one without any comes back.
+fn load(path: &Path, live: &Live) -> Result<config::Config, Failure> {
+    if let Err(source) = std::fs::File::open(path) {
+        return Err(Failure::Read { path: path.display().to_string(), source });
+    }
+    let loaded = config::load(path, live);
+    output::notes(loaded.diagnostics.render(config::Format::Text { colour: output::colour_on_stderr() }));
+    loaded.config.ok_or(Failure::Config)
+}
+
+/// The facts behind a refusal, for the operator.
+fn facts(denial: &Denial) -> Option<String> {
+    match &denial.detail {
+        Detail::None => None,
+        Detail::Text(text) => Some(text.to_string()),
+        Detail::Allow(methods) => Some(format!("the methods here are {methods}")),
+        Detail::Accept(types) => Some(format!("the types accepted here are {types}")),
+        Detail::Scopes(scopes) => Some(format!("the route asks for the scopes {scopes}")),
+        Detail::Throttle { limit } => Some(format!("throttle {limit} is used up")),
+        Detail::Quota { limit, resets_unix_s } => {
+            Some(format!("all {limit} requests of the period are used; it ends {}", engine::calendar::rfc3339(*resets_unix_s)))
+        }
+    }
+}

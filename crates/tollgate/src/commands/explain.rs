@@ -1,0 +1,180 @@
+//! `tollgate explain`: each step of the decision on one request, and what the client would get.
+
+use super::{Failure, Outcome, output};
+use crate::cli::{Explain, ListFormat};
+use crate::offline::{Decided, Offline, OfflineRequest, Verdict};
+use engine::live::Live;
+use engine::snapshot::Snapshot;
+use engine::trail;
+use limits::clock::{Now, now};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+mod request;
+
+/// Near misses that are shown.
+const NEAR_MISSES_MAX: usize = 5;
+
+pub(crate) fn run(arguments: &Explain) -> Result<Outcome, Failure> {
+    let live = Live::new();
+    let config = super::load(&arguments.config, &live)?;
+    let request = request::of(arguments)?;
+    let at = match &arguments.at {
+        None => now(),
+        Some(text) => time_at(text)?,
+    };
+    let offline = Offline::new(&config.snapshot, &live);
+    let decided = offline.decide(&request, at);
+    match arguments.format {
+        ListFormat::Text => output::result(text(&config.snapshot, &request, &decided)),
+        ListFormat::Json => output::result_line(format_args!("{:#}", json(&config.snapshot, &request, &decided))),
+    }
+    Ok(if decided.denial().is_some() { Outcome::No } else { Outcome::Yes })
+}
+
+fn time_at(text: &str) -> Result<Now, Failure> {
+    match engine::calendar::parse_rfc3339(text) {
+        Some(seconds) => Ok(Now::at_unix_seconds(seconds)),
+        None => Err(Failure::Usage(format!("--at {text}: not a time like 2026-11-21T20:00:00Z"))),
+    }
+}
+
+/// One step, as both formats show it.
+struct Line<'a> {
+    step: &'static str,
+    verdict: String,
+    mode: &'static str,
+    policy: Option<&'a str>,
+    place: Option<String>,
+}
+
+fn lines<'a>(snapshot: &'a Snapshot, decided: &Decided) -> Vec<Line<'a>> {
+    let line = |entry: &trail::Entry| {
+        let policy = entry.policy.and_then(|id| snapshot.policy(id));
+        Line {
+            step: entry.step.name(),
+            verdict: match entry.verdict {
+                trail::Verdict::Pass => "pass".into(),
+                trail::Verdict::Deny(reason) => format!("deny {}", reason.code()),
+                trail::Verdict::WouldDeny(reason) => format!("would deny {}", reason.code()),
+            },
+            mode: match entry.mode {
+                trail::Mode::Enforce => "enforce",
+                trail::Mode::DryRun => "dryRun",
+                trail::Mode::Off => "off",
+            },
+            policy: policy.map(|policy| &*policy.name),
+            place: policy.map(|policy| policy.place.to_string()),
+        }
+    };
+    decided.trail.entries().map(line).collect()
+}
+
+fn near_misses(snapshot: &Snapshot, request: &OfflineRequest, decided: &Decided) -> Vec<String> {
+    let is_about_routing = decided.denial().is_some_and(|denial| {
+        matches!(denial.kind(), engine::reason::Kind::RouteNotFound | engine::reason::Kind::MethodNotAllowed)
+    });
+    if !is_about_routing {
+        return Vec::new();
+    }
+    crate::offline::near_misses(snapshot, request, NEAR_MISSES_MAX)
+}
+
+fn text(snapshot: &Snapshot, request: &OfflineRequest, decided: &Decided) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "{} {}", request.method, request.url);
+    match decided.route.and_then(|id| snapshot.route(id)) {
+        Some(route) => {
+            let _ = writeln!(out, "route     {} ({})", route.name, route.place);
+        }
+        None => {
+            let _ = writeln!(out, "route     none");
+        }
+    }
+    if let Some(consumer) = decided.identity.consumer_id() {
+        let _ = writeln!(out, "consumer  {consumer}");
+    }
+    if let Some(plan) = &decided.identity.plan {
+        let _ = writeln!(out, "plan      {}", plan.name);
+    }
+    let _ = writeln!(out, "\nsteps");
+    for line in lines(snapshot, decided) {
+        let mode = if line.mode == "enforce" { String::new() } else { format!(" [{}]", line.mode) };
+        let by = match (line.policy, &line.place) {
+            (Some(policy), Some(place)) => format!("  {policy} ({place})"),
+            _ => String::new(),
+        };
+        let _ = writeln!(out, "  {:<16}{}{mode}{by}", line.step, line.verdict);
+    }
+    for miss in near_misses(snapshot, request, decided) {
+        let _ = writeln!(out, "  near miss: {miss}");
+    }
+    verdict_text(&mut out, &decided.verdict);
+    out
+}
+
+fn verdict_text(out: &mut String, verdict: &Verdict) {
+    match verdict {
+        Verdict::Forward { upstream, endpoint, target } => {
+            let endpoint = endpoint.as_deref().unwrap_or("no endpoint: every weight is 0");
+            let _ = writeln!(out, "\nforwarded to {upstream} at {endpoint} as {target}");
+        }
+        Verdict::Redirect { location } => {
+            let _ = writeln!(out, "\nredirected: 308 Location: {location}");
+        }
+        Verdict::Refuse { denial, reply } => {
+            let _ = writeln!(out, "\nrefused: {} {} ({})", reply.status, denial.kind().code(), denial.reason.code());
+            if let Some(facts) = super::facts(denial) {
+                let _ = writeln!(out, "because: {facts}");
+            }
+            let _ = writeln!(out, "runbook: tollgate reasons {}", denial.kind().code());
+            let _ = writeln!(out, "\nthe client gets\n  HTTP/1.1 {}", reply.status);
+            for (name, value) in &reply.headers {
+                let _ = writeln!(out, "  {name}: {}", String::from_utf8_lossy(value.as_bytes()));
+            }
+            let _ = writeln!(out, "\n{}", String::from_utf8_lossy(&reply.body).trim_end());
+        }
+    }
+}
+
+fn json(snapshot: &Snapshot, request: &OfflineRequest, decided: &Decided) -> Value {
+    let route = decided.route.and_then(|id| snapshot.route(id));
+    let steps: Vec<Value> = lines(snapshot, decided)
+        .into_iter()
+        .map(|line| {
+            json!({ "step": line.step, "verdict": line.verdict, "mode": line.mode, "policy": line.policy, "place": line.place })
+        })
+        .collect();
+    let mut value = json!({
+        "method": request.method,
+        "url": request.url,
+        "route": route.map(|route| &*route.name),
+        "consumer": decided.identity.consumer_id().map(|id| &**id),
+        "plan": decided.identity.plan.as_ref().map(|plan| &*plan.name),
+        "steps": steps,
+        "nearMisses": near_misses(snapshot, request, decided),
+    });
+    let verdict = match &decided.verdict {
+        Verdict::Forward { upstream, endpoint, target } => {
+            json!({ "verdict": "forward", "upstream": upstream, "endpoint": endpoint, "target": target })
+        }
+        Verdict::Redirect { location } => json!({ "verdict": "redirect", "status": 308, "location": location }),
+        Verdict::Refuse { denial, reply } => {
+            let headers: Vec<(String, String)> = reply
+                .headers
+                .iter()
+                .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+                .collect();
+            json!({
+                "verdict": "deny", "status": reply.status, "kind": denial.kind().code(), "reason": denial.reason.code(),
+                "detail": super::facts(denial),
+                "policy": denial.policy.and_then(|id| snapshot.policy(id)).map(|policy| &*policy.name),
+                "headers": headers, "body": String::from_utf8_lossy(&reply.body),
+            })
+        }
+    };
+    if let (Some(all), Value::Object(verdict)) = (value.as_object_mut(), verdict) {
+        all.extend(verdict);
+    }
+    value
+}

@@ -1,0 +1,301 @@
+//! The decision on one request, without a socket: what `explain` and `test` print. Runs the code that the gateway runs, from the
+//! wire check on, and decides nothing itself.
+
+use engine::chain::{self, Outcome};
+use engine::denial::Denial;
+use engine::identity::Identity;
+use engine::live::Live;
+use engine::names::RouteId;
+use engine::reply::{Occurrence, Reply};
+use engine::request::{RequestHead, RequestParts};
+use engine::snapshot::Snapshot;
+use engine::trail::Trail;
+use engine::wire::{HeadLimits, check_head};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use limits::clock::Now;
+use std::net::IpAddr;
+use store::Counters;
+
+/// Quota counters that an offline run may need.
+const COUNTERS_MAX: usize = 10_000;
+
+/// A request as a user writes it down.
+#[derive(Clone, Debug)]
+pub(crate) struct OfflineRequest {
+    pub(crate) method: String,
+    /// Absolute: `http://host/path?query`.
+    pub(crate) url: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Option<Vec<u8>>,
+    pub(crate) client: IpAddr,
+}
+
+/// What the gateway would do with it.
+#[derive(Debug)]
+pub(crate) struct Decided {
+    pub(crate) trail: Trail,
+    pub(crate) route: Option<RouteId>,
+    pub(crate) identity: Identity,
+    pub(crate) verdict: Verdict,
+}
+
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    Forward {
+        upstream: String,
+        endpoint: Option<String>,
+        /// As upstream would see it.
+        target: String,
+    },
+    Refuse {
+        denial: Denial,
+        reply: Reply,
+    },
+    Redirect {
+        location: String,
+    },
+}
+
+impl Decided {
+    /// The status that the gateway itself would send; none when upstream answers.
+    pub(crate) fn status(&self) -> Option<u16> {
+        match &self.verdict {
+            Verdict::Forward { .. } => None,
+            Verdict::Refuse { reply, .. } => Some(reply.status),
+            Verdict::Redirect { .. } => Some(308),
+        }
+    }
+
+    pub(crate) fn denial(&self) -> Option<&Denial> {
+        match &self.verdict {
+            Verdict::Refuse { denial, .. } => Some(denial),
+            Verdict::Forward { .. } | Verdict::Redirect { .. } => None,
+        }
+    }
+}
+
+/// A gateway without sockets: the state that counts between two requests of one run.
+pub(crate) struct Offline<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) live: &'a Live,
+    counters: Counters,
+}
+
+impl<'a> Offline<'a> {
+    pub(crate) fn new(snapshot: &'a Snapshot, live: &'a Live) -> Self {
+        Self { snapshot, live, counters: Counters::embedded(COUNTERS_MAX) }
+    }
+
+    pub(crate) fn decide(&self, request: &OfflineRequest, now: Now) -> Decided {
+        let mut trail = Trail::default();
+        let lines = match Lines::of(request) {
+            Ok(lines) => lines,
+            Err(denial) => return self.refused_early(denial, trail, now),
+        };
+        if let Err(denial) = check_head(&lines.head, &self.head_limits()) {
+            return self.refused_early(denial, trail, now);
+        }
+        let parts = RequestParts {
+            method: &lines.method,
+            target: &lines.target,
+            headers: &lines.headers,
+            peer: request.client,
+            tls: false,
+        };
+        let head = match RequestHead::parse(parts, &self.snapshot.request) {
+            Ok(head) => head,
+            Err(denial) => return self.refused_early(denial, trail, now),
+        };
+        match chain::admit(self.snapshot, self.live, &head, now, &mut trail) {
+            Outcome::Denied { route, identity, denial } => self.refused(&head, route, identity, denial, trail, now),
+            Outcome::Redirect { route, path } => Decided {
+                trail,
+                route: Some(route),
+                identity: Identity::default(),
+                verdict: Verdict::Redirect { location: with_query(&path, head.query) },
+            },
+            Outcome::Pending(pending) => {
+                let route = pending.route();
+                let counted = poll_once(store::quotas::charge(&self.counters, &pending, now));
+                match chain::settle(pending, self.snapshot, &counted, now, &mut trail) {
+                    Ok(admission) => Decided {
+                        verdict: self.forwarded(&head, admission.upstream()),
+                        trail,
+                        route: Some(route),
+                        identity: admission.identity().clone(),
+                    },
+                    Err((denial, identity)) => self.refused(&head, Some(route), identity, denial, trail, now),
+                }
+            }
+        }
+    }
+
+    fn head_limits(&self) -> HeadLimits {
+        let intake = &self.snapshot.intake;
+        HeadLimits {
+            head_bytes_max: intake.head_bytes_max,
+            lines_max: intake.head_lines_max,
+            uri_bytes_max: intake.uri_bytes_max,
+        }
+    }
+
+    fn forwarded(&self, head: &RequestHead<'_>, upstream: engine::names::UpstreamId) -> Verdict {
+        let found = self.snapshot.upstream(upstream);
+        Verdict::Forward {
+            upstream: found.map(|upstream| upstream.name.to_string()).unwrap_or_default(),
+            endpoint: found.and_then(|upstream| Some(upstream.pick()?.1.label.to_string())),
+            target: with_query(&head.path, head.query),
+        }
+    }
+
+    fn refused(
+        &self,
+        head: &RequestHead<'_>,
+        route: Option<RouteId>,
+        identity: Identity,
+        denial: Denial,
+        trail: Trail,
+        now: Now,
+    ) -> Decided {
+        let reply = self.snapshot.errors.render(&Occurrence {
+            denial: &denial,
+            request_id: REQUEST_ID,
+            method: head.method.as_str(),
+            host: &head.host,
+            path: &head.path,
+            accept: head.headers.get(http::header::ACCEPT),
+            route: route.and_then(|id| Some((id, &*self.snapshot.route(id)?.name))),
+            consumer: identity.consumer_id().map(|id| &**id),
+            plan: identity.plan.as_ref().map(|plan| &*plan.name),
+            policy: denial.policy.and_then(|id| self.snapshot.policy(id)).map(|policy| &*policy.name),
+            claims: identity.token.as_ref().map(|token| &token.claims),
+            now,
+        });
+        Decided { trail, route, identity, verdict: Verdict::Refuse { denial, reply } }
+    }
+
+    /// Refused before there was a head to speak of.
+    fn refused_early(&self, denial: Denial, trail: Trail, now: Now) -> Decided {
+        let reply = self.snapshot.errors.render(&Occurrence {
+            denial: &denial,
+            request_id: REQUEST_ID,
+            method: "",
+            host: "",
+            path: "",
+            accept: None,
+            route: None,
+            consumer: None,
+            plan: None,
+            policy: None,
+            claims: None,
+            now,
+        });
+        Decided { trail, route: None, identity: Identity::default(), verdict: Verdict::Refuse { denial, reply } }
+    }
+}
+
+/// What comes close to matching, in words.
+pub(crate) fn near_misses(snapshot: &Snapshot, request: &OfflineRequest, max: usize) -> Vec<String> {
+    let Ok(lines) = Lines::of(request) else { return Vec::new() };
+    let parts = RequestParts {
+        method: &lines.method,
+        target: &lines.target,
+        headers: &lines.headers,
+        peer: request.client,
+        tls: false,
+    };
+    let Ok(head) = RequestHead::parse(parts, &snapshot.request) else { return Vec::new() };
+    let misses = snapshot.table.near_misses(&head, max).into_iter();
+    misses
+        .filter_map(|miss| {
+            let route = snapshot.route(miss.route)?;
+            Some(format!("{} ({}) has {}: {}", route.name, route.place, miss.pattern, miss.why))
+        })
+        .collect()
+}
+
+/// Stands where a running gateway would put the request's own.
+const REQUEST_ID: &str = "00000000-0000-0000-0000-000000000000";
+
+/// The request as bytes on the wire and as parsed parts.
+struct Lines {
+    head: Vec<u8>,
+    method: Method,
+    target: String,
+    headers: HeaderMap,
+}
+
+impl Lines {
+    fn of(request: &OfflineRequest) -> Result<Self, Denial> {
+        use engine::reason::Reason::HeaderMalformed;
+        let unfit = |what: &str| Denial::new(HeaderMalformed).because(format!("{what} cannot stand in a request"));
+        let (authority, target) = split_url(&request.url);
+        let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| unfit("the method"))?;
+        let mut lines = request.headers.clone();
+        let has = |lines: &[(String, String)], name: &str| lines.iter().any(|(field, _)| field.eq_ignore_ascii_case(name));
+        if !has(&lines, "host") {
+            lines.insert(0, ("Host".into(), authority.to_owned()));
+        }
+        if let Some(body) = &request.body
+            && !has(&lines, "content-length")
+            && !has(&lines, "transfer-encoding")
+        {
+            lines.push(("Content-Length".into(), body.len().to_string()));
+        }
+        let mut head = format!("{method} {target} HTTP/1.1\r\n").into_bytes();
+        let mut headers = HeaderMap::new();
+        for (name, value) in &lines {
+            head.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unfit("a header name"))?;
+            headers.append(name, HeaderValue::from_str(value).map_err(|_| unfit("a header value"))?);
+        }
+        head.extend_from_slice(b"\r\n");
+        Ok(Self { head, method, target: target.into_owned(), headers })
+    }
+}
+
+/// Authority and origin form of an absolute URL; what has no scheme is taken as curl does, for `http`.
+pub(crate) fn split_url(url: &str) -> (&str, std::borrow::Cow<'_, str>) {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = rest.split('#').next().unwrap_or_default();
+    match rest.find(['/', '?']).and_then(|at| rest.split_at_checked(at)) {
+        Some((authority, target)) if target.starts_with('/') => (authority, target.into()),
+        Some((authority, query)) => (authority, format!("/{query}").into()),
+        None => (rest, "/".into()),
+    }
+}
+
+fn with_query(path: &str, query: Option<&str>) -> String {
+    match query {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    }
+}
+
+/// The embedded store answers at the first poll.
+fn poll_once<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_url;
+
+    #[test]
+    fn urls_are_split_as_curl_does() {
+        let check = |url: &str, authority: &str, target: &str| {
+            let (found, found_target) = split_url(url);
+            assert_eq!((found, &*found_target), (authority, target), "{url}");
+        };
+        check("http://a.example/x?y=1#z", "a.example", "/x?y=1");
+        check("https://a.example", "a.example", "/");
+        check("a.example:8080/x", "a.example:8080", "/x");
+        check("http://a.example?q", "a.example", "/?q");
+    }
+}

@@ -1,0 +1,5 @@
+//! The running gateway: started, told to reload, stopped.
+
+pub(crate) mod control;
+pub(crate) mod reload;
+pub(crate) mod startup;

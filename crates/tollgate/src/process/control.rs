@@ -1,0 +1,202 @@
+//! Everything that reaches a running gateway from outside its listeners: signals, and the control socket that `tollgate reload`
+//! talks to. One thread of its own, started before the config is read, so that no signal is ever fatal by accident.
+
+use super::reload::{Reloader, Verdict};
+use proxy::Stop;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{info, warn};
+
+/// The control socket within `server.stateDir`.
+pub(crate) const SOCKET: &str = "control.sock";
+/// For one question on the control socket, a slow reload included.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes of one question.
+const QUESTION_BYTES_MAX: u64 = 1024;
+
+/// A question on the control socket: one JSON object on a line, answered by one.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) enum Question {
+    Reload,
+}
+
+/// The control thread, listening for signals.
+pub(crate) struct Control {
+    begin: Option<oneshot::Sender<Begin>>,
+    stop: Option<mpsc::Receiver<Stop>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread needs to do more than stop.
+struct Begin {
+    reloader: Reloader,
+    socket: Option<PathBuf>,
+}
+
+struct Signals {
+    hangup: Signal,
+    rotate: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+    quit: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            rotate: signal(SignalKind::user_defined1())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+        })
+    }
+}
+
+impl Control {
+    /// Comes back when the signals are taken over.
+    pub(crate) fn start() -> io::Result<Self> {
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let (begin, begun) = oneshot::channel();
+        let (stop, stopped) = mpsc::channel(1);
+        let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            match runtime {
+                Err(error) => drop(ready.send(Err(error))),
+                Ok(runtime) => runtime.block_on(async {
+                    match Signals::new() {
+                        Err(error) => drop(ready.send(Err(error))),
+                        Ok(signals) => {
+                            let _ = ready.send(Ok(()));
+                            serve(signals, begun, stop).await;
+                        }
+                    }
+                }),
+            }
+        })?;
+        is_ready.recv().map_err(io::Error::other)??;
+        Ok(Self { begin: Some(begin), stop: Some(stopped), thread: Some(thread) })
+    }
+
+    /// From here on reloads are carried out; those that were asked for before are, too.
+    pub(crate) fn begin(&mut self, reloader: Reloader, socket: Option<PathBuf>) {
+        if let Some(begin) = self.begin.take() {
+            let _ = begin.send(Begin { reloader, socket });
+        }
+    }
+
+    /// How the process is asked to stop.
+    pub(crate) fn stop(&mut self) -> Option<mpsc::Receiver<Stop>> {
+        self.stop.take()
+    }
+}
+
+async fn serve(mut signals: Signals, begun: oneshot::Receiver<Begin>, stop: mpsc::Sender<Stop>) {
+    let Some(Begin { reloader, socket }) = wait_for_begin(&mut signals, begun, &stop).await else { return };
+    let reloader = Arc::new(reloader);
+    let listener = socket.and_then(|path| listen(&path));
+    loop {
+        tokio::select! {
+            Some(()) = signals.hangup.recv() => drop(reloader.reload("SIGHUP")),
+            Some(()) = signals.rotate.recv() => {
+                reloader.reopen_logs();
+                info!("log files reopened");
+            }
+            Some(()) = signals.terminate.recv() => drop(stop.send(Stop::Drain).await),
+            Some(()) = signals.quit.recv() => drop(stop.send(Stop::Drain).await),
+            Some(()) = signals.interrupt.recv() => drop(stop.send(Stop::Now).await),
+            Some(stream) = accept(listener.as_ref()) => {
+                let reloader = Arc::clone(&reloader);
+                tokio::spawn(async move {
+                    match tokio::time::timeout(QUESTION_TIMEOUT, answer(stream, &reloader)).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(error)) => warn!(%error, "control socket"),
+                        Err(_elapsed) => warn!("control socket: no question in time"),
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// Until the gateway serves, a reload only means that the newest file is read anyway.
+async fn wait_for_begin(
+    signals: &mut Signals,
+    mut begun: oneshot::Receiver<Begin>,
+    stop: &mpsc::Sender<Stop>,
+) -> Option<Begin> {
+    let mut reload_asked = false;
+    loop {
+        tokio::select! {
+            begin = &mut begun => {
+                let begin = begin.ok()?;
+                if reload_asked {
+                    drop(begin.reloader.reload("SIGHUP"));
+                }
+                return Some(begin);
+            }
+            Some(()) = signals.hangup.recv() => reload_asked = true,
+            Some(()) = signals.rotate.recv() => {}
+            Some(()) = signals.terminate.recv() => drop(stop.send(Stop::Now).await),
+            Some(()) = signals.quit.recv() => drop(stop.send(Stop::Now).await),
+            Some(()) = signals.interrupt.recv() => drop(stop.send(Stop::Now).await),
+        }
+    }
+}
+
+async fn accept(listener: Option<&UnixListener>) -> Option<UnixStream> {
+    match listener {
+        None => std::future::pending().await,
+        Some(listener) => listener.accept().await.ok().map(|(stream, _)| stream),
+    }
+}
+
+/// Only the owner may ask. A gateway without a control socket still serves and still takes SIGHUP.
+fn listen(path: &Path) -> Option<UnixListener> {
+    let made = (|| {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another gateway answers there"));
+        }
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        let listener = UnixListener::bind(path)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        Ok(listener)
+    })();
+    match made {
+        Ok(listener) => Some(listener),
+        Err(error) => {
+            warn!(path = %path.display(), %error, "no control socket: `tollgate reload` will not work, SIGHUP does");
+            None
+        }
+    }
+}
+
+async fn answer(stream: UnixStream, reloader: &Reloader) -> io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(read.take(QUESTION_BYTES_MAX)).read_line(&mut line).await?;
+    let verdict = match serde_json::from_str::<Question>(&line) {
+        Ok(Question::Reload) => reloader.reload("tollgate reload"),
+        Err(error) => Verdict::refused(format!("the question cannot be read: {error}\n")),
+    };
+    let mut text = serde_json::to_vec(&verdict)?;
+    text.push(b'\n');
+    write.write_all(&text).await?;
+    write.shutdown().await
+}
