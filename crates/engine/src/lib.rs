@@ -8,6 +8,7 @@
 #![warn(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should"))]
 
+pub mod calendar;
 pub mod credential;
 pub mod denial;
 pub mod identity;
