@@ -127,7 +127,7 @@ impl Errors {
         let status = wording.and_then(|wording| wording.status).unwrap_or(denial.reason.status());
         let values = self.values(occurrence, status);
         let has_body = !matches!(status, 204 | 205 | 304);
-        let mut body = Vec::new();
+        let mut body = Vec::with_capacity(if has_body { BODY_BYTES_USUAL } else { 0 });
         let (content_type, negotiated) = match wording {
             Some(Wording { content_type, body: Some(template), .. }) => {
                 if has_body {
@@ -174,7 +174,6 @@ impl Errors {
             }
         };
         if has_body {
-            out.reserve(BODY_BYTES_USUAL);
             typed.body(values, out);
         }
         typed.content_type.clone()

@@ -70,6 +70,7 @@ pub struct ErrorTemplate {
     /// For a body without it: [`ErrorRules::content_type`]. Without a body: the format of the default one.
     pub content_type: Option<HeaderValue>,
     /// They replace headers of the same name, of [`ErrorRules::headers`] as well as the gateway's own. Parsed with `Escape::Header`.
+    /// One that has variables and turns out blank is left out, and so is one of [`super::is_reserved`].
     pub headers: Vec<(HeaderName, Template)>,
     /// Parsed with the escape of its content type.
     pub body: Option<Template>,

@@ -8,7 +8,7 @@ pub const HEADER_VALUE_BYTES_MAX: usize = 256;
 /// What a template's text is, and so what its values must not break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Escape {
-    /// Values stand inside of JSON strings.
+    /// Values stand inside of JSON strings. JavaScript counts as JSON, and with variables it has to be that.
     Json,
     /// Values stand in character data or in quoted attributes.
     Xml,
