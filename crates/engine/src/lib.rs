@@ -8,6 +8,7 @@
 #![warn(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should"))]
 
+pub mod calendar;
 pub mod chain;
 pub mod counted;
 pub mod credential;
