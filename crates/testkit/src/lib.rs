@@ -1,1 +1,3 @@
-//! placeholder
+//! What tests share: upstreams that misbehave, raw clients, tokens, a running gateway.
+
+pub mod tokens;

@@ -1,1 +1,204 @@
-//! placeholder
+//! Whether the token of a request is a genuine one of this provider and says what the provider asks for.
+//!
+//! The algorithm comes from the config and the key, never from the token alone; the signature and the claims that do not change
+//! are checked once and remembered, the time-based claims on every request. What a consumer or scope may use is decided elsewhere.
+
+mod claims;
+mod compact;
+mod rules;
+mod shown;
+
+pub use crate::policy::jwks::Algorithm;
+pub use claims::find as find_claim;
+pub use rules::{ClaimRule, ClaimTest, ProviderFault, ProviderRules};
+
+use crate::credential::{Carried, Location};
+use crate::denial::Denial;
+use crate::identity::VerifiedToken;
+use crate::names::Name;
+use crate::policy::jwks::{KeySet, SigningKey, json};
+use crate::policy::token_cache::TokenCache;
+use crate::reason::Reason;
+use crate::request::RequestHead;
+use claims::{Times, deny};
+use compact::{Compact, TOKEN_BYTES_MAX, unreadable};
+use http::header::AUTHORIZATION;
+use limits::clock::Now;
+use limits::keyed::{Key, Keyer};
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::sync::Arc;
+
+/// How many keys are tried for a token that names none.
+const KEYS_TRIED_MAX: usize = 4;
+
+/// One of the config's `jwtProviders`, ready to judge.
+pub struct Provider {
+    name: Name,
+    rules: ProviderRules,
+    keys: KeySet,
+    cache: Arc<TokenCache>,
+    keyer: Arc<Keyer>,
+    /// Stands for name, rules and keys in the cache: with another of these nothing that was accepted before is found.
+    tag: Key,
+}
+
+impl Provider {
+    pub fn new(
+        name: Name,
+        rules: ProviderRules,
+        keys: KeySet,
+        cache: Arc<TokenCache>,
+        keyer: Arc<Keyer>,
+    ) -> Result<Self, ProviderFault> {
+        rules.fit(&keys)?;
+        let description = Sha256::digest(format!("{rules:?}"));
+        let tag = keyer.key(&[b"jwt provider", name.as_bytes(), &description, &keys.fingerprint()]);
+        Ok(Self { name, rules, keys, cache, keyer, tag })
+    }
+
+    #[must_use]
+    pub const fn name(&self) -> &Name {
+        &self.name
+    }
+
+    #[must_use]
+    pub const fn location(&self) -> &Location {
+        &self.rules.location
+    }
+
+    /// Finds the token in the request and judges it. A token seen before costs no signature and no allocation.
+    pub fn check(&self, head: &RequestHead<'_>, now: Now) -> Result<Arc<VerifiedToken>, Denial> {
+        let location = &self.rules.location;
+        match location.find(head) {
+            Carried::Absent => Err(deny(Reason::JwtMissing, format!("{location} is absent"))),
+            Carried::Several => Err(unreadable(format!("{location} was sent more than once"))),
+            Carried::One(value) => self.check_token(token_in(location, &value)?, now),
+        }
+    }
+
+    /// The same for a token that is at hand.
+    pub fn check_token(&self, token: &str, now: Now) -> Result<Arc<VerifiedToken>, Denial> {
+        if token.len() > TOKEN_BYTES_MAX {
+            let text = format!("the token has {} bytes, allowed are {TOKEN_BYTES_MAX}", token.len());
+            return Err(deny(Reason::TokenTooLarge, text));
+        }
+        if let Some(verified) = self.cache.get(self.tag, token, now) {
+            let times =
+                Times { expires_unix_s: verified.expires_unix_s, not_before_unix_s: verified.not_before_unix_s };
+            return times.check(self.rules.clock_skew_s, now).map(|()| verified);
+        }
+        let verified = Arc::new(self.verify(token, now)?);
+        let dies = verified.expires_unix_s.map(|expires| expires.saturating_add(self.rules.clock_skew_s));
+        self.cache.put(self.tag, token, Arc::clone(&verified), dies, now);
+        Ok(verified)
+    }
+
+    fn verify(&self, token: &str, now: Now) -> Result<VerifiedToken, Denial> {
+        let compact = Compact::parse(token)?;
+        self.verify_signature(&compact)?;
+        let claims = json::object(&compact.payload)
+            .map_err(|why| unreadable(format!("the token's payload cannot be read: {why}")))?;
+        let times = Times::read(&claims, &self.rules)?;
+        times.check(self.rules.clock_skew_s, now)?;
+        claims::check(&claims, &self.rules)?;
+        let named = |claim: &Option<Box<str>>| match claim {
+            Some(claim) => claims::name(&claims, claim),
+            None => Ok(None),
+        };
+        let consumer = named(&self.rules.consumer_claim)?;
+        if let (Some(claim), None) = (&self.rules.consumer_claim, &consumer) {
+            let text = format!("{} is absent, and the provider takes the consumer from it", shown::text(claim));
+            return Err(deny(Reason::ClaimMissing, text));
+        }
+        Ok(VerifiedToken {
+            expires_unix_s: times.expires_unix_s,
+            not_before_unix_s: times.not_before_unix_s,
+            consumer,
+            plan: named(&self.rules.plan_claim)?,
+            scopes: claims::scopes(&claims),
+            // Not the signature: of one ECDSA signature anybody can make a second that is as good.
+            key: self.keyer.key(&[b"token", self.name.as_bytes(), compact.message.as_bytes()]),
+            claims,
+        })
+    }
+
+    fn verify_signature(&self, compact: &Compact<'_>) -> Result<(), Denial> {
+        let algorithm = compact.algorithm;
+        if !self.rules.algorithms.contains(&algorithm) {
+            let allowed: Vec<_> = self.rules.algorithms.iter().map(|algorithm| algorithm.name()).collect();
+            let text = format!("the token's alg is {algorithm}, allowed are {}", allowed.join(", "));
+            return Err(deny(Reason::AlgorithmNotAllowed, text));
+        }
+        let keys = self.candidates(algorithm, compact.kid.as_deref())?;
+        let tried = keys.iter().take(KEYS_TRIED_MAX);
+        let verifies = |key: &&SigningKey| {
+            key.signature_bytes() == compact.signature_bytes
+                && key.verifies(algorithm, compact.message.as_bytes(), compact.signature)
+        };
+        if tried.clone().any(verifies) {
+            return Ok(());
+        }
+        let names: Vec<_> = tried.map(|key| key.kid().map_or_else(|| "one without kid".into(), shown::text)).collect();
+        let text = if keys.iter().any(|key| key.signature_bytes() == compact.signature_bytes) {
+            let left = match keys.len().saturating_sub(KEYS_TRIED_MAX) {
+                0 => String::new(),
+                left => format!("; {left} more were not tried, as the token has no kid"),
+            };
+            format!("the {algorithm} signature does not verify with key {}{left}", names.join(", "))
+        } else {
+            format!("the signature has {} bytes, which no {algorithm} key here makes", compact.signature_bytes)
+        };
+        Err(deny(Reason::SignatureMismatch, text))
+    }
+
+    /// A key that was configured without a kid may be the one that any kid means; one with another kid never is.
+    fn candidates(&self, algorithm: Algorithm, kid: Option<&str>) -> Result<Vec<&SigningKey>, Denial> {
+        let keys = self.keys.keys();
+        if let Some(kid) = kid
+            && let Some(named) = keys.iter().find(|key| key.kid() == Some(kid))
+        {
+            if named.fits(algorithm) {
+                return Ok(vec![named]);
+            }
+            let text = format!("the token's alg is {algorithm}, but its key {} is for others", shown::text(kid));
+            return Err(deny(Reason::AlgorithmNotAllowed, text));
+        }
+        let fitting = keys.iter().filter(|key| key.fits(algorithm) && (kid.is_none() || key.kid().is_none()));
+        let fitting: Vec<_> = fitting.collect();
+        if fitting.is_empty() {
+            let text = match kid {
+                Some(kid) => format!("no key has the token's kid {}", shown::text(kid)),
+                None => format!("the token has no kid, and no key fits its alg {algorithm}"),
+            };
+            return Err(deny(Reason::SigningKeyUnknown, text));
+        }
+        Ok(fitting)
+    }
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, rules, keys, cache: _, keyer: _, tag: _ } = self;
+        let mut shown = formatter.debug_struct("Provider");
+        shown.field("name", name).field("rules", rules).field("keys", keys).finish_non_exhaustive()
+    }
+}
+
+/// `Authorization` has a scheme before the token (RFC 6750, 2.1), other places have the token alone.
+fn token_in<'a>(location: &Location, value: &'a str) -> Result<&'a str, Denial> {
+    let token = match location {
+        Location::Header(name) if *name == AUTHORIZATION => match value.split_once(' ') {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => token.trim_start_matches(' '),
+            // The value may be a credential: it is not shown.
+            Some(_) | None => {
+                return Err(deny(Reason::JwtMissing, "authorization does not have the scheme Bearer".to_owned()));
+            }
+        },
+        Location::Header(_) | Location::Query(_) | Location::Cookie(_) => value,
+    };
+    if token.is_empty() {
+        return Err(deny(Reason::JwtMissing, format!("{location} is empty")));
+    }
+    Ok(token)
+}

@@ -1,0 +1,140 @@
+//! What can be wrong with key material. Each sentence says what is wrong and what would be right; none holds a secret.
+
+use super::algorithm::{Algorithm, KeyKind};
+use std::fmt;
+
+/// Why a file, a set or a secret yields no keys. `key` names the one at fault: its `kid`, or its place in the set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyFault {
+    /// No PEM block was found, or its body is no base64.
+    PemUnreadable,
+    PemSeveral {
+        blocks: usize,
+    },
+    PemLabelUnknown {
+        label: Box<str>,
+    },
+    /// The DER inside is no public key of a kind that we know.
+    PublicKeyUnreadable {
+        label: Box<str>,
+    },
+    PrivateKey {
+        key: Box<str>,
+    },
+    JwksUnreadable {
+        why: Box<str>,
+    },
+    /// No key is left; the notes say why each was skipped.
+    JwksEmpty {
+        notes: Vec<Box<str>>,
+    },
+    /// A member of a key is absent or has the wrong type or encoding.
+    Member {
+        key: Box<str>,
+        member: &'static str,
+        expected: &'static str,
+    },
+    SecretInSet {
+        key: Box<str>,
+    },
+    RsaBits {
+        key: Box<str>,
+        bits: usize,
+    },
+    RsaExponent {
+        key: Box<str>,
+    },
+    /// `alg` is for another kind of key.
+    AlgorithmMismatch {
+        key: Box<str>,
+        algorithm: Algorithm,
+        kind: KeyKind,
+    },
+    /// Not a point of the curve, or of another length.
+    PointInvalid {
+        key: Box<str>,
+        kind: KeyKind,
+    },
+    SecretTooShort {
+        bytes: usize,
+        bytes_min: usize,
+    },
+    SecretAlgorithm {
+        algorithm: Algorithm,
+    },
+    KidInvalid {
+        key: Box<str>,
+    },
+    KidDuplicate {
+        kid: Box<str>,
+    },
+    /// A secret and public keys for one provider.
+    SecretMixed,
+    /// Nothing was configured at all.
+    NoKeys,
+}
+
+impl std::error::Error for KeyFault {}
+
+impl fmt::Display for KeyFault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PemUnreadable => out.write_str(
+                "this is no PEM file: expected one block that begins with -----BEGIN PUBLIC KEY----- (a key set in JSON belongs into jwksFile)",
+            ),
+            Self::PemSeveral { blocks } => {
+                write!(out, "the file holds {blocks} PEM blocks: give each key its own file and its own kid")
+            }
+            Self::PemLabelUnknown { label } => write!(
+                out,
+                "a PEM block of type {label} is no public key: expected PUBLIC KEY, RSA PUBLIC KEY or CERTIFICATE"
+            ),
+            Self::PublicKeyUnreadable { label } => write!(
+                out,
+                "the {label} block holds no key that can be used: expected RSA of 2048 to 8192 bits, EC P-256, EC P-384 or Ed25519"
+            ),
+            Self::PrivateKey { key } => write!(
+                out,
+                "{key} is a private key, and only its public part belongs here: `openssl pkey -in KEY.pem -pubout` makes it. Whoever can read this file can sign tokens"
+            ),
+            Self::JwksUnreadable { why } => {
+                write!(out, "this is no key set: {why}; expected {{\"keys\": […]}} (RFC 7517)")
+            }
+            Self::JwksEmpty { notes } if notes.is_empty() => {
+                out.write_str("the key set is empty: expected at least one RSA, EC or Ed25519 key with \"use\": \"sig\"")
+            }
+            Self::JwksEmpty { notes } => write!(out, "the key set has no key that can be used: {}", notes.join("; ")),
+            Self::Member { key, member, expected } => write!(out, "{key}: `{member}` has to be {expected}"),
+            Self::SecretInSet { key } => write!(
+                out,
+                "{key} is a secret (kty oct) in a key set: a set holds public keys; configure the secret by itself for HS256"
+            ),
+            Self::RsaBits { key, bits } => write!(out, "{key} has {bits} bits: an RSA key needs 2048 to 8192"),
+            Self::RsaExponent { key } => {
+                write!(out, "{key} has an unsafe RSA exponent or modulus: both have to be odd and the exponent 3 or more (65537 is usual)")
+            }
+            Self::AlgorithmMismatch { key, algorithm, kind } => write!(
+                out,
+                "{key}: `alg` is {algorithm}, which needs {} keys, but this key is {kind}",
+                algorithm.key_kind()
+            ),
+            Self::PointInvalid { key, kind } => write!(
+                out,
+                "{key} is no valid {kind} key: its coordinates have the wrong length or are no point of the curve"
+            ),
+            Self::SecretTooShort { bytes, bytes_min } => write!(
+                out,
+                "the secret has {bytes} bytes: HS256 needs at least {bytes_min} random ones (`openssl rand -base64 48`)"
+            ),
+            Self::SecretAlgorithm { algorithm } => write!(out, "a secret can only serve HS256, not {algorithm}"),
+            Self::KidInvalid { key } => write!(out, "{key}: `kid` has to be a string of 1 to 256 bytes"),
+            Self::KidDuplicate { kid } => {
+                write!(out, "two keys have the kid {kid}: a token that names it could mean either; rename or remove one")
+            }
+            Self::SecretMixed => out.write_str(
+                "a secret and public keys cannot serve one provider: whoever knows the public key could sign with it; make two providers",
+            ),
+            Self::NoKeys => out.write_str("no keys: a provider needs at least one pemFile, jwksFile or secret"),
+        }
+    }
+}

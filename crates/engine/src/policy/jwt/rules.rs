@@ -1,0 +1,111 @@
+//! What a provider of the config asks of its tokens, and which rules can never work.
+
+use crate::credential::Location;
+use crate::policy::jwks::{Algorithm, KeyKind, KeySet};
+use regex::Regex;
+use serde_json::Value;
+use std::fmt;
+
+/// One entry of `claims`.
+#[derive(Clone, Debug)]
+pub struct ClaimRule {
+    /// The claim of exactly this name; if there is none and it begins with `/`, a JSON pointer (RFC 6901) into the claims.
+    pub name: Box<str>,
+    pub test: ClaimTest,
+}
+
+/// What is asked of one claim. Each asks that it is there.
+#[derive(Clone, Debug)]
+pub enum ClaimTest {
+    /// Not null.
+    Required,
+    Equals(Value),
+    /// The claim or, if it is a list, one of its elements is one of these.
+    AnyOf(Vec<Value>),
+    /// The claim is a string, or a list with a string, in which the pattern is found: anchored as far as it says so itself.
+    Matches(Regex),
+}
+
+/// All that a provider asks of a token, keys aside.
+#[derive(Clone, Debug)]
+pub struct ProviderRules {
+    pub issuer: Option<Box<str>>,
+    /// One of them has to be in `aud`; empty: `aud` is not looked at.
+    pub audiences: Vec<Box<str>>,
+    pub algorithms: Vec<Algorithm>,
+    /// How far clocks may differ; counts for `exp` and `nbf`.
+    pub clock_skew_s: u64,
+    pub require_expiry: bool,
+    pub claims: Vec<ClaimRule>,
+    /// Names the consumer. A token without it is refused.
+    pub consumer_claim: Option<Box<str>>,
+    /// Names the plan. A token without it leaves the plan to the consumer.
+    pub plan_claim: Option<Box<str>>,
+    pub location: Location,
+}
+
+/// Rules and keys that do not go together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProviderFault {
+    NoAlgorithms,
+    /// HS256 next to algorithms with public keys (RFC 8725, 2.1).
+    SecretMixed {
+        algorithm: Algorithm,
+    },
+    SecretMissing,
+    /// An algorithm that none of the keys can serve.
+    KeyMissing {
+        algorithm: Algorithm,
+        have: Box<str>,
+    },
+}
+
+impl ProviderRules {
+    pub(super) fn fit(&self, keys: &KeySet) -> Result<(), ProviderFault> {
+        let symmetric = |algorithm: &Algorithm| algorithm.key_kind() == KeyKind::Secret;
+        if self.algorithms.is_empty() {
+            return Err(ProviderFault::NoAlgorithms);
+        }
+        let public = self.algorithms.iter().copied().find(|algorithm| !symmetric(algorithm));
+        if let Some(algorithm) = public
+            && self.algorithms.iter().any(symmetric)
+        {
+            return Err(ProviderFault::SecretMixed { algorithm });
+        }
+        let unserved = |algorithm: &Algorithm| !keys.keys().iter().any(|key| key.fits(*algorithm));
+        match self.algorithms.iter().copied().find(unserved) {
+            None => Ok(()),
+            Some(algorithm) if symmetric(&algorithm) => Err(ProviderFault::SecretMissing),
+            Some(algorithm) => {
+                let mut have: Vec<_> = keys.keys().iter().map(|key| key.kind().name()).collect();
+                have.sort_unstable();
+                have.dedup();
+                Err(ProviderFault::KeyMissing { algorithm, have: have.join(", ").into() })
+            }
+        }
+    }
+}
+
+impl std::error::Error for ProviderFault {}
+
+impl fmt::Display for ProviderFault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoAlgorithms => {
+                out.write_str("no algorithms: name those that the identity provider signs with, usually RS256 or ES256")
+            }
+            Self::SecretMixed { algorithm } => write!(
+                out,
+                "HS256 and {algorithm} cannot serve one provider: a public key could be taken for the secret; make two providers"
+            ),
+            Self::SecretMissing => {
+                out.write_str("HS256 needs a configured secret: public keys and key sets cannot serve it")
+            }
+            Self::KeyMissing { algorithm, have } => write!(
+                out,
+                "no key can serve {algorithm}: it needs {} keys, and these are {have}; add one or remove the algorithm",
+                algorithm.key_kind()
+            ),
+        }
+    }
+}

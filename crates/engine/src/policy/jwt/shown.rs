@@ -1,0 +1,58 @@
+//! How parts of a token look in a sentence for the operator: short, and harmless in a terminal.
+
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+const CHARACTERS_MAX: usize = 64;
+
+/// In quotes, control characters escaped, cut off after 64 characters.
+pub(super) fn text(text: &str) -> String {
+    let cut = cut(text);
+    let rest = if cut.len() < text.len() { "…" } else { "" };
+    format!("{cut:?}{rest}")
+}
+
+/// As JSON, under the same bounds.
+pub(super) fn value(value: &Value) -> String {
+    if let Value::String(string) = value {
+        return text(string);
+    }
+    let json = value.to_string();
+    let cut = cut(&json);
+    let rest = if cut.len() < json.len() { "…" } else { "" };
+    let plain = cut.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect::<String>();
+    format!("{plain}{rest}")
+}
+
+/// RFC 3339, or the bare number beyond the year 9999.
+pub(super) fn instant(unix_s: u64) -> String {
+    i64::try_from(unix_s)
+        .ok()
+        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+        .and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_else(|| unix_s.to_string())
+}
+
+fn cut(text: &str) -> &str {
+    let end = text.char_indices().nth(CHARACTERS_MAX).map_or(text.len(), |(at, _)| at);
+    text.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{instant, text, value};
+    use serde_json::json;
+
+    #[test]
+    fn what_is_shown_is_short_and_harmless() {
+        assert_eq!(text("a\n\u{1b}[31m\u{9b}\u{202e}"), r#""a\n\u{1b}[31m\u{9b}\u{202e}""#);
+        assert_eq!(text(&"ä".repeat(65)), format!("\"{}\"…", "ä".repeat(64)));
+        assert_eq!(text(&"ä".repeat(64)), format!("\"{}\"", "ä".repeat(64)));
+        assert_eq!(value(&json!(["a", 1])), r#"["a",1]"#);
+        assert_eq!(value(&json!(["\u{7f}\u{9b}"])), r#"["??"]"#);
+        assert_eq!(value(&json!(vec![1_000_000; 20])).chars().count(), 65);
+        assert_eq!(instant(1_795_269_731), "2026-11-21T14:02:11Z");
+        assert_eq!(instant(u64::MAX), u64::MAX.to_string());
+    }
+}
