@@ -8,6 +8,8 @@
 #![warn(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should"))]
 
+pub mod authority;
+pub mod client;
 pub mod credential;
 pub mod denial;
 pub mod identity;
