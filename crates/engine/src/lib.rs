@@ -8,8 +8,10 @@
 #![warn(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should"))]
 
+pub mod authority;
 pub mod calendar;
 pub mod chain;
+pub mod client;
 pub mod counted;
 pub mod credential;
 pub mod denial;
