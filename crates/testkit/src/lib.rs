@@ -1,1 +1,3 @@
-//! placeholder
+//! What tests share. Never linked into the program.
+
+pub mod heads;
