@@ -1,0 +1,68 @@
+//! Which bytes may stand where, as one table with a bit for each place.
+
+/// A byte of a token: methods, field names, connection options (RFC 9110, 5.6.2).
+pub(super) const TOKEN: u8 = 1;
+/// A byte of a field value: visible, space, tab or 0x80-0xFF (RFC 9110, 5.5).
+pub(super) const VALUE: u8 = 2;
+/// A byte of a request target: visible ASCII without those that RFC 3986 has no place for, `#` included.
+pub(super) const TARGET: u8 = 4;
+/// A byte of a registered name that a DNS name or a container name can have.
+pub(super) const HOST: u8 = 8;
+
+const fn class(byte: u8) -> u8 {
+    let alphanumeric = byte.is_ascii_alphanumeric();
+    let token_sign = matches!(
+        byte,
+        b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+    );
+    let target_gap = matches!(byte, b'#' | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}');
+    let mut bits = 0;
+    if alphanumeric || token_sign {
+        bits |= TOKEN;
+    }
+    if byte == b'\t' || (byte >= 0x20 && byte != 0x7f) {
+        bits |= VALUE;
+    }
+    if byte.is_ascii_graphic() && !target_gap {
+        bits |= TARGET;
+    }
+    if alphanumeric || matches!(byte, b'-' | b'.' | b'_') {
+        bits |= HOST;
+    }
+    bits
+}
+
+static CLASSES: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte: u8 = 0;
+    loop {
+        #[expect(clippy::indexing_slicing, reason = "evaluated at compile time; a byte is always inside")]
+        {
+            table[byte as usize] = class(byte);
+        }
+        if byte == u8::MAX {
+            break table;
+        }
+        byte = byte.saturating_add(1);
+    }
+};
+
+pub(super) fn is(byte: u8, class: u8) -> bool {
+    CLASSES.get(usize::from(byte)).is_some_and(|bits| bits & class != 0)
+}
+
+/// How many bytes from the start are of the class.
+pub(super) fn run(bytes: &[u8], class: u8) -> usize {
+    bytes.iter().position(|byte| !is(*byte, class)).unwrap_or(bytes.len())
+}
+
+/// Without the spaces and tabs around (RFC 9110, 5.6.3).
+pub(super) fn trim(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = value {
+        value = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
