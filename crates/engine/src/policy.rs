@@ -1,8 +1,10 @@
 //! What can refuse a request. A policy is a struct of compiled fields with one `check`; none imports another, `chain` runs them.
 
+pub mod access;
 pub mod api_key;
 pub mod jwks;
 pub mod jwt;
+pub mod payload;
 pub mod quota;
 pub mod throttle;
 pub mod token_cache;

@@ -1,5 +1,4 @@
+//! What tests share: upstreams that misbehave, raw clients, tokens, a running gateway. Never linked into a serving gateway's path.
 
-//! What tests share. Never linked into the program.
-//! What tests share: upstreams that misbehave, raw clients, tokens, a running gateway.
 pub mod heads;
 pub mod tokens;

@@ -18,7 +18,7 @@ pub(super) fn run(room: Room<'_>, auth: &Auth) -> Result<Identity, Denial> {
 }
 
 fn by_api_key(room: Room<'_>) -> Result<Identity, Denial> {
-    let holder = room.snapshot.api_keys.check(room.head, room.now)?;
+    let holder = room.snapshot.api_keys.check(room.head, None, room.now)?;
     let consumer = Arc::clone(&holder.consumer);
     let plan = consumer.plan.clone();
     Ok(Identity { api_key: Some(holder), token: None, consumer: Some(consumer), plan })

@@ -6,6 +6,7 @@ mod new_key;
 
 pub use new_key::{NewKey, checksum_holds};
 
+use crate::calendar::Rfc3339;
 use crate::credential::{Carried, Location};
 use crate::denial::Denial;
 use crate::identity::ApiKeyHolder;
@@ -16,8 +17,6 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 /// The longest key that is looked at, in bytes.
 const KEY_BYTES_MAX: usize = 256;
@@ -119,11 +118,7 @@ fn no_such_key(key: &str) -> Denial {
 }
 
 fn expired(holder: &ApiKeyHolder, expires_unix_s: u64) -> Denial {
-    let expires = i64::try_from(expires_unix_s)
-        .ok()
-        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
-        .and_then(|time| time.format(&Rfc3339).ok())
-        .unwrap_or_else(|| expires_unix_s.to_string());
+    let expires = Rfc3339::from_unix_seconds(expires_unix_s);
     Denial::new(Reason::KeyExpired).because(format!("{} has expired at {expires}", name(holder)))
 }
 
