@@ -1,7 +1,8 @@
 //! The program's own log: what the gateway says about itself, on stderr. What it did with requests is in the access log.
 
 use std::env;
-use std::io::{self, IsTerminal};
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_log::{AsLog, LogTracer};
@@ -54,14 +55,51 @@ fn subscriber<W>(filter: EnvFilter, json: bool, output: W) -> Box<dyn Subscriber
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
+    let output = Harmless(output);
     let common = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(output);
     if json { Box::new(common.json().flatten_event(true).finish()) } else { Box::new(common.finish()) }
+}
+
+/// Escapes control characters, which `tracing-subscriber` leaves in values that are shown by `Display`. Line feeds within an event
+/// stay, indented, so that a value cannot pass for an event of its own.
+struct Harmless<W>(W);
+
+impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for Harmless<W> {
+    type Writer = Harmless<W::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        Harmless(self.0.make_writer())
+    }
+}
+
+impl<W: Write> Write for Harmless<W> {
+    /// One call is one event, its final line feed included.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        if !text.contains(char::is_control) {
+            return self.0.write_all(event).map(|()| event.len());
+        }
+        let mut clean = String::with_capacity(text.len() + 64);
+        for character in text.chars() {
+            match character {
+                '\n' => clean.push_str("\n    "),
+                control if control.is_control() => drop(write!(clean, "\\u{:04x}", u32::from(control))),
+                harmless => clean.push(harmless),
+            }
+        }
+        clean.push('\n');
+        self.0.write_all(clean.as_bytes()).map(|()| event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
     use std::sync::{Arc, Mutex};
     use tracing::{debug, info, warn};
 
@@ -90,20 +128,22 @@ mod tests {
     #[test]
     fn json_lines_are_objects_with_the_facts_as_fields() {
         let text = logged(DEFAULT_FILTER, true, || {
-            warn!(route = "a\u{1b}[31m\nb", attempts = 2, "config kept");
+            warn!(route = "a\u{1b}[31m\n\u{7f}\u{9b}b", attempts = 2, "config kept");
             debug!("not shown");
         });
         let line: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!((&line["level"], &line["message"]), (&"WARN".into(), &"config kept".into()));
-        assert_eq!((&line["route"], &line["attempts"]), (&"a\u{1b}[31m\nb".into(), &2.into()));
+        assert_eq!((&line["route"], &line["attempts"]), (&"a\u{1b}[31m\n\u{7f}\u{9b}b".into(), &2.into()));
         assert!(!text.trim_end().contains(char::is_control));
     }
 
     #[test]
     fn text_lines_have_no_control_characters() {
-        let text = logged("info", false, || info!(value = %"a\u{1b}[31mb", "config loaded"));
-        assert!(text.contains("config loaded") && text.contains(" INFO "), "{text}");
-        assert!(!text.trim_end().contains(char::is_control), "{text:?}");
+        let text = logged("info", false, || info!(value = %"a\u{1b}[31m\u{9b}b\nc", "config loaded"));
+        assert!(
+            text.contains(" INFO ") && text.ends_with("config loaded value=a\\u001b[31m\\u009bb\n    c\n"),
+            "{text:?}"
+        );
     }
 
     #[test]

@@ -48,8 +48,7 @@ impl TraceContext {
         tracestate: impl IntoIterator<Item = &'b [u8]>,
         random: [u8; 24],
     ) -> Self {
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, parent_id @ ..] = random;
-        let parent_id = nonzero(parent_id);
+        let parent_id = nonzero(random.last_chunk().copied().unwrap_or_default());
         if let Some(parent) = the_only(traceparent).and_then(TraceParent::parse) {
             return Self {
                 trace_id: parent.trace_id,
@@ -59,7 +58,7 @@ impl TraceContext {
                 state: join_state(tracestate),
             };
         }
-        let trace_id = nonzero([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]);
+        let trace_id = nonzero(random.first_chunk().copied().unwrap_or_default());
         Self { trace_id, parent_id, flags: 0, origin: Origin::Gateway, state: None }
     }
 
