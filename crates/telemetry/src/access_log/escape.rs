@@ -1,0 +1,115 @@
+//! Bytes from anywhere as the inside of a JSON string that no terminal and no parser trips over.
+
+/// More of one value than this is cut off, marked by an ellipsis.
+pub(super) const VALUE_BYTES_MAX: usize = 8 * 1024;
+
+/// Appends `text` without quotes. Escaped are: quote, backslash, C0 and C1 control characters, DEL, and the characters that make a
+/// viewer break or reorder the line (U+2028 to U+202E, U+2066 to U+2069). Each byte that is no UTF-8 becomes U+FFFD.
+pub(super) fn append(text: &[u8], out: &mut Vec<u8>) {
+    let (text, cut) = match text.split_at_checked(VALUE_BYTES_MAX) {
+        Some((head, rest)) if !rest.is_empty() => (head, true),
+        Some(_) | None => (text, false),
+    };
+    if text.iter().all(|byte| is_plain(*byte)) {
+        out.extend_from_slice(text);
+    } else {
+        for chunk in text.utf8_chunks() {
+            append_str(chunk.valid(), out);
+            for _ in chunk.invalid() {
+                out.extend_from_slice(b"\\ufffd");
+            }
+        }
+    }
+    if cut {
+        out.extend_from_slice("…".as_bytes());
+    }
+}
+
+fn append_str(text: &str, out: &mut Vec<u8>) {
+    for character in text.chars() {
+        match character {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            '\n' => out.extend_from_slice(b"\\n"),
+            '\r' => out.extend_from_slice(b"\\r"),
+            '\t' => out.extend_from_slice(b"\\t"),
+            '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                append_unicode(character, out);
+            }
+            _ => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+}
+
+/// `\uXXXX`; only for characters below U+10000.
+fn append_unicode(character: char, out: &mut Vec<u8>) {
+    let code = u32::from(character).to_be_bytes();
+    let [_, _, low @ ..] = code;
+    let mut digits = [0; 4];
+    crate::text::hex(&low, &mut digits);
+    out.extend_from_slice(b"\\u");
+    out.extend_from_slice(&digits);
+}
+
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn escaped(text: &[u8]) -> String {
+        let mut out = Vec::new();
+        append(text, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_could_do_harm_is_escaped() {
+        #[track_caller]
+        fn check(what: &str, text: &[u8], expected: &str) {
+            assert_eq!(escaped(text), expected, "{what}");
+        }
+        check("plain", b"/v1/orders/42~x", "/v1/orders/42~x");
+        check("quote and backslash", br#"a"b\c"#, r#"a\"b\\c"#);
+        check("line ends", b"a\r\nb\tc", "a\\r\\nb\\tc");
+        check("NUL and escape", b"\0\x1b[31m", "\\u0000\\u001b[31m");
+        check("DEL", b"\x7f", "\\u007f");
+        check("C1 as text", "\u{80}\u{9b}\u{9f}".as_bytes(), "\\u0080\\u009b\\u009f");
+        check("C1 as bytes", b"\x9b", "\\ufffd");
+        check("just above C1", "\u{a0}é".as_bytes(), "\u{a0}é");
+        check("line separators", "\u{2028}\u{2029}".as_bytes(), "\\u2028\\u2029");
+        check("reordering", "\u{202e}\u{2066}".as_bytes(), "\\u202e\\u2066");
+        check("no UTF-8", b"a\xff\xfeb", "a\\ufffd\\ufffdb");
+        check("cut in a character", b"a\xe2\x82", "a\\ufffd\\ufffd");
+        check("surrogate", b"\xed\xa0\x80", "\\ufffd\\ufffd\\ufffd");
+        check("beyond the first plane", "🦀".as_bytes(), "🦀");
+    }
+
+    #[test]
+    fn a_value_has_a_bound() {
+        assert_eq!(escaped(&[b'a'; VALUE_BYTES_MAX]).len(), VALUE_BYTES_MAX);
+        let cut = escaped(&[b'a'; VALUE_BYTES_MAX + 1]);
+        assert_eq!(cut, format!("{}…", "a".repeat(VALUE_BYTES_MAX)));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn any_bytes_become_a_harmless_json_string(text in prop::collection::vec(any::<u8>(), 0..64)) {
+            let escaped = escaped(&text);
+            prop_assert!(!escaped.chars().any(char::is_control));
+            let read: Result<String, _> = serde_json::from_str(&format!("\"{escaped}\""));
+            prop_assert!(read.is_ok(), "{}", escaped);
+        }
+
+        #[test]
+        fn text_is_not_changed_by_the_way(text in "\\PC{0,16}[\\x00-\\x1f\"\\\\]{0,4}\\PC{0,16}") {
+            let read: String = serde_json::from_str(&format!("\"{}\"", escaped(text.as_bytes()))).unwrap();
+            prop_assert_eq!(read, text);
+        }
+    }
+}
