@@ -54,6 +54,12 @@ impl fmt::Display for Location {
     }
 }
 
+/// Whether a `name=value` pair of a query is of that name, read as [`Location::find`] reads it.
+#[must_use]
+pub fn is_named(pair: &str, name: &str) -> bool {
+    percent_decoded(pair.split('=').next().unwrap_or_default()) == name
+}
+
 fn only<'a>(mut found: impl Iterator<Item = Cow<'a, str>>) -> Carried<'a> {
     match (found.next(), found.next()) {
         (None, _) => Carried::Absent,

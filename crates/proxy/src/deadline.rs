@@ -4,7 +4,7 @@
 
 use async_trait::async_trait;
 use limits::clock::now;
-use pingora::protocols::digest::{GetProxyDigest, GetSocketDigest, GetTimingDigest, SocketDigest, TimingDigest};
+use pingora::protocols::{GetProxyDigest, GetSocketDigest, GetTimingDigest, SocketDigest, TimingDigest};
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::{Peek, Shutdown, Ssl, Stream, UniqueID, UniqueIDType};
 use std::future::Future;

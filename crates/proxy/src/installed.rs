@@ -38,13 +38,11 @@ pub(crate) struct Installed {
 }
 
 /// An upstream with everything built that a request would otherwise build.
-#[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) metrics: UpstreamMetrics,
     endpoints: Vec<PreparedEndpoint>,
 }
 
-#[derive(Debug)]
 struct PreparedEndpoint {
     peer: HttpPeer,
     name: Option<Arc<Resolved>>,

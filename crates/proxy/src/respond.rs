@@ -38,7 +38,7 @@ pub(crate) async fn redirect(session: &mut Session, context: &RequestContext, ta
 fn render(session: &Session, context: &RequestContext, denial: &Denial, now: Now) -> Reply {
     let snapshot = &context.installed.snapshot;
     let request = session.req_header();
-    let route = context.route.and_then(|id| Some((id, &*snapshot.route(id)?.name)));
+    let route = context.route.as_ref().and_then(|id| Some((id, &*snapshot.route(*id)?.name)));
     let identity = context.identity();
     let mut reply = snapshot.errors.render(&Occurrence {
         denial,
@@ -50,7 +50,7 @@ fn render(session: &Session, context: &RequestContext, denial: &Denial, now: Now
         route,
         consumer: identity.consumer_id().map(|id| &**id),
         plan: identity.plan.as_ref().map(|plan| &*plan.name),
-        policy: denial.policy.and_then(|id| snapshot.policy(id)).map(|policy| &*policy.name),
+        policy_name: denial.policy.and_then(|id| snapshot.policy(id)).map(|policy| &*policy.name),
         claims: identity.token.as_ref().map(|token| &token.claims),
         now,
     });

@@ -164,10 +164,10 @@ impl<'a> Offline<'a> {
             host: &head.host,
             path: &head.path,
             accept: head.headers.get(http::header::ACCEPT),
-            route: route.and_then(|id| Some((id, &*self.snapshot.route(id)?.name))),
+            route: route.as_ref().and_then(|id| Some((id, &*self.snapshot.route(*id)?.name))),
             consumer: identity.consumer_id().map(|id| &**id),
             plan: identity.plan.as_ref().map(|plan| &*plan.name),
-            policy: denial.policy.and_then(|id| self.snapshot.policy(id)).map(|policy| &*policy.name),
+            policy_name: denial.policy.and_then(|id| self.snapshot.policy(id)).map(|policy| &*policy.name),
             claims: identity.token.as_ref().map(|token| &token.claims),
             now,
         });
@@ -186,7 +186,7 @@ impl<'a> Offline<'a> {
             route: None,
             consumer: None,
             plan: None,
-            policy: None,
+            policy_name: None,
             claims: None,
             now,
         });

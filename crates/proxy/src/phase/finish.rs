@@ -148,14 +148,15 @@ fn log(session: &Session, context: &RequestContext, status: u16, sizes: Sizes, e
     let identity = context.identity();
     let trace_id = context.trace.as_ref().map(telemetry::trace_context::TraceContext::trace_id);
     let policy = context.denial.as_ref().and_then(|denial| snapshot.policy(denial.policy?));
+    let would_deny: Vec<&str> = context.trail.would_deny().map(|(_, reason)| reason.code()).collect();
     context.installed.access_log.write(&Entry {
         unix_ms: context.received.unix_ms,
         request_id: context.request_id.as_str(),
         trace_id: trace_id.as_ref().map(telemetry::text::Text::as_str),
         client: context.client,
-        method: request.method.as_str(),
-        host: &context.host,
-        path: context.path.as_deref().unwrap_or_else(|| request.uri.path()),
+        method: Some(request.method.as_str().as_bytes()),
+        host: Some(context.host.as_bytes()).filter(|host| !host.is_empty()),
+        path: Some(context.path.as_deref().unwrap_or_else(|| request.uri.path()).as_bytes()),
         protocol: if request.version == http::Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" },
         route: context.route.and_then(|id| snapshot.route(id)).map(|route| &*route.name),
         consumer: identity.consumer_id().map(|id| &**id),
@@ -164,12 +165,10 @@ fn log(session: &Session, context: &RequestContext, status: u16, sizes: Sizes, e
         kind: context.denial.as_ref().map(|denial| denial.kind().code()),
         reason: context.denial.as_ref().map(|denial| denial.reason.code()),
         policy: policy.map(|policy| &*policy.name),
-        would_deny: &mut context.trail.would_deny().map(|(policy, reason)| {
-            (policy.and_then(|id| snapshot.policy(id)).map_or("-", |policy| &*policy.name), reason.code())
-        }),
+        would_deny: &would_deny,
         upstream: upstream.filter(|_| attempt.count > 0).map(|upstream| &*upstream.name),
         endpoint: endpoint.map(|endpoint| &*endpoint.label),
-        attempts: attempt.count,
+        attempts: Some(attempt.count).filter(|count| *count > 0),
         upstream_status: attempt.status,
         bytes_in: u64::try_from(sizes.bytes_in).unwrap_or(u64::MAX),
         bytes_out: u64::try_from(sizes.bytes_out).unwrap_or(u64::MAX),

@@ -27,7 +27,7 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Fields through which a client could pretend to be a proxy; `_` in place of `-` reaches some servers as the same name.
-const FORWARDING: [HeaderName; 6] =
+static FORWARDING: [HeaderName; 6] =
     [X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_FORWARDED_PORT, X_REAL_IP, header::FORWARDED];
 
 pub(crate) fn edit(session: &Session, upstream: &mut RequestHeader, context: &mut RequestContext) -> Result<()> {
@@ -82,7 +82,7 @@ fn rewrite_target(
 /// The query without the API key, where keys come by query and are hidden.
 fn hidden_query<'a>(query: Option<&'a str>, snapshot: &Snapshot) -> Cow<'a, str> {
     let query = query.unwrap_or_default();
-    let hidden = match (snapshot.api_keys.location(), snapshot.api_keys.hides()) {
+    let hidden = match (snapshot.api_keys.location(), snapshot.api_keys.hidden_from_upstream()) {
         (Location::Query(name), true) => name,
         (Location::Query(_) | Location::Header(_) | Location::Cookie(_), _) => return Cow::Borrowed(query),
     };
@@ -101,7 +101,7 @@ fn tell_identity(upstream: &mut RequestHeader, snapshot: &Snapshot, admission: &
         upstream.remove_header(name);
     }
     remove_underscore_doubles(upstream, snapshot);
-    if snapshot.api_keys.hides() {
+    if snapshot.api_keys.hidden_from_upstream() {
         hide_key(upstream, snapshot)?;
     }
     let identity = admission.identity();
