@@ -20,8 +20,8 @@ pub fn is_trusted(address: IpAddr, trusted_proxies: &[IpNet]) -> bool {
 }
 
 /// The rightmost address of X-Forwarded-For (or, in its absence, of Forwarded) that is no trusted proxy. If all are trusted, the
-/// leftmost of the first [`ENTRIES_MAX`]; an entry that is no address (`unknown`, `_hidden`, garbage) ends the search at the last good one.
-/// `peer` itself unless it is trusted.
+/// leftmost of the first [`ENTRIES_MAX`]; an entry that is no address (`unknown`, `_hidden`, garbage) ends the search at the last
+/// good one. `peer` itself unless it is trusted.
 #[must_use]
 pub fn client_address(headers: &HeaderMap, peer: IpAddr, trusted_proxies: &[IpNet]) -> IpAddr {
     let peer = peer.to_canonical();
@@ -107,8 +107,8 @@ fn node(text: &str) -> Option<IpAddr> {
     address(text).filter(|address| address.is_ipv4() || text.starts_with('['))
 }
 
-/// The elements of a Forwarded header (RFC 7239, 4), last first. A comma between quotes separates nothing. Escapes between quotes have no use
-/// in addresses and schemes; an element with one fails to parse, whatever it was cut into.
+/// The elements of a Forwarded header (RFC 7239, 4), last first. A comma between quotes separates nothing. Escapes between quotes
+/// have no use in addresses and schemes; an element with one fails to parse, whatever it was cut into.
 fn elements_from_right(value: &str) -> impl Iterator<Item = &str> {
     let mut quoted = false;
     value.rsplit(move |character| {

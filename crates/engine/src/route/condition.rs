@@ -64,7 +64,8 @@ impl Asked {
             .collect()
     }
 
-    /// Whether a usual request can meet both: none names one header or parameter with two values. (A request that repeats it can.)
+    /// Whether a usual request can meet both: they do not ask one header or parameter for two values. (A request that repeats it
+    /// can.)
     pub(super) fn compatible(&self, other: &Self) -> bool {
         let differ =
             |left: &(HeaderName, Box<str>), right: &(HeaderName, Box<str>)| left.0 == right.0 && left.1 != right.1;

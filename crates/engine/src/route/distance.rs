@@ -5,8 +5,8 @@ use super::path::{End, SEGMENTS_MAX, Segment};
 /// Farther is not near.
 pub(super) const EDITS_MAX: usize = 3;
 
-/// The fewest edits (Damerau-Levenshtein within segments, whole segments put in or left out at the cost of their length) that make `path` match. None
-/// beyond [`EDITS_MAX`]. Trailing slashes do not count; a difference in case alone is one edit a segment.
+/// The fewest edits that make `path` match: Damerau-Levenshtein within segments, whole segments put in or left out at the cost of
+/// their length. None beyond [`EDITS_MAX`]. Trailing slashes do not count; a difference in case alone is one edit a segment.
 pub(super) fn edits(segments: &[Segment], end: End, path: &str) -> Option<usize> {
     let pieces: Vec<&str> =
         path.split('/').filter(|piece| !piece.is_empty()).take(SEGMENTS_MAX.saturating_add(EDITS_MAX)).collect();

@@ -1,4 +1,5 @@
-//! Routes that all but one aspect of a request would have met: what `explain` shows below a 404. Looks at every route, so never on traffic.
+//! Routes that all but one aspect of a request would have met: what `explain` shows below a 404. Looks at every route, so never on
+//! traffic.
 
 use super::condition::Asked;
 use super::distance::edits;

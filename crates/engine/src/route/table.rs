@@ -36,7 +36,8 @@ pub struct RouteTable {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Found {
     Route(RouteId),
-    /// `path` is the request's with its trailing slash added or taken away. Query and status (308: the method stays) are the caller's.
+    /// `path` is the request's with its trailing slash added or taken away. Query and status (308: the method stays) are the
+    /// caller's.
     Redirect {
         route: RouteId,
         path: String,
@@ -59,7 +60,8 @@ pub(super) struct Level {
 }
 
 impl RouteTable {
-    /// The order of `matches` is of no account; where two routes are equal in everything else ([`Self::ambiguous`]), the smaller id wins.
+    /// The order of `matches` is of no account; where two routes are equal in everything else ([`Self::ambiguous`]), the smaller
+    /// id wins.
     #[must_use]
     pub fn build(matches: Vec<RouteMatch>, method_mismatch: MethodMismatch) -> Self {
         let mut table = Self { exact: HashMap::new(), wildcards: HashMap::new(), any: None, method_mismatch, matches };

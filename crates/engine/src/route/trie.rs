@@ -1,4 +1,5 @@
-//! The path patterns of one host, segment by segment: a look-up costs as many steps as the path has segments, however many routes there are.
+//! The path patterns of one host, segment by segment: a look-up costs as many steps as the path has segments, however many routes
+//! there are.
 //! (Where literals and parameters overlap, both ways may have to be tried; never more than there are patterns.)
 
 use super::group::{Fit, Group};

@@ -71,10 +71,8 @@ fn shown(table: &RouteTable, request: &str) -> String {
         Found::Redirect { route, path } => format!("{} -> {path}", route.0),
         Found::Denied { denial, route } => {
             let route = route.map_or_else(String::new, |route| format!(" at {}", route.0));
-            match denial.detail {
-                Detail::Allow(allow) => format!("{} {allow}{route}", denial.reason.code()),
-                _ => format!("{}{route}", denial.reason.code()),
-            }
+            let allow = if let Detail::Allow(allow) = denial.detail { format!(" {allow}") } else { String::new() };
+            format!("{}{allow}{route}", denial.reason.code())
         }
     }
 }
