@@ -17,8 +17,10 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Quota {
     pub policy: PolicyId,
-    /// The name under which its counts are kept: same name, same counts, also over a reload.
     pub name: Name,
+    /// The name under which its counts are kept: same name, same counts, also over a reload. Holds the period's name, as a count
+    /// belongs to one kind of period.
+    pub counter: Name,
     pub limit: u64,
     pub period: Period,
     pub by: CountBy,
@@ -31,7 +33,7 @@ impl Quota {
     #[must_use]
     pub fn charge(&self, caller: Caller<'_>, live: &Live, now: Now) -> QuotaCharge {
         QuotaCharge {
-            counter: self.by.counter(&live.keyer, &self.name, caller),
+            counter: self.by.counter(&live.keyer, &self.counter, caller),
             window: self.period.window(now),
             limit: self.limit,
         }

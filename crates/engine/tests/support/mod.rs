@@ -1,0 +1,203 @@
+//! A snapshot put together by hand, for the tests and benches of the engine itself: config stands above it.
+
+#![allow(dead_code, reason = "each test and bench takes what it needs")]
+
+use engine::counted::CountBy;
+use engine::credential::Location;
+use engine::identity::{ApiKeyHolder, Consumer, ConsumerPlan, PlanRoutes};
+use engine::live::Live;
+use engine::names::{Place, PolicyId, RouteId, UpstreamId};
+use engine::policy::api_key::{ApiKeyEntry, ApiKeys};
+use engine::policy::jwks::KeySet;
+use engine::policy::jwt::{Algorithm, Provider, ProviderRules};
+use engine::policy::quota::Quota;
+use engine::policy::throttle::{Applies, Throttle};
+use engine::reply::{ErrorRules, Errors};
+use engine::request::RequestRules;
+use engine::route::host::HostPattern;
+use engine::route::method::Methods;
+use engine::route::path::PathPattern;
+use engine::route::rule::{MethodMismatch, RouteMatch, TrailingSlash};
+use engine::route::table::RouteTable;
+use engine::rules::{Auth, Route, Rules};
+use engine::snapshot::{
+    AcceptRequestId, IntakeRules, PolicyInfo, RateLimitField, RequestIdRules, Snapshot, ToldUpstream,
+};
+use engine::standing::QuotaHeaders;
+use engine::trail::Mode;
+use engine::upstream::{Address, Endpoint, Timeouts, Upstream};
+use http::{HeaderName, HeaderValue, Method};
+use limits::bucket::Rate;
+use limits::window::Period;
+use sha2::{Digest as _, Sha256};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub const KEY: &str = "tg_test_key_of_consumer_acme";
+
+/// What the routes of the snapshot ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    Nothing,
+    /// API key, throttle on the route, throttle and quota on the plan.
+    ApiKey,
+    /// The same by token.
+    Jwt,
+}
+
+fn place() -> Place {
+    Place { file: "test.yaml".into(), line: 1, column: 1 }
+}
+
+/// Route `i` answers `GET`, `POST` at `/v1/service-i/items/{id}` of `api.example.com`.
+pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Snapshot {
+    let plan = plan(live);
+    let consumer = Arc::new(Consumer { id: "acme".into(), plan: Some(Arc::clone(&plan)), disabled: false, policy: PolicyId(0) });
+    let holder = ApiKeyHolder { consumer: Arc::clone(&consumer), label: None, key: live.keyer.key(&[b"api key 1"]) };
+    let entry = ApiKeyEntry {
+        sha256: Sha256::digest(KEY).into(),
+        holder: Arc::new(holder),
+        expires_unix_s: None,
+        revoked: false,
+    };
+    let location = Location::Header(HeaderName::from_static("x-api-key"));
+    Snapshot {
+        revision: "test".into(),
+        table: RouteTable::build((0..routes).map(route_match).collect(), MethodMismatch::MethodNotAllowed),
+        routes: (0..routes).map(|index| route(index, asks)).collect(),
+        policies: (0..4).map(|_| policy()).collect(),
+        api_keys: ApiKeys::new(vec![entry], location, true),
+        providers: if asks == Asks::Jwt { vec![provider(live, tokens_max)] } else { Vec::new() },
+        consumers: HashMap::from([(consumer.id.clone(), consumer)]),
+        plans: HashMap::from([(plan.name.clone(), plan)]),
+        upstreams: vec![upstream(live)],
+        errors: Errors::new(ErrorRules::default()),
+        request: RequestRules { trusted_proxies: Vec::new(), uri_bytes_max: 8192 },
+        intake: IntakeRules {
+            head_bytes_max: 32 * 1024,
+            head_lines_max: 100,
+            uri_bytes_max: 8192,
+            head_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            body_timeout: Duration::from_secs(30),
+            connections_max: 1000,
+            connections_per_address_max: 100,
+        },
+        request_id: RequestIdRules { header: HeaderName::from_static("x-request-id"), accept: AcceptRequestId::Trusted },
+        told: ToldUpstream::default(),
+    }
+}
+
+fn route_match(index: usize) -> RouteMatch {
+    RouteMatch {
+        route: RouteId(u32::try_from(index).expect("few routes")),
+        hosts: vec![HostPattern::parse("api.example.com").expect("a host")],
+        paths: vec![PathPattern::parse(&format!("/v1/service-{index}/items/{{id}}")).expect("a path")],
+        methods: Methods::of(vec![Method::GET, Method::POST]),
+        conditions: Default::default(),
+        trailing_slash: TrailingSlash::Strict,
+    }
+}
+
+fn route(index: usize, asks: Asks) -> Route {
+    let throttles = match asks {
+        Asks::Nothing => Vec::new(),
+        Asks::ApiKey | Asks::Jwt => vec![throttle("route.rateLimit", PolicyId(1))],
+    };
+    let auth = match asks {
+        Asks::Nothing => Auth::Open,
+        Asks::ApiKey => Auth::ApiKey,
+        Asks::Jwt => Auth::Jwt { provider: 0, scopes: Vec::new() },
+    };
+    Route {
+        name: format!("route-{index}").into(),
+        place: place(),
+        upstream: UpstreamId(0),
+        rules: Rules {
+            throttles_before_identity: Vec::new(),
+            auth,
+            auth_policy: PolicyId(0),
+            throttles,
+            payload: None,
+            quota: None,
+        },
+    }
+}
+
+fn throttle(name: &str, policy: PolicyId) -> Throttle {
+    Throttle {
+        policy,
+        name: name.into(),
+        rate: Rate::new(1_000_000_000, 1_000_000).expect("a rate"),
+        by: CountBy::Consumer,
+        mode: Mode::Enforce,
+        applies: Applies::default(),
+    }
+}
+
+fn plan(_live: &Live) -> Arc<ConsumerPlan> {
+    Arc::new(ConsumerPlan {
+        name: "gold".into(),
+        routes: PlanRoutes::All,
+        throttles: vec![throttle("gold.rateLimit", PolicyId(2))],
+        quota: Some(Quota {
+            policy: PolicyId(3),
+            name: "gold.quota".into(),
+            counter: "gold.quota/day".into(),
+            limit: 1_000_000_000,
+            period: Period::Day,
+            by: CountBy::Consumer,
+            mode: Mode::Enforce,
+            headers: QuotaHeaders::default(),
+        }),
+        policy: PolicyId(0),
+    })
+}
+
+fn policy() -> PolicyInfo {
+    PolicyInfo {
+        name: "policy".into(),
+        place: place(),
+        mode: Mode::Enforce,
+        rate_limit: Some(RateLimitField {
+            policy_item: HeaderValue::from_static("\"policy\";q=1;w=1"),
+            item_name: "\"policy\"".into(),
+            quota_headers: QuotaHeaders::default(),
+        }),
+    }
+}
+
+fn upstream(live: &Live) -> Upstream {
+    let endpoint = Endpoint {
+        label: "127.0.0.1:9".into(),
+        address: Address::Socket(([127, 0, 0, 1], 9).into()),
+        weight: 1,
+    };
+    let second = Duration::from_secs(1);
+    Upstream::new(
+        "orders".into(),
+        vec![endpoint],
+        Timeouts { connect: second, first_byte: second, idle: second, total: None },
+        None,
+        second,
+        live.cursors.named("orders"),
+    )
+}
+
+fn provider(live: &Live, tokens_max: usize) -> Provider {
+    let keys = KeySet::from_jwks(&testkit::tokens::jwks_of_all()).expect("keys");
+    let rules = ProviderRules {
+        issuer: Some("https://idp.example.com/".into()),
+        audiences: Vec::new(),
+        algorithms: vec![Algorithm::RS256],
+        clock_skew_s: 0,
+        require_expiry: true,
+        claims: Vec::new(),
+        consumer_claim: Some("sub".into()),
+        plan_claim: None,
+        location: Location::Header(http::header::AUTHORIZATION),
+    };
+    let cache = live.token_cache("main", tokens_max);
+    Provider::new("main".into(), rules, keys, cache, Arc::clone(&live.keyer)).expect("a provider")
+}
