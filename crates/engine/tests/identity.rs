@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod identity {
+    mod allocations;
     mod api_keys;
     mod cache;
     mod claims;

@@ -16,7 +16,7 @@ fn entry(text: &str, label: &str, expires_unix_s: Option<u64>, revoked: bool) ->
     ApiKeyEntry { sha256: Sha256::digest(text).into(), holder: Arc::new(holder), expires_unix_s, revoked }
 }
 
-fn keys(location: Location) -> ApiKeys {
+pub(super) fn keys(location: Location) -> ApiKeys {
     let entries = vec![
         entry("good", "ci", None, false),
         entry("until-then", "", Some(NOW + 1), false),
@@ -50,13 +50,14 @@ fn judge(result: &Result<Arc<ApiKeyHolder>, Denial>, expected: &str, says: &str)
     }
 }
 
+fn key(value: &str) -> [(&str, &str); 1] {
+    [("x-api-key", value)]
+}
+
 #[test]
 fn keys_in_a_header() {
     let made = NewKey::from_entropy([1; 20]).text;
     let unknown = NewKey::from_entropy([2; 20]).text;
-    fn key(value: &str) -> [(&str, &str); 1] {
-        [("x-api-key", value)]
-    }
     assert_eq!(check(&key("good"), "ok", "").as_deref(), Some("ci"));
     assert_eq!(check(&key(" good\t"), "ok", "").as_deref(), Some("ci"));
     assert_eq!(check(&key(&made), "ok", "").as_deref(), Some("made"));

@@ -4,6 +4,7 @@ use super::{Algorithm, KeySet, Location, claims, keys, now, provider, rules, tex
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use engine::policy::jwt::Provider;
+use proptest::prelude::{ProptestConfig, any, prop_assert, proptest};
 use serde_json::json;
 use testkit::tokens::{self, Algorithm as Alg, Signer};
 
@@ -58,7 +59,7 @@ fn the_compact_form_is_read_strictly() {
         ("letters beyond ASCII", format!("{good}ä")),
         ("NUL", format!("{good}\0")),
         // 256 bytes are 342 digits, of which the last carries 4 bits: the lowest two mean nothing and have to be 0.
-        ("unused bits", format!("{}{}", &good[..good.len() - 1], next_digit(signature))),
+        ("unused bits", with_unused_bit(&good)),
         ("header is a list", rsa().token_of(b"[]", b"{}")),
         ("header is a string", rsa().token_of(b"\"RS256\"", b"{}")),
         ("header is no JSON", rsa().token_of(b"{alg}", b"{}")),
@@ -91,11 +92,14 @@ fn signed(payload: &[u8]) -> String {
     rsa().token_of(br#"{"alg":"RS256","kid":"a"}"#, payload)
 }
 
-fn next_digit(signature: &str) -> char {
-    let last = signature.bytes().last().unwrap();
-    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let at = digits.iter().position(|digit| *digit == last).unwrap();
-    char::from(digits[at + 1])
+/// The last digit's neighbour, which decodes to the same bytes if the decoder is careless.
+fn with_unused_bit(token: &str) -> String {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut token = token.to_owned();
+    let last = token.pop().unwrap();
+    let at = DIGITS.iter().position(|digit| char::from(*digit) == last).unwrap();
+    token.push(char::from(DIGITS[at + 1]));
+    token
 }
 
 #[test]
@@ -226,29 +230,30 @@ fn the_kid_is_a_name_and_nothing_else() {
     check(&gate, "long kid", &token, "signing_key_unknown");
 }
 
+#[track_caller]
+fn check_request(gate: &Provider, headers: &[(&str, &str)], query: Option<&str>, expected: &str) {
+    let result = with_head(headers, query, |head| gate.check(head, now()));
+    assert_eq!(verdict(&result), expected, "{result:?}");
+    assert!(result.is_ok() || !text(&result).contains("eyJ"), "{result:?}");
+}
+
 #[test]
 fn where_the_token_is() {
     let gate = gate();
     let good = good();
     let bearer = format!("Bearer {good}");
-    #[track_caller]
-    fn check(gate: &Provider, headers: &[(&str, &str)], query: Option<&str>, expected: &str) {
-        let result = with_head(headers, query, |head| gate.check(head, now()));
-        assert_eq!(verdict(&result), expected, "{result:?}");
-        assert!(result.is_ok() || !text(&result).contains("eyJ"), "{result:?}");
-    }
-    check(&gate, &[("authorization", &bearer)], None, "ok");
-    check(&gate, &[("authorization", &format!("bEARER   {good}"))], None, "ok");
-    check(&gate, &[], None, "jwt_missing");
-    check(&gate, &[("authorization", "")], None, "jwt_missing");
-    check(&gate, &[("authorization", "Bearer")], None, "jwt_missing");
-    check(&gate, &[("authorization", "Bearer ")], None, "jwt_missing");
-    check(&gate, &[("authorization", &good)], None, "jwt_missing");
-    check(&gate, &[("authorization", &format!("Basic {good}"))], None, "jwt_missing");
-    check(&gate, &[("authorization", &format!("Bearer{good}"))], None, "jwt_missing");
-    check(&gate, &[("authorization", &format!("{bearer} x"))], None, "jws_unreadable");
-    check(&gate, &[("authorization", &format!("{bearer}, {bearer}"))], None, "jws_unreadable");
-    check(&gate, &[("authorization", &bearer), ("authorization", &bearer)], None, "jws_unreadable");
+    check_request(&gate, &[("authorization", &bearer)], None, "ok");
+    check_request(&gate, &[("authorization", &format!("bEARER   {good}"))], None, "ok");
+    check_request(&gate, &[], None, "jwt_missing");
+    check_request(&gate, &[("authorization", "")], None, "jwt_missing");
+    check_request(&gate, &[("authorization", "Bearer")], None, "jwt_missing");
+    check_request(&gate, &[("authorization", "Bearer ")], None, "jwt_missing");
+    check_request(&gate, &[("authorization", &good)], None, "jwt_missing");
+    check_request(&gate, &[("authorization", &format!("Basic {good}"))], None, "jwt_missing");
+    check_request(&gate, &[("authorization", &format!("Bearer{good}"))], None, "jwt_missing");
+    check_request(&gate, &[("authorization", &format!("{bearer} x"))], None, "jws_unreadable");
+    check_request(&gate, &[("authorization", &format!("{bearer}, {bearer}"))], None, "jws_unreadable");
+    check_request(&gate, &[("authorization", &bearer), ("authorization", &bearer)], None, "jws_unreadable");
 
     let at = |location| {
         let mut rules = rules(&[Algorithm::RS256]);
@@ -256,14 +261,44 @@ fn where_the_token_is() {
         provider(rules, keys(&[&rsa()]))
     };
     let cookie = at(Location::Cookie("session".into()));
-    check(&cookie, &[("cookie", &format!("a=b; session={good}"))], None, "ok");
-    check(&cookie, &[("authorization", &bearer)], None, "jwt_missing");
-    check(&cookie, &[("cookie", "session=")], None, "jwt_missing");
-    check(&cookie, &[("cookie", &format!("session={good}; session={good}"))], None, "jws_unreadable");
+    check_request(&cookie, &[("cookie", &format!("a=b; session={good}"))], None, "ok");
+    check_request(&cookie, &[("authorization", &bearer)], None, "jwt_missing");
+    check_request(&cookie, &[("cookie", "session=")], None, "jwt_missing");
+    check_request(&cookie, &[("cookie", &format!("session={good}; session={good}"))], None, "jws_unreadable");
     let query = at(Location::Query("token".into()));
-    check(&query, &[], Some(&format!("token={good}")), "ok");
-    check(&query, &[], Some(&format!("token={good}&token=x")), "jws_unreadable");
+    check_request(&query, &[], Some(&format!("token={good}")), "ok");
+    check_request(&query, &[], Some(&format!("token={good}&token=x")), "jws_unreadable");
     let header = at(Location::Header("x-token".parse().unwrap()));
-    check(&header, &[("x-token", &good)], None, "ok");
-    check(&header, &[("x-token", &bearer)], None, "jws_unreadable");
+    check_request(&header, &[("x-token", &good)], None, "ok");
+    check_request(&header, &[("x-token", &bearer)], None, "jws_unreadable");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_token_with_any_other_letter_anywhere_is_refused(place: proptest::sample::Index, letter in "[A-Za-z0-9_.=-]") {
+        let signer = Signer::fixed(Alg::EdDSA, Some("a"));
+        let gate = provider(rules(&[Algorithm::EdDSA]), keys(&[&signer]));
+        let token = signer.token(&claims(json!({})));
+        let mut letters: Vec<_> = token.chars().collect();
+        let place = place.index(letters.len());
+        letters[place] = letter.chars().next().unwrap();
+        let changed: String = letters.into_iter().collect();
+        prop_assert!(gate.check_token(&changed, now()).is_ok() == (changed == token));
+    }
+
+    #[test]
+    fn nothing_at_all_is_believed_or_panics(token: String, parts in proptest::array::uniform3(any::<Vec<u8>>())) {
+        let signer = Signer::fixed(Alg::EdDSA, Some("a"));
+        let gate = provider(rules(&[Algorithm::EdDSA]), keys(&[&signer]));
+        for token in [
+            token,
+            tokens::unsigned(&parts[0], &parts[1], &parts[2]),
+            signer.token_of(br#"{"alg":"EdDSA"}"#, &parts[1]),
+            signer.token_of(&parts[0], &parts[1]),
+        ] {
+            prop_assert!(gate.check_token(&token, now()).is_err());
+        }
+    }
 }

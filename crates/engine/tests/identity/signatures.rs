@@ -145,12 +145,12 @@ fn a_key_without_kid_may_be_any_but_a_key_with_kid_only_its_own() {
 
 #[test]
 fn a_provider_that_cannot_work_is_refused() {
+    use Algorithm::{ES256, HS256, RS256, RS384};
     let rsa = || keys(&[&Signer::fixed(Alg::RS256, Some("a"))]);
     let secret = || KeySet::from_secret(&[7; 32], None, Algorithm::HS256).unwrap();
     let fault = |algorithms: &[Algorithm], keys| {
         try_provider(rules(algorithms), keys, &Arc::new(TokenCache::new(0)), &Arc::default()).unwrap_err()
     };
-    use Algorithm::{ES256, HS256, RS256, RS384};
     assert_eq!(fault(&[], rsa()), ProviderFault::NoAlgorithms);
     assert_eq!(fault(&[HS256], rsa()), ProviderFault::SecretMissing);
     assert_eq!(fault(&[HS256, RS256], rsa()), ProviderFault::SecretMixed { algorithm: RS256 });
