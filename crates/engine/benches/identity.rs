@@ -1,5 +1,10 @@
 //! What identity costs on one core: an API key, a token seen before, a token seen for the first time.
 
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, VerificationAlgorithm,
+};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use criterion::{Criterion, criterion_group, criterion_main};
 use engine::credential::Location;
 use engine::identity::{ApiKeyHolder, Consumer};
@@ -11,6 +16,7 @@ use engine::policy::token_cache::TokenCache;
 use engine::request::{RequestHead, Scheme};
 use http::header::{AUTHORIZATION, InvalidHeaderValue};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use jsonwebtoken::DecodingKey;
 use limits::clock::Now;
 use limits::keyed::Key;
 use serde_json::json;
@@ -21,7 +27,7 @@ use testkit::tokens::{self, Algorithm as Alg, Signer};
 
 const NOW: Now = Now::at_unix_seconds(1_795_269_731);
 
-criterion_group!(benches, api_key, tokens_seen_before, tokens_seen_first);
+criterion_group!(benches, api_key, tokens_seen_before, tokens_seen_first, signatures);
 criterion_main!(benches);
 
 fn api_key(criterion: &mut Criterion) {
@@ -85,6 +91,33 @@ fn tokens_seen_first(criterion: &mut Criterion) {
                 bencher.iter(|| gate.check_token(black_box(token), NOW).is_ok());
             });
         }
+    }
+}
+
+/// docs/decisions/0002: what a key that is parsed on every call costs.
+fn signatures(criterion: &mut Criterion) {
+    type Read = fn(&[u8]) -> jsonwebtoken::errors::Result<DecodingKey>;
+    let cases: [(Alg, &'static dyn VerificationAlgorithm, Read); 3] = [
+        (Alg::RS256, &RSA_PKCS1_2048_8192_SHA256, DecodingKey::from_rsa_pem),
+        (Alg::ES256, &ECDSA_P256_SHA256_FIXED, DecodingKey::from_ec_pem),
+        (Alg::EdDSA, &ED25519, DecodingKey::from_ed_pem),
+    ];
+    for (alg, verification, read) in cases {
+        let signer = Signer::fixed(alg, Some("a"));
+        let token = token(&signer, 1);
+        let (message, signature) = token.rsplit_once('.').unwrap_or_default();
+        let key = read(signer.public_pem().as_bytes()).unwrap_or_else(|fault| unreachable!("{fault}"));
+        let parsed = key.try_get_as_bytes().map(|bytes| ParsedPublicKey::new(verification, bytes));
+        let Ok(Ok(parsed)) = parsed else { unreachable!("the key is good") };
+        criterion.bench_function(&format!("signature {alg:?}, jsonwebtoken"), |bencher| {
+            bencher.iter(|| jsonwebtoken::crypto::verify(black_box(signature), message.as_bytes(), &key, alg));
+        });
+        criterion.bench_function(&format!("signature {alg:?}, aws-lc with a parsed key"), |bencher| {
+            bencher.iter(|| {
+                let signature = URL_SAFE_NO_PAD.decode(black_box(signature)).unwrap_or_default();
+                parsed.verify_sig(message.as_bytes(), &signature).is_ok()
+            });
+        });
     }
 }
 

@@ -119,7 +119,7 @@ fn a_token_without_kid_is_tried_with_four_keys_that_fit() {
         );
         let result = gate.check_token(&token, now());
         assert_eq!(verdict(&result), if place < 4 { "ok" } else { "signature_mismatch" }, "{place}");
-        assert!(place < 4 || text(&result).contains("1 more were not tried"), "{result:?}");
+        assert!(place < 4 || text(&result).contains("1 more that fit were not tried"), "{result:?}");
     }
     let only_384 = provider(rules(&[Algorithm::RS384, Algorithm::RS256]), {
         let other = Signer::from_pem(Alg::RS384, Some("b"), tokens::RSA_B);
