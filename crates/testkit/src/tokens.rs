@@ -29,7 +29,7 @@ pub const RSA_B: &str = include_str!("../keys/rsa-b.pem");
 const EC_P256: &str = include_str!("../keys/ec-p256.pem");
 const EC_P384: &str = include_str!("../keys/ec-p384.pem");
 const ED25519: &str = include_str!("../keys/ed25519.pem");
-const SECRET: &[u8] = b"a secret of 32 bytes that all know";
+const SECRET: &[u8] = b"a secret that everybody knows by heart";
 
 /// [`RSA_A`]'s public part in PKCS#1.
 pub const RSA_A_PKCS1: &str = include_str!("../keys/rsa-a.pkcs1.pub.pem");

@@ -143,7 +143,7 @@ impl Provider {
         let text = if keys.iter().any(|key| key.signature_bytes() == compact.signature_bytes) {
             let left = match keys.len().saturating_sub(KEYS_TRIED_MAX) {
                 0 => String::new(),
-                left => format!("; {left} more were not tried, as the token has no kid"),
+                left => format!("; {left} more that fit were not tried: a kid would say which is meant"),
             };
             format!("the {algorithm} signature does not verify with key {}{left}", names.join(", "))
         } else {

@@ -105,7 +105,7 @@ fn texts_that_are_no_key_set_are_refused() {
 fn entries_for_somebody_else_are_skipped_and_noted() {
     #[track_caller]
     fn check(other: Value, says: &str) {
-        refused(says, set(&[other.clone()]), &["no key that can be used", says]);
+        refused(says, set(std::slice::from_ref(&other)), &["no key that can be used", says]);
         let set = set(&[other, changed(rsa(), json!({"kid": "good"}))]).unwrap();
         assert_eq!((set.keys().len(), set.notes().len()), (1, 1));
         assert!(set.notes()[0].contains(says), "{}", set.notes()[0]);

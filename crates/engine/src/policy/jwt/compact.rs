@@ -32,6 +32,10 @@ pub(super) struct Compact<'a> {
 impl<'a> Compact<'a> {
     /// Not longer than [`TOKEN_BYTES_MAX`], which the caller has checked.
     pub(super) fn parse(token: &'a str) -> Result<Self, Denial> {
+        let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        if let Some(other) = token.chars().find(|letter| !u8::try_from(*letter).is_ok_and(known)) {
+            return Err(unreadable(format!("the token holds {other:?}, which is neither base64url nor a dot")));
+        }
         let dots = token.bytes().filter(|byte| *byte == b'.').count();
         if dots == 4 {
             return Err(Denial::new(Reason::CriticalHeaderUnsupported)
