@@ -193,7 +193,8 @@ async fn connections_are_capped_in_all_and_by_address() {
         first.send(b"GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n").await;
         assert!(first.rest().await.starts_with("HTTP/1.1 200 OK"));
         let again = tokio::time::timeout(PATIENCE, async {
-            while !gateway.exchange(b"GET / HTTP/1.0\r\nHost: a.example\r\n\r\n").await.starts_with("HTTP/1.1 200 OK") {}
+            while !gateway.exchange(b"GET / HTTP/1.0\r\nHost: a.example\r\n\r\n").await.starts_with("HTTP/1.1 200 OK") {
+            }
         });
         again.await.expect("there is room again");
     }
