@@ -1,10 +1,101 @@
-//! placeholder until the intake lands
-use crate::gateway::Gateway;
-use crate::shared::Shared;
-use pingora::server::configuration::ServerConf;
-use pingora::services::listening::Service;
-use pingora_proxy::HttpProxy;
+//! The front door: takes connections before Pingora's HTTP proxy does, and lets through only requests that mean one thing.
+//!
+//! A connection is counted ([`caps`]); each head is read under one deadline ([`read`]), checked by [`engine::wire`], and handed to
+//! the proxy together with a stream that ends where the request's body does ([`gate`]). What Pingora sees is therefore always one
+//! checked head and its body; bytes behind it wait for their own check. Routes and policies are not known here.
+
+mod caps;
+mod gate;
+mod gauge;
+mod pace;
+mod read;
+mod refuse;
+mod serve;
+
+use async_trait::async_trait;
+use engine::denial::Denial;
+use engine::wire::HeadLimits;
+use limits::clock::Now;
+use pingora::apps::{HttpServerApp, ServerApp};
+use pingora::protocols::Stream;
+use pingora::server::ShutdownWatch;
+use pingora_proxy::{HttpProxy, ProxyHttp};
+use std::net::SocketAddr;
 use std::sync::Arc;
-pub(crate) fn service(conf: &Arc<ServerConf>, gateway: Gateway, _shared: &Arc<Shared>) -> Service<HttpProxy<Gateway>> {
-    pingora_proxy::http_proxy_service(conf, gateway)
+use std::time::Duration;
+
+pub(crate) use caps::Caps;
+pub(crate) use pace::Pace;
+
+/// What may be asked of a connection. Read anew for each connection and each request, so that a reload applies to both.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IntakeLimits {
+    pub(crate) head: HeadLimits,
+    /// From the first byte of a head to its last, in all.
+    pub(crate) header_timeout: Duration,
+    /// Until the first byte of a head, on a new connection and between requests.
+    pub(crate) idle_timeout: Duration,
+    pub(crate) connections_max: usize,
+    /// IPv6 addresses count by their /64.
+    pub(crate) connections_per_address_max: usize,
+    /// How slow bodies and answers may be.
+    pub(crate) pace: Pace,
 }
+
+/// A request that ends before it is one.
+#[derive(Debug)]
+pub(crate) struct Refusal<'a> {
+    pub(crate) denial: Denial,
+    /// None for a connection that has no address (a Unix socket).
+    pub(crate) peer: Option<SocketAddr>,
+    /// What had arrived: raw, at most a head's worth, and empty for a connection that was one too many.
+    pub(crate) head: &'a [u8],
+    /// When the first of these bytes was there.
+    pub(crate) started: Now,
+}
+
+/// The gateway as the intake sees it.
+pub(crate) trait Refuse: Send + Sync + 'static {
+    fn limits(&self) -> IntakeLimits;
+
+    /// The whole HTTP/1.1 response, `Connection: close` included. Also writes log and metrics.
+    fn refuse(&self, refusal: Refusal<'_>) -> Vec<u8>;
+}
+
+/// One listener's application: Pingora's proxy behind the checks.
+pub(crate) struct Intake<G: ProxyHttp> {
+    proxy: Arc<HttpProxy<G>>,
+    gateway: Arc<dyn Refuse>,
+    caps: Caps,
+}
+
+impl<G: ProxyHttp> Intake<G> {
+    /// `proxy` comes from [`pingora_proxy::http_proxy`]; `caps` is the same for all listeners.
+    pub(crate) fn new(proxy: HttpProxy<G>, gateway: Arc<dyn Refuse>, caps: Caps) -> Self {
+        Self { proxy: Arc::new(proxy), gateway, caps }
+    }
+}
+
+#[async_trait]
+impl<G> ServerApp for Intake<G>
+where
+    G: ProxyHttp + Send + Sync + 'static,
+    G::CTX: Send + Sync,
+{
+    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        let digest = stream.get_socket_digest();
+        let peer = digest.and_then(|digest| digest.peer_addr().and_then(|peer| peer.as_inet().copied()));
+        match self.caps.admit(peer, &self.gateway.limits()) {
+            Ok(entered) => self.serve(gate::Gate::new(stream, entered), peer, shutdown).await,
+            Err(denial) => self.turn_away(stream, peer, denial).await,
+        }
+        None
+    }
+
+    async fn cleanup(&self) {
+        self.proxy.http_cleanup().await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -130,7 +130,7 @@ const GOOD: &[(&str, &[u8])] = &[
     ("length between tabs", b"Content-Length:\t3\t\r\n\r\nabc"),
     (
         "a body that looks like a request",
-        b"Content-Length: 46\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a.example\r\nX:\r\n\r\n",
+        b"Content-Length: 47\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a.example\r\nX:\r\n\r\n",
     ),
     ("a body that looks like chunks", b"Content-Length: 5\r\n\r\n0\r\n\r\n"),
     ("a body of NULs", b"Content-Length: 4\r\n\r\n\0\0\0\0"),
@@ -146,6 +146,6 @@ const CHUNKED: &[(&str, &[u8])] = &[
     ("a chunk that looks like the end", b"Transfer-Encoding: chunked\r\n\r\n5\r\n0\r\n\r\n\r\n0\r\n\r\n"),
     (
         "a chunk that looks like a request",
-        b"Transfer-Encoding: chunked\r\n\r\n2e\r\nGET /smuggled HTTP/1.1\r\nHost: a.example\r\nX:\r\n\r\n\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n2f\r\nGET /smuggled HTTP/1.1\r\nHost: a.example\r\nX:\r\n\r\n\r\n0\r\n\r\n",
     ),
 ];

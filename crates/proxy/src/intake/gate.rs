@@ -1,0 +1,189 @@
+//! A client's connection as Pingora sees it while one request is served: it ends where the request's body does.
+//!
+//! What arrives behind the body stays here, up to a head's worth, and becomes the next request's head after its own check. A client
+//! that goes away is still noticed. The gate also sees what Pingora does not measure: a body that only drips, a client that does not
+//! read, and a body that is still arriving when the connection is closed.
+
+mod io;
+
+use super::gauge::Entered;
+use super::pace::{Pace, Progress};
+use super::refuse::linger;
+use bytes::{Buf, BufMut, BytesMut};
+use engine::wire::Framing;
+use engine::wire::chunked::Chunks;
+use limits::clock;
+use pingora::protocols::Stream;
+use std::io::{Error, ErrorKind, Result};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::time::Sleep;
+
+/// Asked of the socket at once. Most heads are smaller.
+const READ_BYTES: usize = 2 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Gate {
+    /// Taken out only to be closed.
+    stream: Option<Stream>,
+    entered: Option<Entered>,
+    /// Arrived, and handed to nobody yet.
+    ahead: BytesMut,
+    ahead_bytes_max: usize,
+    /// The client will send nothing more.
+    ended: bool,
+    /// Some of an answer was written since the last head.
+    answered: bool,
+    body: Body,
+    pace: Pace,
+    progress: Progress,
+    /// Runs while a write makes no headway.
+    stall: Option<Pin<Box<Sleep>>>,
+}
+
+/// What of the request's body is still to come.
+#[derive(Clone, Copy, Debug)]
+enum Body {
+    Length(u64),
+    Chunked(Chunks),
+}
+
+impl Body {
+    fn is_done(&self) -> bool {
+        match self {
+            Self::Length(left) => *left == 0,
+            Self::Chunked(chunks) => chunks.is_done(),
+        }
+    }
+
+    /// How many of the bytes belong to the body.
+    fn follow(&mut self, bytes: &[u8]) -> Result<usize> {
+        match self {
+            Self::Length(left) => {
+                let here = usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
+                *left = left.saturating_sub(u64::try_from(here).unwrap_or(u64::MAX));
+                Ok(here)
+            }
+            Self::Chunked(chunks) => chunks.follow(bytes).map_err(|fault| Error::new(ErrorKind::InvalidData, fault)),
+        }
+    }
+}
+
+impl Gate {
+    pub(super) fn new(stream: Stream, entered: Entered) -> Box<Self> {
+        Box::new(Self {
+            stream: Some(stream),
+            entered: Some(entered),
+            ahead: BytesMut::new(),
+            ahead_bytes_max: 0,
+            ended: false,
+            answered: false,
+            body: Body::Length(0),
+            pace: Pace::DEFAULT,
+            progress: Progress::default(),
+            stall: None,
+        })
+    }
+
+    /// What has arrived of the next request.
+    pub(super) fn ahead(&self) -> &[u8] {
+        &self.ahead
+    }
+
+    /// Reads more of the next head, up to `bytes_max` in all. 0: the client has ended.
+    pub(super) async fn fill(&mut self, bytes_max: usize) -> Result<usize> {
+        let room = bytes_max.saturating_sub(self.ahead.len());
+        let Some(stream) = self.stream.as_mut().filter(|_| !self.ended) else { return Ok(0) };
+        self.ahead.reserve(room.min(READ_BYTES));
+        let count = stream.read_buf(&mut (&mut self.ahead).limit(room)).await?;
+        self.ended = count == 0;
+        Ok(count)
+    }
+
+    /// Takes the head that is `length` bytes long, and opens the gate for the body that follows it.
+    pub(super) fn open(&mut self, length: usize, framing: Framing, pace: Pace, ahead_bytes_max: usize) -> BytesMut {
+        self.body = match framing {
+            Framing::None => Body::Length(0),
+            Framing::Length(length) => Body::Length(length),
+            Framing::Chunked => Body::Chunked(Chunks::new()),
+        };
+        self.answered = false;
+        self.progress = Progress::default();
+        self.pace = pace;
+        self.ahead_bytes_max = ahead_bytes_max;
+        self.ahead.split_to(length.min(self.ahead.len()))
+    }
+
+    pub(super) fn body_is_done(&self) -> bool {
+        self.body.is_done()
+    }
+
+    /// Takes the connection out, to be closed by hand.
+    pub(super) fn into_parts(mut self) -> Option<(Stream, Entered)> {
+        Some((self.stream.take()?, self.entered.take()?))
+    }
+
+    /// Behind the body: keeps what arrives for the next head, and tells only whether the client has gone.
+    fn watch(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let Some(stream) = self.stream.as_mut() else { return Poll::Ready(Ok(())) };
+        let mut chunk = [0; 1024];
+        loop {
+            let room = self.ahead_bytes_max.saturating_sub(self.ahead.len()).min(chunk.len());
+            if self.ended || room == 0 {
+                break;
+            }
+            let mut part = ReadBuf::new(chunk.get_mut(..room).unwrap_or_default());
+            std::task::ready!(Pin::new(&mut *stream).poll_read(context, &mut part))?;
+            self.ended = part.filled().is_empty();
+            self.ahead.extend_from_slice(part.filled());
+        }
+        // With requests still to be answered, an end is no sign that the client has lost interest.
+        if self.ended && self.ahead.is_empty() { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    /// Body bytes that came with the head.
+    fn hand_on(&mut self, buffer: &mut ReadBuf<'_>) -> Result<()> {
+        let room = buffer.remaining().min(self.ahead.len());
+        let count = self.body.follow(self.ahead.get(..room).unwrap_or_default())?;
+        buffer.put_slice(self.ahead.get(..count).unwrap_or_default());
+        self.ahead.advance(count);
+        self.progress.arrived(count, &self.pace, clock::now);
+        Ok(())
+    }
+
+    fn read_body(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        let Some(stream) = self.stream.as_mut() else { return Poll::Ready(Ok(())) };
+        let before = buffer.filled().len();
+        let Poll::Ready(read) = Pin::new(stream).poll_read(context, buffer) else {
+            self.progress.wait(clock::now);
+            return Poll::Pending;
+        };
+        read?;
+        let arrived = buffer.filled().get(before..).unwrap_or_default();
+        if arrived.is_empty() {
+            self.ended = true;
+            return Poll::Ready(Ok(()));
+        }
+        let count = self.body.follow(arrived)?;
+        self.ahead.extend_from_slice(arrived.get(count..).unwrap_or_default());
+        buffer.set_filled(before.saturating_add(count));
+        if !self.progress.arrived(count, &self.pace, clock::now) {
+            return Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the request body arrives too slowly")));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Gate {
+    /// Closing while the client still sends would make its kernel throw the answer away, so the rest is read for a moment.
+    fn drop(&mut self) {
+        let sending = !self.ended && (!self.body.is_done() || !self.ahead.is_empty());
+        if !(self.answered && sending) {
+            return;
+        }
+        if let (Some(stream), Ok(runtime)) = (self.stream.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(linger(stream, self.entered.take()));
+        }
+    }
+}

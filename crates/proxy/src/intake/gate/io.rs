@@ -1,0 +1,145 @@
+//! The traits that make a [`Gate`] one of Pingora's streams. What is not about reading or writing goes to the stream inside.
+
+use super::Gate;
+use async_trait::async_trait;
+use pingora::protocols::raw_connect::ProxyDigest;
+use pingora::protocols::tls::{SslDigest, TlsRef};
+use pingora::protocols::{
+    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
+    UniqueIDType,
+};
+use std::future::Future;
+use std::io::{Error, ErrorKind, IoSlice, Result};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+impl AsyncRead for Gate {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        let gate = self.get_mut();
+        if gate.body.is_done() {
+            gate.watch(context)
+        } else if gate.ahead.is_empty() {
+            gate.read_body(context, buffer)
+        } else {
+            Poll::Ready(gate.hand_on(buffer))
+        }
+    }
+}
+
+impl Gate {
+    /// Lets a write that makes no headway fail once `write_timeout` is over.
+    fn settle<T>(&mut self, context: &mut Context<'_>, written: Poll<Result<T>>) -> Poll<Result<T>> {
+        if written.is_ready() {
+            self.stall = None;
+            return written;
+        }
+        let timeout = self.pace.write_timeout;
+        let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+        std::task::ready!(stall.as_mut().poll(context));
+        Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the client does not read")))
+    }
+}
+
+fn closed<T>() -> Poll<Result<T>> {
+    Poll::Ready(Err(ErrorKind::NotConnected.into()))
+}
+
+impl AsyncWrite for Gate {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
+        let gate = self.get_mut();
+        let Some(stream) = gate.stream.as_mut() else { return closed() };
+        gate.answered = true;
+        let written = Pin::new(stream).poll_write(context, bytes);
+        gate.settle(context, written)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<Result<usize>> {
+        let gate = self.get_mut();
+        let Some(stream) = gate.stream.as_mut() else { return closed() };
+        gate.answered = true;
+        let written = Pin::new(stream).poll_write_vectored(context, parts);
+        gate.settle(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.as_ref().is_some_and(AsyncWrite::is_write_vectored)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let gate = self.get_mut();
+        let Some(stream) = gate.stream.as_mut() else { return closed() };
+        let flushed = Pin::new(stream).poll_flush(context);
+        gate.settle(context, flushed)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let gate = self.get_mut();
+        let Some(stream) = gate.stream.as_mut() else { return closed() };
+        let shut = Pin::new(stream).poll_shutdown(context);
+        gate.settle(context, shut)
+    }
+}
+
+#[async_trait]
+impl Shutdown for Gate {
+    async fn shutdown(&mut self) {
+        // Through the gate's own write side, so that the time is bounded. An error means that the client is gone already.
+        let _ = tokio::io::AsyncWriteExt::shutdown(self).await;
+    }
+}
+
+impl UniqueID for Gate {
+    fn id(&self) -> UniqueIDType {
+        self.stream.as_ref().map_or(-1, |stream| stream.id())
+    }
+}
+
+impl Ssl for Gate {
+    fn get_ssl(&self) -> Option<&TlsRef> {
+        self.stream.as_ref()?.get_ssl()
+    }
+
+    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
+        self.stream.as_ref()?.get_ssl_digest()
+    }
+
+    fn selected_alpn_proto(&self) -> Option<ALPN> {
+        self.stream.as_ref()?.selected_alpn_proto()
+    }
+}
+
+impl GetTimingDigest for Gate {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        self.stream.as_ref().map(|stream| stream.get_timing_digest()).unwrap_or_default()
+    }
+
+    fn get_read_pending_time(&self) -> Duration {
+        self.stream.as_ref().map(|stream| stream.get_read_pending_time()).unwrap_or_default()
+    }
+
+    fn get_write_pending_time(&self) -> Duration {
+        self.stream.as_ref().map(|stream| stream.get_write_pending_time()).unwrap_or_default()
+    }
+}
+
+impl GetProxyDigest for Gate {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        self.stream.as_ref()?.get_proxy_digest()
+    }
+}
+
+impl GetSocketDigest for Gate {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        self.stream.as_ref()?.get_socket_digest()
+    }
+}
+
+/// Nothing is peeked at behind the gate: the head was read already.
+impl Peek for Gate {}

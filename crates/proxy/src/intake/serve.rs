@@ -1,0 +1,76 @@
+//! One connection from its first request to its last.
+
+use super::gate::Gate;
+use super::read::{Next, next_head};
+use super::refuse::{DRAIN_BYTES_MAX, DRAIN_TIMEOUT, answer};
+use super::{Intake, Pace, Refusal};
+use bytes::BytesMut;
+use engine::wire::{CheckedHead, Framing};
+use pingora::apps::{HttpPersistentSettings, HttpServerApp};
+use pingora::protocols::http::ServerSession;
+use pingora::server::ShutdownWatch;
+use pingora_proxy::ProxyHttp;
+use std::net::SocketAddr;
+
+impl<G> Intake<G>
+where
+    G: ProxyHttp + Send + Sync + 'static,
+    G::CTX: Send + Sync,
+{
+    pub(super) async fn serve(&self, mut gate: Box<Gate>, peer: Option<SocketAddr>, shutdown: &ShutdownWatch) {
+        let mut stopping = shutdown.clone();
+        let mut settings = None;
+        loop {
+            let limits = self.gateway.limits();
+            let (head, checked) = match next_head(&mut gate, &limits, &mut stopping).await {
+                Next::Head(head, checked) => (head, checked),
+                Next::Closed => return,
+                Next::Refused(denial, started) => {
+                    let bytes = self.gateway.refuse(Refusal { denial, peer, head: gate.ahead(), started });
+                    if let Some((stream, entered)) = gate.into_parts() {
+                        answer(stream, Some(entered), &bytes).await;
+                    }
+                    return;
+                }
+            };
+            let session = session(gate, head, &checked, settings, &limits.pace);
+            let Some(reused) = self.proxy.process_new_http(session, shutdown).await else { return };
+            let (stream, kept) = reused.consume();
+            let Ok(returned) = stream.into_any().downcast::<Gate>() else { return };
+            if !checked.keep_alive || !returned.body_is_done() {
+                return;
+            }
+            (gate, settings) = (returned, kept);
+        }
+    }
+}
+
+fn session(
+    gate: Box<Gate>,
+    head: BytesMut,
+    checked: &CheckedHead,
+    settings: Option<HttpPersistentSettings>,
+    pace: &Pace,
+) -> ServerSession {
+    let mut session = ServerSession::new_http1(gate);
+    if let Some(settings) = settings {
+        settings.apply_to_session(&mut session);
+    }
+    // Pingora never sees the next request: the gate keeps it. Pipelining is ours.
+    session.set_pipelined_prefix(head);
+    session.set_read_timeout(Some(pace.read_timeout));
+    session.set_write_timeout(Some(pace.write_timeout));
+    session.set_total_drain_timeout(Some(DRAIN_TIMEOUT));
+    session.set_close_on_response_before_downstream_finish(!may_drain(checked));
+    session
+}
+
+/// Whether an answer that comes before the end of the body may keep the connection: only if the rest is known to be small, and the
+/// client does not hold it back until it is asked for.
+fn may_drain(checked: &CheckedHead) -> bool {
+    match checked.framing {
+        Framing::None => true,
+        Framing::Length(length) => length <= DRAIN_BYTES_MAX && !checked.expect_continue,
+        Framing::Chunked => false,
+    }
+}
