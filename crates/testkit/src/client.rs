@@ -3,7 +3,9 @@
 
 #![expect(clippy::panic, reason = "a broken expectation ends the test")]
 
-use crate::http1::{self, Fault, Framing, Headers, Wire};
+pub use crate::http1::{Fault, Headers};
+
+use crate::http1::{self, Framing, Wire};
 use serde_json::Value;
 use std::fmt;
 use std::future::Future;

@@ -72,9 +72,7 @@ mod tests {
     #[tokio::test]
     async fn connecting_to_a_black_hole_hangs() {
         let hole = BlackHole::open().await.unwrap();
-        for _ in 0..3 {
-            let connecting = timeout(Duration::from_millis(50), TcpStream::connect(hole.address())).await;
-            assert!(connecting.is_err(), "{connecting:?}");
-        }
+        let connecting = timeout(Duration::from_millis(100), TcpStream::connect(hole.address())).await;
+        assert!(connecting.is_err(), "{connecting:?}");
     }
 }
