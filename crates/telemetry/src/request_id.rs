@@ -19,14 +19,18 @@ impl RequestId {
         const VARIANT: u128 = 0b10 << 62;
         const RANDOM: u128 = (0xfff << 64) | ((1 << 62) - 1);
         let uuid = u128::from(unix_ms) << 80 | VERSION_7 | VARIANT | (random & RANDOM);
-        let mut digits = [0; 32];
-        text::hex(&uuid.to_be_bytes(), &mut digits);
         let mut out = [b'-'; 36];
-        let places = out.iter_mut().enumerate().filter(|(place, _)| !matches!(place, 8 | 13 | 18 | 23));
-        for ((_, slot), digit) in places.zip(digits) {
-            *slot = digit;
+        let uuid = uuid.to_be_bytes();
+        let (mut bytes, mut places) = (uuid.as_slice(), out.as_mut_slice());
+        for group in [4, 2, 2, 2, 6] {
+            let (digits, after) = places.split_at_mut(2 * group);
+            let (front, back) = bytes.split_at(group);
+            text::hex(front, digits);
+            bytes = back;
+            // Behind the last group there is no dash.
+            places = after.get_mut(1..).unwrap_or_default();
         }
-        Self(Text::cut(&out))
+        Self(Text::own(&out))
     }
 
     /// A caller's own ID; none if it is empty, too long or has a character outside the safe set.

@@ -13,26 +13,28 @@ impl<const N: usize> Text<N> {
     /// None if it is no ASCII or does not fit.
     #[must_use]
     pub fn new(text: &[u8]) -> Option<Self> {
-        let whole = Self::cut(text);
-        (whole.as_str().len() == text.len()).then_some(whole)
+        if !text.is_ascii() {
+            return None;
+        }
+        let mut bytes = [0; N];
+        bytes.get_mut(..text.len())?.copy_from_slice(text);
+        Some(Self { bytes, length: u8::try_from(text.len()).ok()? })
     }
 
-    /// As much of it as is ASCII and fits: for text that we made ourselves.
-    pub(crate) fn cut(text: &[u8]) -> Self {
+    /// Text that we made ourselves: never refused.
+    pub(crate) fn own<const LENGTH: usize>(text: &[u8; LENGTH]) -> Self {
+        const { assert!(LENGTH <= N && LENGTH <= 255, "does not fit") };
+        debug_assert!(text.is_ascii(), "an ID is ASCII");
         let mut bytes = [0; N];
-        let mut length = 0;
-        for (slot, byte) in
-            bytes.iter_mut().zip(text.iter().take_while(|byte| byte.is_ascii())).take(usize::from(u8::MAX))
-        {
+        for (slot, byte) in bytes.iter_mut().zip(text) {
             *slot = *byte;
-            length += 1;
         }
-        Self { bytes, length }
+        Self { bytes, length: u8::try_from(LENGTH).unwrap_or(u8::MAX) }
     }
 
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // Neither default is ever taken: `new` is the only way in.
+        // Neither default is ever taken: both ways in take ASCII that fits.
         let text = self.bytes.get(..usize::from(self.length)).unwrap_or_default();
         std::str::from_utf8(text).unwrap_or_default()
     }
@@ -58,8 +60,8 @@ impl<const N: usize> fmt::Debug for Text<N> {
 
 /// Writes `bytes` as lower-case hex to the front of `out`, as far as there is room.
 pub(crate) fn hex(bytes: &[u8], out: &mut [u8]) {
-    for (byte, pair) in bytes.iter().zip(out.chunks_exact_mut(2)) {
-        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 0xf)]);
+    for (byte, pair) in bytes.iter().zip(out.as_chunks_mut::<2>().0) {
+        *pair = [digit(byte >> 4), digit(byte & 0xf)];
     }
 }
 

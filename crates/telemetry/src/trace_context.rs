@@ -86,7 +86,7 @@ impl TraceContext {
     pub fn trace_id(&self) -> Text<32> {
         let mut digits = [0; 32];
         text::hex(&self.trace_id, &mut digits);
-        Text::cut(&digits)
+        Text::own(&digits)
     }
 
     /// Whether the caller may have recorded its part of the trace.
@@ -105,19 +105,17 @@ impl TraceParent {
     /// Section 3.2 of the recommendation. A version above 00 is read by its first four fields, and only if more follows after a dash.
     #[must_use]
     pub fn parse(value: &[u8]) -> Option<Self> {
-        let (fields, rest) = value.split_at_checked(TRACEPARENT_BYTES)?;
-        let mut parts = fields.split(|byte| *byte == b'-');
-        let [version] = unhex::<1>(parts.next()?)?;
-        let trace_id = unhex::<16>(parts.next()?)?;
-        let parent_id = unhex::<8>(parts.next()?)?;
-        let [flags] = unhex::<1>(parts.next()?)?;
+        let (version, rest) = field::<1>(value)?;
+        let (trace_id, rest) = field::<16>(rest.strip_prefix(b"-")?)?;
+        let (parent_id, rest) = field::<8>(rest.strip_prefix(b"-")?)?;
+        let (flags, rest) = field::<1>(rest.strip_prefix(b"-")?)?;
         let length_fits = match version {
-            0x00 => rest.is_empty(),
-            0xff => false,
-            _ => matches!(rest, [] | [b'-', ..]),
+            [0x00] => rest.is_empty(),
+            [0xff] => false,
+            [_] => matches!(rest, [] | [b'-', ..]),
         };
-        let valid = length_fits && parts.next().is_none() && trace_id != [0; 16] && parent_id != [0; 8];
-        valid.then_some(Self { trace_id, parent_id, sampled: flags & SAMPLED != 0 })
+        let valid = length_fits && trace_id != [0; 16] && parent_id != [0; 8];
+        valid.then_some(Self { trace_id, parent_id, sampled: flags[0] & SAMPLED != 0 })
     }
 }
 
@@ -128,24 +126,25 @@ fn the_only<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Option<&'a [u8]> 
     values.next().is_none().then_some(first)
 }
 
-/// Exactly `2 * N` lower-case hex digits.
-fn unhex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
-    const fn nibble(digit: u8) -> Option<u8> {
+/// The next `2 * N` bytes as lower-case hex digits, and what follows them.
+fn field<const N: usize>(value: &[u8]) -> Option<([u8; N], &[u8])> {
+    // Anything from 16 up is no digit; looked at once, behind the loop.
+    const fn nibble(digit: u8) -> u8 {
         match digit {
-            b'0'..=b'9' => Some(digit - b'0'),
-            b'a'..=b'f' => Some(digit - b'a' + 10),
-            _ => None,
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => 0xff,
         }
     }
-    if digits.len() != 2 * N {
-        return None;
-    }
+    let (digits, rest) = value.split_at_checked(2 * N)?;
     let mut out = [0; N];
-    for (slot, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
-        let [high, low] = pair else { return None };
-        *slot = nibble(*high)? << 4 | nibble(*low)?;
+    let mut seen = 0;
+    for (slot, pair) in out.iter_mut().zip(digits.as_chunks::<2>().0) {
+        let [high, low] = pair.map(nibble);
+        seen |= high | low;
+        *slot = high << 4 | low & 0xf;
     }
-    Some(out)
+    (seen < 16).then_some((out, rest))
 }
 
 /// All-zero IDs mean "none" on the wire.

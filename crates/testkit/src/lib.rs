@@ -1,4 +1,10 @@
-//! What tests share: upstreams that misbehave, raw clients, tokens, a running gateway. Never linked into a serving gateway's path.
+//! What tests share: upstreams that misbehave, raw clients, tokens, a running gateway. Never in a serving gateway's path; the demo
+//! uses its upstream and its tokens.
 
+pub mod client;
+pub mod gateway;
 pub mod heads;
+mod http1;
+pub mod ports;
 pub mod tokens;
+pub mod upstream;

@@ -1,0 +1,96 @@
+//! The program's process and the directory that it lives in. Both are gone when the handle is.
+
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{self, Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+const STDERR: &str = "stderr.log";
+const STDOUT: &str = "stdout.log";
+
+/// A directory of one test's own.
+pub(super) struct Directory {
+    pub(super) path: PathBuf,
+}
+
+impl Directory {
+    pub(super) fn new() -> io::Result<Self> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("tollgate-test-{}-{number}", process::id()));
+        // What a killed test run with the same process ID may have left.
+        fs::remove_dir_all(&path).ok();
+        fs::create_dir(&path)?;
+        Ok(Self { path })
+    }
+
+    pub(super) fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        let path = self.path.join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(path, content)
+    }
+
+    fn read(&self, name: &str) -> String {
+        let bytes = fs::read(self.path.join(name)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.path).ok();
+    }
+}
+
+pub(super) struct Process {
+    child: Child,
+    pub(super) directory: Directory,
+}
+
+impl Process {
+    /// `BINARY run --config FILE`, with the directory as its current one.
+    pub(super) fn start(binary: &Path, directory: Directory, variables: &[(String, String)]) -> io::Result<Self> {
+        let output = |name| File::create(directory.path.join(name)).map(Stdio::from);
+        let child = Command::new(binary)
+            .args(["run", "--config", super::config::FILE])
+            .current_dir(&directory.path)
+            .envs(variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(output(STDOUT)?)
+            .stderr(output(STDERR)?)
+            .spawn()?;
+        Ok(Self { child, directory })
+    }
+
+    /// How it ended; none while it runs.
+    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
+        let id = i32::try_from(self.child.id()).map_err(io::Error::other)?;
+        signal::kill(Pid::from_raw(id), signal).map_err(io::Error::from)
+    }
+
+    pub(super) fn said(&self) -> String {
+        [self.directory.read(STDERR), self.directory.read(STDOUT)].concat()
+    }
+}
+
+impl Drop for Process {
+    #[expect(clippy::print_stderr, reason = "what the program said is what a failed test is understood by")]
+    fn drop(&mut self) {
+        // Fails only if it has ended already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+        if thread::panicking() {
+            eprintln!("the gateway said\n{}", self.said());
+        }
+    }
+}
