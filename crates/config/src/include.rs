@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, quoted};
-use crate::source::{FILE_BYTES_MAX, FileId, Files as _, Sources, Span, plain};
+use crate::source::{FILE_BYTES_MAX, FileId, Sources, Span, plain};
 use crate::substitute::{self, Surroundings};
 use crate::tree::{Entry, Node, Value};
 use crate::yaml;

@@ -134,6 +134,11 @@ impl Sources {
         self.0.get(id.0 as usize)
     }
 
+    /// The root file; if not even that could be read, an empty one of its name.
+    pub(crate) fn first_or_add(&mut self, path: &Path) -> FileId {
+        if self.0.is_empty() { self.add(path, String::new()) } else { FileId(0) }
+    }
+
     #[must_use]
     pub fn named(&self, name: &str) -> Option<&Source> {
         self.0.iter().find(|source| &*source.name == name)
