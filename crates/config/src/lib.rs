@@ -1,1 +1,103 @@
-//! placeholder
+//! Text to snapshot, and every word said about mistakes.
+//!
+//! Reading order: [`parse`] below; `include` (files, merged), `yaml` and `tree` (text to places), `substitute`, `structure` (checked
+//! against `schema`), [`raw`] (the mirror of the file), [`text`] (values written as text), [`diagnostic`] and [`render`].
+//!
+//! Nevers: no network, no clock, no environment and no file but through the arguments; no secret in any message or excerpt.
+
+pub mod diagnostic;
+mod include;
+mod mask;
+mod names;
+pub mod raw;
+pub mod render;
+mod scalar;
+mod schema;
+mod similar;
+pub mod source;
+pub mod spans;
+mod structure;
+mod substitute;
+pub mod text;
+pub mod tree;
+mod yaml;
+mod yaml_help;
+
+use std::path::Path;
+
+use diagnostic::{Code, Diagnostic, Diagnostics, Place};
+use include::Loader;
+use raw::RawConfig;
+pub use schema::schema;
+use source::{Files, Sources, Span};
+use spans::Spans;
+use substitute::Surroundings;
+use tree::{Node, Origin, Style, Value};
+
+/// What became of a config's text.
+#[derive(Debug)]
+pub struct Parsed {
+    /// None if there is an error among the diagnostics.
+    pub raw: Option<RawConfig>,
+    /// Where each item of `raw` stands, by its JSON pointer.
+    pub spans: Spans,
+    pub sources: Sources,
+    pub diagnostics: Diagnostics,
+}
+
+impl Parsed {
+    /// The place of the item at a JSON pointer such as `/routes/3/upstream`, or of the nearest one around it.
+    #[must_use]
+    pub fn place(&self, pointer: &str) -> Place {
+        self.sources.place(self.spans.near(pointer).span())
+    }
+
+    /// The path that the item at a JSON pointer means by `named`: relative to the file in which the item stands.
+    #[must_use]
+    pub fn beside(&self, pointer: &str, named: &str) -> std::path::PathBuf {
+        self.sources.beside(self.spans.near(pointer).value.file, named)
+    }
+}
+
+/// Reads a config and all that it includes, as far as one can judge it without knowing what its names refer to.
+#[must_use]
+pub fn parse(path: &Path, files: &dyn Files, env: &dyn Fn(&str) -> Option<String>) -> Parsed {
+    let mut loader = Loader::new(Surroundings { files, env });
+    let root = loader.load(path, None);
+    let Loader { mut sources, mut diagnostics, .. } = loader;
+    let is_read = root.is_some();
+    let root = root.unwrap_or_else(|| {
+        if !diagnostics.has_errors() {
+            let place = Place { file: path.display().to_string().into(), line: 1, column: 1, length: 1 };
+            let diagnostic = Diagnostic::error(Code::MissingKey, place, "the config is empty");
+            diagnostics.push(diagnostic.help("begin it with `version: 1`, `listeners`, `upstreams` and `routes`"));
+        }
+        let file = sources.first_or_add(path);
+        let span = Span { file, line: 1, column: 1, length: 1 };
+        Node { value: Value::Map(Vec::new()), span, style: Style::Plain, origin: Origin::Written }
+    });
+    let spans = Spans::new(root);
+    let mut raw = None;
+    if is_read {
+        structure::check(&spans, &sources, &mut diagnostics);
+        names::check(spans.root(), &sources, &mut diagnostics);
+        raw = deserialize(&spans, &sources, &mut diagnostics);
+    }
+    Parsed { raw: raw.filter(|_| !diagnostics.has_errors()), spans, sources, diagnostics }
+}
+
+/// After a clean structural pass this cannot fail; if it does, schema and types disagree, and the operator is told so.
+fn deserialize(spans: &Spans, sources: &Sources, diagnostics: &mut Diagnostics) -> Option<RawConfig> {
+    if diagnostics.has_errors() {
+        return None;
+    }
+    match serde_yaml::from_value(spans.root().to_yaml()) {
+        Ok(raw) => Some(raw),
+        Err(error) => {
+            let message = format!("the config passes its schema, but cannot be read: {error}");
+            let diagnostic = Diagnostic::error(Code::Internal, sources.place(spans.root().span), message);
+            diagnostics.push(diagnostic.help("this is a bug of Tollgate: please report it with this config, secrets removed"));
+            None
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! What is said about mistakes: which kinds there are, what each carries, how many are kept and in which order they are shown.
+//!
+//! Knows nothing of YAML or of how a diagnostic is drawn (`render.rs`).
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+/// How many diagnostics are kept; what comes after is counted, not shown.
+pub const DIAGNOSTICS_MAX: usize = 1_000;
+
+/// How many characters of the operator's text a message quotes.
+const QUOTED_CHARS_MAX: usize = 80;
+
+/// Whether the config can serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// The config is refused.
+    Error,
+    /// The config serves, and will hurt later.
+    Warning,
+}
+
+impl Severity {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+macro_rules! codes {
+    ($( $(#[doc = $doc:literal])+ $code:ident $name:literal, )+) => {
+        /// The stable name of a kind of mistake, for scripts and searches.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code { $( $(#[doc = $doc])+ $code, )+ }
+
+        impl Code {
+            pub const ALL: &'static [Self] = &[$( Self::$code, )+];
+
+            #[must_use]
+            pub const fn name(self) -> &'static str { match self { $( Self::$code => $name, )+ } }
+
+            /// The sentences of the reference page.
+            #[must_use]
+            pub const fn doc(self) -> &'static str { match self { $( Self::$code => concat!($($doc,)+), )+ } }
+        }
+    };
+}
+
+codes! {
+    /// A file that the config names cannot be read, is too large or is not UTF-8.
+    FileUnreadable "file-unreadable",
+    /// The text is not YAML.
+    YamlSyntax "yaml-syntax",
+    /// The text is YAML, but uses what a config must not: tags, several documents, keys that are not text, too deep nesting.
+    YamlUnsupported "yaml-unsupported",
+    /// A key stands twice in one map.
+    DuplicateKey "duplicate-key",
+    /// A name that has to be unique is given twice, be it in one file or in two.
+    DuplicateName "duplicate-name",
+    /// An `include` pattern is wrong, leads back to its own file, nests too deep or finds nothing.
+    Include "include",
+    /// A `${…}` is malformed, or what it names does not exist.
+    Substitution "substitution",
+    /// A key that does not exist here.
+    UnknownKey "unknown-key",
+    /// A key without which the section means nothing is not there.
+    MissingKey "missing-key",
+    /// A value of another type than the key takes.
+    WrongType "wrong-type",
+    /// A value outside a closed list.
+    UnknownValue "unknown-value",
+    /// A value of the right type that does not read as what it should be.
+    MalformedValue "malformed-value",
+    /// A number, duration, size or list outside its bounds.
+    OutOfRange "out-of-range",
+    /// Keys that exclude each other, or none of several of which one is needed.
+    Choice "choice",
+    /// A `version` that this program does not read.
+    Version "version",
+    /// The checked tree does not fit the program's own types: a bug of the program.
+    Internal "internal",
+}
+
+/// Where something was said: the file as the operator named it, line and column from 1, length in characters on that line.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    pub file: Arc<str>,
+    pub line: u32,
+    pub column: u32,
+    pub length: u32,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// One more thing to know about a mistake, at another place if it has one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Note {
+    pub place: Option<Place>,
+    pub text: String,
+}
+
+/// One mistake.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Diagnostic {
+    pub severity: Severity,
+    pub code: Code,
+    /// None if no file could be read at all.
+    pub place: Option<Place>,
+    /// What is wrong, in one line.
+    pub message: String,
+    /// The words under the caret.
+    pub label: Option<String>,
+    /// What to do.
+    pub help: Option<String>,
+    pub notes: Vec<Note>,
+}
+
+impl Diagnostic {
+    #[must_use]
+    pub fn error(code: Code, place: impl Into<Option<Place>>, message: impl Into<String>) -> Self {
+        let (place, message) = (place.into(), message.into());
+        Self { severity: Severity::Error, code, place, message, label: None, help: None, notes: Vec::new() }
+    }
+
+    #[must_use]
+    pub fn warning(code: Code, place: impl Into<Option<Place>>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, place, message) }
+    }
+
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    #[must_use]
+    pub fn help_if_any(mut self, help: Option<String>) -> Self {
+        self.help = help.or(self.help);
+        self
+    }
+
+    #[must_use]
+    pub fn note(mut self, place: impl Into<Option<Place>>, text: impl Into<String>) -> Self {
+        self.notes.push(Note { place: place.into(), text: text.into() });
+        self
+    }
+}
+
+/// All mistakes of one run, each once, at most [`DIAGNOSTICS_MAX`].
+#[derive(Clone, Debug, Default)]
+pub struct Diagnostics {
+    kept: Vec<Diagnostic>,
+    seen: HashSet<(Code, Option<Place>, String)>,
+    left_out: usize,
+    errors: usize,
+}
+
+impl Diagnostics {
+    /// Takes one in, unless the same was said about the same place before (an alias shows one text at several places).
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        if self.kept.len() >= DIAGNOSTICS_MAX {
+            self.left_out = self.left_out.saturating_add(1);
+            self.errors = self.errors.saturating_add(usize::from(diagnostic.severity == Severity::Error));
+            return;
+        }
+        if self.seen.insert((diagnostic.code, diagnostic.place.clone(), diagnostic.message.clone())) {
+            self.errors = self.errors.saturating_add(usize::from(diagnostic.severity == Severity::Error));
+            self.kept.push(diagnostic);
+        }
+    }
+
+    /// By file, line and column; errors before warnings at the same place.
+    #[must_use]
+    pub fn sorted(&self) -> Vec<&Diagnostic> {
+        let mut all: Vec<&Diagnostic> = self.kept.iter().collect();
+        all.sort_by(|a, b| {
+            let order = |d: &Diagnostic| (d.severity, d.code);
+            a.place.cmp(&b.place).then_with(|| order(a).cmp(&order(b))).then_with(|| a.message.cmp(&b.message))
+        });
+        all
+    }
+
+    #[must_use]
+    pub const fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    #[must_use]
+    pub const fn errors(&self) -> usize {
+        self.errors
+    }
+
+    #[must_use]
+    pub const fn warnings(&self) -> usize {
+        self.kept.len().saturating_add(self.left_out).saturating_sub(self.errors)
+    }
+
+    /// How many were found after the first [`DIAGNOSTICS_MAX`].
+    #[must_use]
+    pub const fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+}
+
+/// The operator's own words inside a message: in backticks, on one line, without control characters, not endless.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let mut shown = String::from("`");
+    for (count, character) in text.chars().enumerate() {
+        if count >= QUOTED_CHARS_MAX {
+            shown.push('…');
+            break;
+        }
+        if character.is_control() || is_directional(character) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown.push('`');
+    shown
+}
+
+/// Characters that reorder the line on a terminal.
+const fn is_directional(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `a`, `b` or `c`.
+#[must_use]
+pub fn listed<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> String {
+    let quoted: Vec<String> = words.into_iter().map(|word| quoted(word.as_ref())).collect();
+    match quoted.split_last() {
+        None => String::new(),
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(file: &str, line: u32) -> Place {
+        Place { file: file.into(), line, column: 1, length: 1 }
+    }
+
+    #[test]
+    fn diagnostics_come_by_file_and_line_and_each_once() {
+        let mut all = Diagnostics::default();
+        all.push(Diagnostic::warning(Code::Include, at("b", 1), "third"));
+        all.push(Diagnostic::error(Code::Include, at("a", 7), "second"));
+        all.push(Diagnostic::error(Code::UnknownKey, at("a", 2), "first"));
+        all.push(Diagnostic::error(Code::UnknownKey, at("a", 2), "first"));
+        let order: Vec<&str> = all.sorted().iter().map(|d| d.message.as_str()).collect();
+        assert_eq!(order, ["first", "second", "third"]);
+        assert_eq!((all.errors(), all.warnings()), (2, 1));
+    }
+
+    #[test]
+    fn more_than_the_bound_are_counted() {
+        let mut all = Diagnostics::default();
+        for line in 0..u32::try_from(DIAGNOSTICS_MAX).unwrap() + 5 {
+            all.push(Diagnostic::error(Code::UnknownKey, at("a", line), "x"));
+        }
+        assert_eq!((all.sorted().len(), all.left_out(), all.errors()), (DIAGNOSTICS_MAX, 5, DIAGNOSTICS_MAX + 5));
+    }
+
+    #[test]
+    fn quoted_text_cannot_paint_the_terminal() {
+        assert_eq!(quoted("a\u{1b}[31mb\nc"), "`a\\u{1b}[31mb\\nc`");
+        assert_eq!(quoted("a\u{202e}b"), "`a\\u{202e}b`");
+        assert!(quoted(&"x".repeat(500)).chars().count() < 90);
+        assert_eq!(listed(["a", "b", "c"]), "`a`, `b` or `c`");
+    }
+
+    #[test]
+    fn codes_have_names_of_their_own() {
+        let names: HashSet<&str> = Code::ALL.iter().map(|code| code.name()).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+        assert!(Code::ALL.iter().all(|code| code.doc().trim().ends_with('.')));
+    }
+}

@@ -1,0 +1,128 @@
+//! Which bytes of a config nobody may see, and the text without them.
+//!
+//! Two nets: by line (works on text that is not even YAML) and by tree (`yaml.rs` reports the scalars under a secret key, whatever
+//! lines they span).
+
+use std::ops::Range;
+
+/// Keys whose literal values are secrets wherever they stand; compared without case.
+const SECRET_KEYS: &[&str] = &[
+    "secret", "value", "password", "passwd", "token", "authorization", "proxy-authorization", "cookie", "x-api-key", "api-key",
+    "apikey",
+];
+
+/// Whether a scalar under this key is a secret.
+#[must_use]
+pub fn is_secret_key(key: &str) -> bool {
+    SECRET_KEYS.iter().any(|secret| key.eq_ignore_ascii_case(secret))
+}
+
+/// Whether this scalar holds nothing but a placeholder, which may be shown.
+#[must_use]
+pub fn is_placeholder(text: &str) -> bool {
+    let text = text.trim_matches(['"', '\'']);
+    text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).is_some_and(|inner| !inner.contains([':', '{', '}']))
+        || text.starts_with("${file:") && text.find('}') == text.len().checked_sub(1)
+}
+
+/// What follows `secret:` and its like on each line, for text that may not be YAML at all; and whatever looks like a JWT.
+pub(crate) fn secrets_by_line(text: &str) -> Vec<Range<usize>> {
+    let mut secrets = Vec::new();
+    let mut line_start = 0_usize;
+    for line in text.split_inclusive('\n') {
+        for (at, _) in line.match_indices(':') {
+            let (Some(before), Some(after)) = (line.get(..at), line.get(at.saturating_add(1)..)) else { continue };
+            if is_secret_key(last_word(before)) {
+                let value = value_of(after);
+                let offset = after.len().saturating_sub(after.trim_start().len());
+                let start = line_start.saturating_add(at).saturating_add(1).saturating_add(offset);
+                if !value.is_empty() && !is_placeholder(value) && !is_collection(value) {
+                    secrets.push(start..start.saturating_add(value.len()));
+                }
+            }
+        }
+        for (at, _) in line.match_indices("eyJ") {
+            let length = line.get(at..).map_or(0, |rest| rest.find(|c| !is_token(c)).unwrap_or(rest.len()));
+            secrets.push(line_start.saturating_add(at)..line_start.saturating_add(at).saturating_add(length));
+        }
+        line_start = line_start.saturating_add(line.len());
+    }
+    secrets
+}
+
+fn last_word(before: &str) -> &str {
+    let trimmed = before.trim_end().trim_end_matches(['"', '\'']);
+    trimmed.rsplit(|c: char| c.is_whitespace() || matches!(c, '{' | '[' | ',' | '"' | '\'')).next().unwrap_or(trimmed)
+}
+
+/// The scalar at the beginning of what follows a colon.
+fn value_of(after: &str) -> &str {
+    let after = after.trim();
+    let after = after.split_once(" #").map_or(after, |(value, _)| value.trim_end());
+    let quote = after.chars().next().filter(|first| matches!(first, '"' | '\''));
+    let end = match quote {
+        Some(quote) => after.char_indices().skip(1).find(|(_, c)| *c == quote).map(|(at, _)| at.saturating_add(1)),
+        None => after.find(|c| matches!(c, ',' | '}' | ']')).filter(|_| !after.starts_with("${")),
+    };
+    end.and_then(|end| after.get(..end)).unwrap_or(after)
+}
+
+/// A map, a list or the head of a block scalar: what is secret in it is found by its own key or by the tree.
+fn is_collection(value: &str) -> bool {
+    value.starts_with(['{', '[', '|', '>', '*', '&'])
+}
+
+const fn is_token(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.' | '=')
+}
+
+/// Each secret character becomes one of the same width in bytes, so that columns and offsets stay what they were.
+pub(crate) fn masked(text: &str, secrets: &[Range<usize>]) -> String {
+    let mut ranges: Vec<&Range<usize>> = secrets.iter().collect();
+    ranges.sort_by_key(|range| range.start);
+    let mut ranges = ranges.into_iter().peekable();
+    let mut hidden_until = 0_usize;
+    text.char_indices()
+        .map(|(at, character)| {
+            while let Some(range) = ranges.next_if(|range| range.start <= at) {
+                hidden_until = hidden_until.max(range.end);
+            }
+            match character {
+                '\n' | '\r' => character,
+                _ if at >= hidden_until => character,
+                _ => match character.len_utf8() {
+                    1 => '*',
+                    2 => '\u{b7}',
+                    3 => '\u{2022}',
+                    _ => '\u{1f7c4}',
+                },
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &str) {
+        assert_eq!(masked(text, &secrets_by_line(text)), expected);
+    }
+
+    #[test]
+    fn literal_secrets_are_hidden_and_placeholders_are_not() {
+        check("secret: hunter2\nname: a", "secret: *******\nname: a");
+        check("- { kid: a, secret: 'x, y', alg: HS256 }", "- { kid: a, secret: ******, alg: HS256 }");
+        check("{\"value\": \"abc\"}", "{\"value\": *****}");
+        check("secret: ${KEY}  # ours", "secret: ${KEY}  # ours");
+        check("secret: hunter2 # theirs", "secret: ******* # theirs");
+        check("secret: ${KEY:-hunter2}", "secret: ***************");
+        check("secret: \"${file:/run/key}\"", "secret: \"${file:/run/key}\"");
+        check("  - value: a b c\n", "  - value: *****\n");
+        check("X-Api-Key: tg_1", "X-Api-Key: ****");
+        check("keys: [{ value: a }]", "keys: [{ value: **}]");
+        check("x: Bearer eyJhbGciOi.J9.x end", "x: Bearer *************** end");
+        check("secret: aü€b", "secret: *\u{b7}\u{2022}*");
+        check("consumerId: value", "consumerId: value");
+    }
+}

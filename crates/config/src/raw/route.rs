@@ -1,0 +1,163 @@
+//! `routes` and `defaults`: which requests go where, and what they must satisfy.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{ErrorTemplate, Mode, PathEntry, Quota, RateLimit};
+use crate::text::{MediaType, Method, Size};
+
+/// Which requests go where.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("not" = {"required": ["host", "hosts"]}))]
+pub struct Route {
+    /// The name in logs, metrics and other sections of the config.
+    #[schemars(length(min = 1, max = 128))]
+    pub name: String,
+    /// The host: `api.example.com`, or `"*.example.com"` for every name below it. Any host by default.
+    #[schemars(length(min = 1))]
+    pub host: Option<String>,
+    /// Several hosts.
+    #[serde(default)]
+    #[schemars(length(min = 1), inner(length(min = 1)))]
+    pub hosts: Vec<String>,
+    /// The paths: `/v1/orders` exact, `/v1/orders/{id}` one segment, `/v1/files/*` that path and all below it, `{ regex: "^/v\\d+/x$" }`.
+    #[schemars(length(min = 1))]
+    pub paths: Vec<PathEntry>,
+    /// The methods. Every method by default; GET includes HEAD.
+    #[schemars(length(min = 1))]
+    pub methods: Option<Vec<Method>>,
+    /// Headers and query parameters that the request must have.
+    #[serde(rename = "match")]
+    pub conditions: Option<Conditions>,
+    /// Whether `/a/` is `/a`: `strict` (default), `ignore` or `redirect`.
+    pub trailing_slash: Option<TrailingSlash>,
+    /// The upstream's name.
+    #[schemars(length(min = 1))]
+    pub upstream: Option<String>,
+    /// Who may call. Required, here or in `defaults`; `{ none: {} }` opens the route to everybody.
+    pub auth: Option<Auth>,
+    /// How many requests a second, and how many at once.
+    pub rate_limit: Option<RateLimit>,
+    /// How many requests in a calendar period.
+    pub quota: Option<Quota>,
+    /// What a request may carry.
+    pub body: Option<Body>,
+    /// Errors in words of this route's own. They go before those of the whole config.
+    pub errors: Option<Vec<ErrorTemplate>>,
+}
+
+/// What every route asks unless it says otherwise, key by key.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Defaults {
+    /// The methods of routes that name none.
+    #[schemars(length(min = 1))]
+    pub methods: Option<Vec<Method>>,
+    /// Headers and query parameters that requests must have.
+    #[serde(rename = "match")]
+    pub conditions: Option<Conditions>,
+    /// Whether `/a/` is `/a`: `strict` (default), `ignore` or `redirect`.
+    pub trailing_slash: Option<TrailingSlash>,
+    /// The upstream's name.
+    #[schemars(length(min = 1))]
+    pub upstream: Option<String>,
+    /// Who may call.
+    pub auth: Option<Auth>,
+    /// How many requests a second, and how many at once, on each route.
+    pub rate_limit: Option<RateLimit>,
+    /// How many requests in a calendar period, on each route.
+    pub quota: Option<Quota>,
+    /// What a request may carry.
+    pub body: Option<Body>,
+    /// Errors of all routes that have none of their own.
+    pub errors: Option<Vec<ErrorTemplate>>,
+}
+
+/// What else a request must have for the route to be meant.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Conditions {
+    /// Headers and the values they must have.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = {"format": "tollgate-header-name"}))]
+    pub headers: BTreeMap<String, String>,
+    /// Query parameters and the values they must have.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+}
+
+/// What a slash at the end of a path means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum TrailingSlash {
+    /// Another path.
+    Strict,
+    /// The same path.
+    Ignore,
+    /// The client is sent to the spelling that the route has.
+    Redirect,
+}
+
+/// Who may call. Exactly one of these.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("oneOf" = [
+    {"required": ["apiKey"]}, {"required": ["jwt"]}, {"required": ["any"]}, {"required": ["all"]}, {"required": ["none"]},
+]))]
+pub struct Auth {
+    /// Consumers with an API key.
+    pub api_key: Option<ApiKeyAuth>,
+    /// Bearers of a JWT.
+    pub jwt: Option<JwtAuth>,
+    /// Whoever satisfies one of these; they are tried in order.
+    #[schemars(length(min = 1))]
+    pub any: Option<Vec<Auth>>,
+    /// Who satisfies all of these; the first names the consumer.
+    #[schemars(length(min = 1))]
+    pub all: Option<Vec<Auth>>,
+    /// Everybody.
+    pub none: Option<NoAuth>,
+}
+
+/// Consumers with an API key. Written `{}`: where keys are is said by `apiKeys`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ApiKeyAuth {}
+
+/// Everybody. Written `{}`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NoAuth {}
+
+/// Bearers of a JWT.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct JwtAuth {
+    /// The provider's name in `jwtProviders`.
+    #[schemars(length(min = 1))]
+    pub provider: String,
+    /// Scopes that the token must all have (`scope` or `scp`).
+    #[serde(default)]
+    #[schemars(inner(length(min = 1)))]
+    pub scopes: Vec<String>,
+}
+
+/// What a request may carry.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Body {
+    /// The largest body, announced or counted; above it 413. Up to 1TiB by unit; unlimited if not given.
+    pub bytes_max: Option<Size>,
+    /// The media types that are taken; another one gets 415. `text/*` is every subtype.
+    #[schemars(length(min = 1))]
+    pub content_types: Option<Vec<MediaType>>,
+    /// Refuses a body without Content-Length with 411.
+    #[serde(default)]
+    pub require_length: bool,
+    /// `enforce` (default), `dryRun` or `off`.
+    #[serde(default)]
+    pub mode: Mode,
+}
