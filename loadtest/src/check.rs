@@ -40,13 +40,13 @@ impl Checker<'_> {
     /// All checks of one proxy's configuration. Returns how many requests were checked.
     pub(crate) fn check(&self, case: &Case, ports: &mut Ports) -> Result<usize> {
         let (peer, work) = (case.peer, case.work);
-        let context = || format!("{} does not do the work of {work:?}", peer.title());
-        let mut checked = self.check_answers(peer, work, ports).with_context(context)?;
+        let shortfall = || format!("{} does not do the work of {work:?}", peer.title());
+        let mut checked = self.check_answers(peer, work, ports).with_context(shortfall)?;
         if matches!(work, Work::Key | Work::Token | Work::TokenUncached | Work::Full) {
-            checked += self.check_limit(peer, work, Limits::Throttle, ports).with_context(context)?;
+            checked += self.check_limit(peer, work, Limits::Throttle, ports).with_context(shortfall)?;
         }
         if work == Work::Full {
-            checked += self.check_limit(peer, work, Limits::Quota, ports).with_context(context)?;
+            checked += self.check_limit(peer, work, Limits::Quota, ports).with_context(shortfall)?;
         }
         Ok(checked)
     }

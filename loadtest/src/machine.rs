@@ -22,7 +22,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    pub(crate) fn look(repository: &Path, programs: &Programs) -> Self {
+    pub(crate) fn look(repository: &Path, programs: &Programs, cores: usize) -> Self {
         let cpu_info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let field = |name: &str| {
             let line = cpu_info.lines().find(|line| line.starts_with(name))?;
@@ -33,7 +33,7 @@ impl Machine {
         let is_changed = !output("git", &["-C", &repository, "status", "--porcelain", "-uno"]).is_empty();
         Self {
             cpu: field("model name").unwrap_or_else(|| "unknown".to_owned()),
-            cores: std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
+            cores,
             kernel: fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned(),
             date: OffsetDateTime::now_utc()
                 .format(format_description!("[year]-[month]-[day] [hour]:[minute] UTC"))

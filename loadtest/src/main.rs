@@ -16,7 +16,7 @@ mod ports;
 mod process;
 mod report;
 
-use crate::case::{CASES, Case, Peer};
+use crate::case::{Case, Peer};
 use crate::check::Checker;
 use crate::machine::Machine;
 use crate::measure::Meter;
@@ -39,6 +39,7 @@ use time::OffsetDateTime;
 /// The load generator's and upstream's core, and the proxy's.
 #[derive(Copy, Clone)]
 struct Cores {
+    count: usize,
     load: usize,
     proxy: usize,
 }
@@ -46,7 +47,7 @@ struct Cores {
 fn main() -> Result<()> {
     let options = Options::parse();
     if options.list {
-        return list();
+        return list(&options.selected()?);
     }
     let effort = options.effort()?;
     let cases = options.selected()?;
@@ -61,7 +62,7 @@ fn main() -> Result<()> {
     fs::create_dir_all(&work_dir)?;
     let work_dir = work_dir.canonicalize()?;
     let repository = options.folder.join("..");
-    let machine = Machine::look(&repository, &programs);
+    let machine = Machine::look(&repository, &programs, cores.count);
     let now = u64::try_from(OffsetDateTime::now_utc().unix_timestamp())?;
     let material = material::Material::new(now)?;
     let mut ports = Ports::new();
@@ -83,9 +84,9 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn list() -> Result<()> {
+fn list(cases: &[Case]) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
-    for case in CASES {
+    for case in cases {
         let says = case::ROWS.iter().find(|(row, _)| *row == case.row()).map_or("", |(_, says)| says);
         writeln!(stdout, "{:<22} {}: {says}", case.name, case.peer.title())?;
     }
@@ -94,15 +95,14 @@ fn list() -> Result<()> {
 
 fn check_all(checker: &Checker<'_>, cases: &[Case], ports: &mut Ports) -> Result<()> {
     let mut seen: Vec<(Peer, case::Work)> = Vec::new();
-    let mut checked = 0;
+    let mut requests = 0;
     for case in cases {
-        if seen.contains(&(case.peer, case.work)) {
-            continue;
+        if !seen.contains(&(case.peer, case.work)) {
+            seen.push((case.peer, case.work));
+            requests += checker.check(case, ports)?;
         }
-        seen.push((case.peer, case.work));
-        checked += checker.check(case, ports)?;
     }
-    say(&format!("{} configurations do their work: {checked} requests checked", seen.len()));
+    say(&format!("{} configurations do their work: {requests} requests checked", seen.len()));
     Ok(())
 }
 
@@ -114,6 +114,9 @@ fn measure_all(
     out_dir: &Path,
     ports: &mut Ports,
 ) -> Result<Report> {
+    let minutes =
+        f64::from(meter.effort.rounds) * meter.effort.case_s() * f64::from(u32::try_from(cases.len())?) / 60.0;
+    say(&format!("{} cases, {} rounds: about {minutes:.0} minutes", cases.len(), meter.effort.rounds));
     let mut report = Report::new(machine, meter.effort, cases);
     for round in 1..=meter.effort.rounds {
         let first = usize::try_from(round - 1)? * cases.len() / usize::try_from(meter.effort.rounds)?;
@@ -150,7 +153,7 @@ fn pin() -> Result<Cores> {
     sched_setaffinity(None, &own)?;
     // Requests of the open loop are due at times of their own, not 50 us later.
     rustix::thread::set_current_timer_slack(NonZeroU64::new(1))?;
-    Ok(Cores { load, proxy })
+    Ok(Cores { count: cores.len(), load, proxy })
 }
 
 fn launch_upstream(programs: &Programs, work_dir: &Path, ports: &mut Ports) -> Result<Launch> {

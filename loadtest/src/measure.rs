@@ -25,6 +25,13 @@ pub(crate) struct Effort {
     pub(crate) connections: usize,
 }
 
+impl Effort {
+    /// What one case takes in one round, start and stop included.
+    pub(crate) fn case_s(self) -> f64 {
+        self.warm_up_s * 1.5 + self.saturated_s + self.paced_s + 0.3
+    }
+}
+
 /// What one round found out about one case.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Sample {

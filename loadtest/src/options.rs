@@ -6,8 +6,9 @@ use anyhow::{Result, ensure};
 use clap::Parser;
 use std::path::PathBuf;
 
-/// Measures Tollgate beside nginx, `HAProxy` and a bare Pingora, in one run on one machine.
+/// Measures Tollgate beside nginx, HAProxy and a bare Pingora, in one run on one machine.
 #[derive(Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Options {
     /// About 90 seconds: does the harness work? Its figures are noise.
     #[arg(long)]

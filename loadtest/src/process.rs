@@ -1,7 +1,6 @@
 //! Child processes: pinned to a core, their processor time and memory read, and ended whatever happens.
 
 use anyhow::{Context, Result, bail, ensure};
-use nix::sys::time::TimeSpec;
 use nix::time::{clock_getcpuclockid, clock_gettime};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File};
@@ -92,7 +91,7 @@ impl Running {
         let mut usage = Usage { core_busy: core_busy(core)?, ..Usage::default() };
         for pid in tree(self.child.id()) {
             let clock = clock_getcpuclockid(nix::unistd::Pid::from_raw(i32::try_from(pid)?))?;
-            usage.total += Duration::from(TimeSpec::from(clock_gettime(clock)?));
+            usage.total += Duration::from(clock_gettime(clock)?);
             let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
             // The second field is a name in parentheses, which may hold spaces.
             let (_, fields) = stat.rsplit_once(") ").context("no such field in /proc/PID/stat")?;

@@ -50,7 +50,7 @@ fn main() {
     peer.options.connection_timeout = Some(Duration::from_secs(1));
     peer.options.read_timeout = Some(Duration::from_secs(30));
     peer.options.write_timeout = Some(Duration::from_secs(30));
-    peer.options.idle_timeout = Some(Duration::from_mins(1));
+    peer.options.idle_timeout = Some(Duration::from_secs(60));
     let mut service = http_proxy_service(&server.configuration, PassThrough { peer });
     service.add_tcp(&options.listen.to_string());
     server.add_service(service);

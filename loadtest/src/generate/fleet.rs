@@ -122,8 +122,7 @@ impl<'a> Fleet<'a> {
         self.buffer.append(&mut connection.partial);
         match rustix::net::recv(&connection.stream, spare_capacity(&mut self.buffer), RecvFlags::empty()) {
             Ok((0, _)) => bail!("the proxy closed a connection"),
-            Ok(_) => {}
-            Err(Errno::AGAIN) => {}
+            Ok(_) | Err(Errno::AGAIN) => {}
             Err(error) => return Err(error).context("cannot receive"),
         }
         let Some(answer) = Answer::find(&self.buffer)? else {

@@ -11,6 +11,8 @@ pub(super) fn write(setup: &Setup<'_>) -> Result<Vec<String>> {
     let mut text = String::new();
     write_head(&mut text, setup)?;
     writeln!(text, "frontend gateway\n  bind {}", setup.listen)?;
+    text.push_str("  http-request set-header X-Forwarded-Proto http\n");
+    text.push_str("  http-request set-header X-Forwarded-Host %[req.hdr(host)]\n");
     if setup.work == Work::Full {
         write_log(&mut text)?;
     }
@@ -58,8 +60,6 @@ defaults
   option forwardfor
   unique-id-format %[uuid()]
   unique-id-header X-Request-Id
-  http-request set-header X-Forwarded-Proto http
-  http-request set-header X-Forwarded-Host %[req.hdr(host)]
 "
     )?;
     if setup.work != Work::Plain && setup.work != Work::Routes {

@@ -29,6 +29,8 @@ pub(super) fn write(setup: &Setup<'_>, modules: &Path) -> Result<Vec<String>> {
     }
     if setup.work == Work::Full {
         write_log(&mut text, setup)?;
+    } else {
+        text.push_str("  access_log off;\n");
     }
     write_server(&mut text, setup)?;
     text.push_str("}\n");
@@ -50,7 +52,6 @@ events {{ worker_connections 4096; multi_accept on; }}
 http {{
   client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/fastcgi;
   uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;
-  access_log off;
   tcp_nodelay on;
   keepalive_timeout 60s;
   keepalive_requests 1000000000;

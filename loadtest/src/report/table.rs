@@ -108,7 +108,7 @@ fn write_cases(text: &mut String, report: &Report) -> fmt::Result {
 fn write_case(text: &mut String, case: &Case, samples: &[Sample]) -> fmt::Result {
     let Some(medians) = Medians::of(samples) else { return Ok(()) };
     let cpu = medians.cpu_us;
-    let load_bound = if medians.busy.middle < BUSY_MIN { ">= " } else { "" };
+    let load_bound = if is_load_bound(&medians) { ">= " } else { "" };
     writeln!(
         text,
         "| {case} | {:.1} ({:.1} to {:.1}) | {:.1} | {:.1} | {:.1} | {load_bound}{:.0} | {:.0} | {:.0} | {:.0} | {:.1} |",
@@ -126,14 +126,14 @@ fn write_case(text: &mut String, case: &Case, samples: &[Sample]) -> fmt::Result
     )
 }
 
+fn is_load_bound(medians: &Medians) -> bool {
+    medians.busy.middle + medians.disturbed.middle < BUSY_MIN
+}
+
 /// What a reader has to know before quoting a figure.
 fn write_reservations(text: &mut String, report: &Report) -> fmt::Result {
     let medians = |samples: &Vec<Sample>| Medians::of(samples);
-    let bound = report
-        .results
-        .iter()
-        .filter(|(_, samples)| medians(samples).is_some_and(|medians| medians.busy.middle < BUSY_MIN));
-    if bound.count() > 0 {
+    if report.results.iter().any(|(_, samples)| medians(samples).is_some_and(|medians| is_load_bound(&medians))) {
         writeln!(
             text,
             "`>=`: the proxy's core was not busy (under {:.0} %), the load side was the limit; the proxy alone would do more.",
