@@ -7,13 +7,11 @@ mod declare;
 mod handles;
 
 pub use handles::{PlanMetrics, RouteMetrics, UpstreamMetrics};
+pub use prometheus::{Error, IntCounter, IntGauge};
 
 use declare::Declare;
 use prometheus::process_collector::ProcessCollector;
-use prometheus::{
-    Encoder, Error, Gauge, GaugeVec, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
-    TextEncoder,
-};
+use prometheus::{Encoder, Gauge, GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry, TextEncoder};
 use std::sync::{Mutex, PoisonError};
 
 /// The label value for "none": no route matched, no policy decided.

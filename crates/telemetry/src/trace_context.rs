@@ -140,7 +140,8 @@ fn field<const N: usize>(value: &[u8]) -> Option<([u8; N], &[u8])> {
     let mut out = [0; N];
     let mut seen = 0;
     for (slot, pair) in out.iter_mut().zip(digits.as_chunks::<2>().0) {
-        let [high, low] = pair.map(nibble);
+        let [high, low] = *pair;
+        let (high, low) = (nibble(high), nibble(low));
         seen |= high | low;
         *slot = high << 4 | low & 0xf;
     }

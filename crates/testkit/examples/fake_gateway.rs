@@ -47,7 +47,7 @@ impl Fake {
 
     async fn refuse(&mut self, mut stream: TcpStream, log: &str) -> Result<(), Box<dyn Error>> {
         self.requests += 1;
-        stream.read(&mut [0; 4_096]).await?;
+        let _ = stream.read(&mut [0; 4_096]).await?;
         let id = self.requests;
         let reply = format!("HTTP/1.1 401 X\r\nContent-Length: 0\r\nX-Request-Id: id-{id}\r\n\r\n");
         stream.write_all(reply.as_bytes()).await?;
@@ -57,7 +57,7 @@ impl Fake {
     }
 
     async fn show(&self, mut stream: TcpStream) -> Result<(), Box<dyn Error>> {
-        stream.read(&mut [0; 4_096]).await?;
+        let _ = stream.read(&mut [0; 4_096]).await?;
         let (revision, successful, attempts) = (self.revision, u8::from(self.successful), self.attempts);
         let body = format!(
             "tollgate_config_info{{revision=\"r{revision}\"}} 1\ntollgate_config_last_reload_successful {successful}\n\

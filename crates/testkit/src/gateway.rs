@@ -100,11 +100,11 @@ impl Builder {
         for (name, content) in &self.files {
             directory.write(name, content).map_err(failed)?;
         }
-        let mut places = Places::new(&directory.path, self.upstreams.iter().map(Upstream::address).collect());
+        let places = Places::new(&directory.path, self.upstreams.iter().map(Upstream::address).collect());
         let config = places.complete(&self.config).map_err(failed)?;
         directory.write(config::FILE, config.as_bytes()).map_err(failed)?;
         let telemetry = places.telemetry().map_err(failed)?;
-        let mut process = Process::start(&self.binary, directory, &self.variables).map_err(failed)?;
+        let process = Process::start(&self.binary, directory, &self.variables).map_err(failed)?;
         let ready = async {
             let probe = Client::new(telemetry).get("/readyz");
             while !probe.try_send().await.is_ok_and(|response| response.status == 200) {
@@ -154,17 +154,14 @@ impl Gateway {
         Client::new(self.address("listen"))
     }
 
-    #[must_use]
     pub fn get(&self, target: &str) -> GatewayRequest<'_> {
         GatewayRequest::new(self, self.client().get(target))
     }
 
-    #[must_use]
     pub fn post(&self, target: &str, body: impl Into<Vec<u8>>) -> GatewayRequest<'_> {
         GatewayRequest::new(self, self.client().post(target, body))
     }
 
-    #[must_use]
     pub fn request(&self, method: &str, target: &str) -> GatewayRequest<'_> {
         GatewayRequest::new(self, self.client().request(method, target))
     }
@@ -190,7 +187,7 @@ impl Gateway {
     ///
     /// # Panics
     /// If it is refused.
-    pub async fn reload_with(&mut self, config: &str) {
+    pub async fn reload_with(&self, config: &str) {
         let outcome = self.reload(config).await;
         assert!(outcome == Reload::Applied, "the config was refused; the gateway said\n{}", self.said());
     }
@@ -199,12 +196,12 @@ impl Gateway {
     ///
     /// # Panics
     /// If it is not refused.
-    pub async fn reload_refused_with(&mut self, config: &str) {
+    pub async fn reload_refused_with(&self, config: &str) {
         let outcome = self.reload(config).await;
         assert!(outcome == Reload::Refused, "the config was put into force; the gateway said\n{}", self.said());
     }
 
-    async fn reload(&mut self, config: &str) -> Reload {
+    async fn reload(&self, config: &str) -> Reload {
         let before = self.scrape().await.config_state();
         let written =
             self.places.complete(config).and_then(|text| self.process.directory.write(config::FILE, text.as_bytes()));
@@ -276,7 +273,7 @@ impl Gateway {
     ///
     /// # Panics
     /// If it does not end.
-    pub async fn stop(&mut self) -> ExitStatus {
+    pub async fn stop(&self) -> ExitStatus {
         self.signal(Signal::SIGTERM);
         self.ended().await
     }
@@ -285,20 +282,17 @@ impl Gateway {
     ///
     /// # Panics
     /// If it does not come.
-    pub async fn ended(&mut self) -> ExitStatus {
-        let process = &mut self.process;
+    pub async fn ended(&self) -> ExitStatus {
         let end = async {
             loop {
-                if let Some(status) = process.ended() {
+                if let Some(status) = self.process.ended() {
                     return status;
                 }
                 sleep(POLL).await;
             }
         };
-        match timeout(PROCESS_DEADLINE, end).await {
-            Ok(status) => status,
-            Err(_) => panic!("the gateway does not end; it said\n{}", self.said()),
-        }
+        let ended = timeout(PROCESS_DEADLINE, end).await;
+        ended.unwrap_or_else(|_| panic!("the gateway does not end; it said\n{}", self.said()))
     }
 
     /// Waits until there is an answer.
@@ -311,10 +305,8 @@ impl Gateway {
                 sleep(POLL).await;
             }
         };
-        match timeout(DEADLINE, found).await {
-            Ok(found) => found,
-            Err(_) => panic!("{what} did not come; the gateway said\n{}", self.said()),
-        }
+        let found = timeout(DEADLINE, found).await;
+        found.unwrap_or_else(|_| panic!("{what} did not come; the gateway said\n{}", self.said()))
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The name of the config in its directory.
 pub(super) const FILE: &str = "tollgate.yaml";
@@ -21,16 +22,16 @@ const COMPLETION: [(&str, &str); 4] = [
 pub(super) struct Places {
     directory: PathBuf,
     upstreams: Vec<SocketAddr>,
-    addresses: BTreeMap<String, SocketAddr>,
+    addresses: Mutex<BTreeMap<String, SocketAddr>>,
 }
 
 impl Places {
     pub(super) fn new(directory: &Path, upstreams: Vec<SocketAddr>) -> Self {
-        Self { directory: directory.to_owned(), upstreams, addresses: BTreeMap::new() }
+        Self { directory: directory.to_owned(), upstreams, addresses: Mutex::default() }
     }
 
     /// Fills the places in. Others in double braces are left alone: they are the config's own.
-    pub(super) fn complete(&mut self, config: &str) -> io::Result<String> {
+    pub(super) fn complete(&self, config: &str) -> io::Result<String> {
         let mut text = config.to_owned();
         for (key, line) in COMPLETION {
             let said = text.lines().any(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')));
@@ -53,7 +54,7 @@ impl Places {
     }
 
     pub(super) fn address(&self, place: &str) -> Option<SocketAddr> {
-        self.addresses.get(place).copied()
+        self.lock().get(place).copied()
     }
 
     pub(super) fn telemetry(&self) -> io::Result<SocketAddr> {
@@ -66,7 +67,7 @@ impl Places {
     }
 
     /// None for a place that is not ours.
-    fn value(&mut self, place: &str) -> io::Result<Option<String>> {
+    fn value(&self, place: &str) -> io::Result<Option<String>> {
         let name = place.trim_end_matches(|digit: char| digit.is_ascii_digit());
         let number = place.strip_prefix(name).unwrap_or_default();
         Ok(match name {
@@ -87,13 +88,18 @@ impl Places {
         })
     }
 
-    fn free(&mut self, place: &str) -> io::Result<SocketAddr> {
-        if let Some(address) = self.address(place) {
-            return Ok(address);
+    fn free(&self, place: &str) -> io::Result<SocketAddr> {
+        let mut addresses = self.lock();
+        if let Some(address) = addresses.get(place) {
+            return Ok(*address);
         }
         let address = ports::free()?;
-        self.addresses.insert(place.to_owned(), address);
+        addresses.insert(place.to_owned(), address);
         Ok(address)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, SocketAddr>> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -129,7 +135,7 @@ mod tests {
 
     #[test]
     fn addresses_are_the_same_in_each_config() {
-        let mut places = places();
+        let places = places();
         let first = places.complete("listeners: [{{listen}}, {{listen2}}]").unwrap();
         let second = places.complete("listeners: [{{listen}}, {{listen2}}]").unwrap();
         assert_eq!(first, second);
@@ -139,7 +145,7 @@ mod tests {
 
     #[test]
     fn what_a_config_does_not_say_is_completed() {
-        let mut places = places();
+        let places = places();
         let text = places.complete("routes: []\n  version: nested\n").unwrap();
         for (key, _) in COMPLETION {
             assert_eq!(text.lines().filter(|line| line.starts_with(&format!("{key}:"))).count(), 1, "{key}");

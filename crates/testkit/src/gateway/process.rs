@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 const STDERR: &str = "stderr.log";
@@ -49,7 +50,9 @@ impl Drop for Directory {
 }
 
 pub(super) struct Process {
-    child: Child,
+    child: Mutex<Child>,
+    /// Nobody else's until the child has been waited for.
+    id: u32,
     pub(super) directory: Directory,
 }
 
@@ -65,17 +68,24 @@ impl Process {
             .stdout(output(STDOUT)?)
             .stderr(output(STDERR)?)
             .spawn()?;
-        Ok(Self { child, directory })
+        Ok(Self { id: child.id(), child: Mutex::new(child), directory })
     }
 
     /// How it ended; none while it runs.
-    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().ok().flatten()
+    pub(super) fn ended(&self) -> Option<ExitStatus> {
+        self.lock().try_wait().ok().flatten()
     }
 
     pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
-        let id = i32::try_from(self.child.id()).map_err(io::Error::other)?;
+        if self.ended().is_some() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let id = i32::try_from(self.id).map_err(io::Error::other)?;
         signal::kill(Pid::from_raw(id), signal).map_err(io::Error::from)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Child> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn said(&self) -> String {
@@ -87,8 +97,10 @@ impl Drop for Process {
     #[expect(clippy::print_stderr, reason = "what the program said is what a failed test is understood by")]
     fn drop(&mut self) {
         // Fails only if it has ended already.
-        self.child.kill().ok();
-        self.child.wait().ok();
+        let mut child = self.lock();
+        child.kill().ok();
+        child.wait().ok();
+        drop(child);
         if thread::panicking() {
             eprintln!("the gateway said\n{}", self.said());
         }

@@ -29,7 +29,7 @@ async fn fails(step: impl Future) -> bool {
 
 #[tokio::test]
 async fn a_gateway_starts_reloads_and_ends() {
-    let mut gate = fake("upstream: {{upstream}}\n").upstream(echo()).file("keys/a.pem", "key").start().await;
+    let gate = fake("upstream: {{upstream}}\n").upstream(echo()).file("keys/a.pem", "key").start().await;
     assert_eq!(std::fs::read_to_string(gate.directory().join("keys/a.pem")).unwrap(), "key");
     let config = std::fs::read_to_string(gate.directory().join(config::FILE)).unwrap();
     assert!(config.ends_with(&format!("upstream: {}\n", gate.upstream(0).address())), "{config}");

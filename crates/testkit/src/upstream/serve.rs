@@ -113,10 +113,10 @@ pub(super) async fn answer(wire: &mut Wire, received: &Received, answer: Answer)
     let bodiless = matches!(answer.status, 204 | 304);
     let mut head = format!("HTTP/1.1 {} Test\r\n", answer.status);
     for (name, value) in &answer.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head.extend([name, ": ", value, "\r\n"]);
     }
     if !bodiless {
-        head.push_str(&format!("Content-Length: {}\r\n", answer.body.len()));
+        head.extend(["Content-Length: ", &answer.body.len().to_string(), "\r\n"]);
     }
     if after == After::Close {
         head.push_str("Connection: close\r\n");

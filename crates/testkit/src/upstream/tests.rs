@@ -102,9 +102,9 @@ async fn a_waiting_body_is_asked_for() {
 fn told(response: Result<Response, Fault>) -> String {
     match response {
         Ok(Response { status, interim, cut, body, .. }) => {
-            let interim: String = interim.iter().map(|status| format!("{status} ")).collect();
+            let statuses: Vec<String> = interim.iter().chain([&status]).map(u16::to_string).collect();
             let body = String::from_utf8_lossy(&body).into_owned();
-            format!("{interim}{status} {body}{}", cut.map_or(String::new(), |cut| format!(" [{cut}]")))
+            format!("{} {body}{}", statuses.join(" "), cut.map_or(String::new(), |cut| format!(" [{cut}]")))
         }
         Err(Fault::Io(error)) => format!("{:?}", error.kind()),
         Err(fault) => fault.to_string(),
