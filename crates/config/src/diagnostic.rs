@@ -81,6 +81,22 @@ codes! {
     Choice "choice",
     /// A `version` that this program does not read.
     Version "version",
+    /// A name that refers to nothing in the config.
+    UnknownName "unknown-name",
+    /// A key, secret or certificate that is unreadable or too weak, or algorithms that the keys cannot serve.
+    KeyMaterial "key-material",
+    /// An error template that cannot be rendered safely.
+    Template "template",
+    /// A route that never gets a request.
+    HiddenRoute "hidden-route",
+    /// Two routes between which only their names decide.
+    AmbiguousRoutes "ambiguous-routes",
+    /// Allowed, but a door that is wider than it looks.
+    Unsafe "unsafe",
+    /// Allowed, but without the effect that it seems to have.
+    Pointless "pointless",
+    /// Something that has a name and that nothing refers to.
+    Unused "unused",
     /// The checked tree does not fit the program's own types: a bug of the program.
     Internal "internal",
 }

@@ -5,6 +5,7 @@
 //!
 //! Nevers: no network, no clock, no environment and no file but through the arguments; no secret in any message or excerpt.
 
+mod compile;
 pub mod diagnostic;
 mod include;
 mod mask;
@@ -28,6 +29,8 @@ use std::path::Path;
 use diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use include::Loader;
 use raw::RawConfig;
+pub use compile::{Config, Expect, LogTarget, Process, TestCase, TestRequest};
+use engine::live::Live;
 pub use schema::schema;
 use source::{Files, Sources, Span};
 use spans::Spans;
@@ -86,6 +89,52 @@ pub fn parse(path: &Path, files: &dyn Files, env: &dyn Fn(&str) -> Option<String
     Parsed { raw: raw.filter(|_| !diagnostics.has_errors()), spans, sources, diagnostics }
 }
 
+/// What became of a config.
+#[derive(Debug)]
+pub struct Loaded {
+    /// None if there is an error among the diagnostics.
+    pub config: Option<Config>,
+    pub diagnostics: Diagnostics,
+    sources: Sources,
+}
+
+/// How diagnostics are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Text { colour: bool },
+    Json,
+    Github,
+}
+
+impl Loaded {
+    #[must_use]
+    pub fn render(&self, format: Format) -> String {
+        match format {
+            Format::Text { colour: true } => render::text(&self.diagnostics, &self.sources, render::Colour::Always),
+            Format::Text { colour: false } => render::text(&self.diagnostics, &self.sources, render::Colour::Never),
+            Format::Json => render::json(&self.diagnostics),
+            Format::Github => render::github(&self.diagnostics),
+        }
+    }
+}
+
+/// Reads and compiles a config: all its mistakes, or a config without any. `live` is what outlives it.
+#[must_use]
+pub fn load(path: &Path, files: &dyn Files, env: &dyn Fn(&str) -> Option<String>, live: &Live) -> Loaded {
+    let Parsed { raw, spans, sources, mut diagnostics } = parse(path, files, env);
+    let config =
+        raw.and_then(|raw| compile::compile(&raw, &spans, &sources, files, live, &mut diagnostics));
+    Loaded { config, diagnostics, sources }
+}
+
+/// `server.stateDir` of a config that may otherwise be broken.
+#[must_use]
+pub fn state_dir(path: &Path, files: &dyn Files, env: &dyn Fn(&str) -> Option<String>) -> std::path::PathBuf {
+    let parsed = parse(path, files, env);
+    let found = parsed.spans.at("/server/stateDir").and_then(|found| found.node.as_text().map(str::to_owned));
+    parsed.beside("/server/stateDir", found.as_deref().unwrap_or(raw::STATE_DIR))
+}
+
 /// After a clean structural pass this cannot fail; if it does, schema and types disagree, and the operator is told so.
 fn deserialize(spans: &Spans, sources: &Sources, diagnostics: &mut Diagnostics) -> Option<RawConfig> {
     if diagnostics.has_errors() {
@@ -96,7 +145,8 @@ fn deserialize(spans: &Spans, sources: &Sources, diagnostics: &mut Diagnostics) 
         Err(error) => {
             let message = format!("the config passes its schema, but cannot be read: {error}");
             let diagnostic = Diagnostic::error(Code::Internal, sources.place(spans.root().span), message);
-            diagnostics.push(diagnostic.help("this is a bug of Tollgate: please report it with this config, secrets removed"));
+            diagnostics
+                .push(diagnostic.help("this is a bug of Tollgate: please report it with this config, secrets removed"));
             None
         }
     }

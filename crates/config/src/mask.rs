@@ -7,7 +7,16 @@ use std::ops::Range;
 
 /// Keys whose literal values are secrets wherever they stand; compared without case.
 const SECRET_KEYS: &[&str] = &[
-    "secret", "value", "password", "passwd", "token", "authorization", "proxy-authorization", "cookie", "x-api-key", "api-key",
+    "secret",
+    "value",
+    "password",
+    "passwd",
+    "token",
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "x-api-key",
+    "api-key",
     "apikey",
 ];
 
@@ -21,7 +30,9 @@ pub fn is_secret_key(key: &str) -> bool {
 #[must_use]
 pub fn is_placeholder(text: &str) -> bool {
     let text = text.trim_matches(['"', '\'']);
-    text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).is_some_and(|inner| !inner.contains([':', '{', '}']))
+    text.strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix('}'))
+        .is_some_and(|inner| !inner.contains([':', '{', '}']))
         || text.starts_with("${file:") && text.find('}') == text.len().checked_sub(1)
 }
 

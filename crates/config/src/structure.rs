@@ -39,8 +39,10 @@ pub(crate) fn check(spans: &Spans, sources: &Sources, diagnostics: &mut Diagnost
     };
     let json = spans.root().to_json();
     let mut pass = Pass { spans, sources, diagnostics, taken_for: HashSet::new() };
-    let (keys, others): (Vec<_>, Vec<_>) =
-        checker.validator.iter_errors(&json).partition(|error| matches!(error.kind(), Kind::AdditionalProperties { .. }));
+    let (keys, others): (Vec<_>, Vec<_>) = checker
+        .validator
+        .iter_errors(&json)
+        .partition(|error| matches!(error.kind(), Kind::AdditionalProperties { .. }));
     // Unknown keys first: they explain others.
     for error in keys.iter().chain(&others) {
         pass.explain(error, &checker.model);
@@ -104,7 +106,10 @@ impl<'i> Keyword<'i> for Range {
 }
 
 impl Pass<'_> {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the validator's kinds that our schema cannot cause have one wording")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the validator's kinds that our schema cannot cause have one wording"
+    )]
     fn explain(&mut self, error: &ValidationError<'_>, model: &Model) {
         let pointer = error.instance_path().as_str();
         let Some((schema, name)) = model.around(error.evaluation_path().as_str()) else {
@@ -115,7 +120,9 @@ impl Pass<'_> {
             Kind::AdditionalProperties { unexpected } => {
                 unexpected.iter().for_each(|key| self.unknown_key(pointer, key, schema, name, model));
             }
-            Kind::Required { property } => self.missing_key(pointer, property.as_str().unwrap_or_default(), schema, model),
+            Kind::Required { property } => {
+                self.missing_key(pointer, property.as_str().unwrap_or_default(), schema, model)
+            }
             Kind::OneOfNotValid { .. } | Kind::OneOfMultipleValid { .. } | Kind::Not { .. } if !is_map => {}
             Kind::OneOfNotValid { .. } => self.none_chosen(pointer, schema),
             Kind::OneOfMultipleValid { .. } => self.several_chosen(pointer, &describe::one_of_keys(schema)),
@@ -142,9 +149,9 @@ impl Pass<'_> {
     /// Of a value that may be written in several ways, speaks of the way that was tried.
     fn branches(&mut self, pointer: &str, context: &[Vec<ValidationError<'static>>], schema: &Json, model: &Model) {
         let is_of_type = |errors: &&Vec<ValidationError<'static>>| {
-            !errors.iter().any(|error| {
-                error.instance_path().as_str() == pointer && matches!(error.kind(), Kind::Type { .. })
-            })
+            !errors
+                .iter()
+                .any(|error| error.instance_path().as_str() == pointer && matches!(error.kind(), Kind::Type { .. }))
         };
         match context.iter().find(is_of_type) {
             Some(errors) => errors.iter().for_each(|error| self.explain(error, model)),

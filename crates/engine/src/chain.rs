@@ -35,9 +35,16 @@ pub const THROTTLES_MAX: usize = 8;
 #[expect(clippy::large_enum_variant, reason = "a box would be an allocation on every admitted request")]
 #[derive(Debug)]
 pub enum Outcome {
-    Denied { route: Option<RouteId>, identity: Identity, denial: Denial },
+    Denied {
+        route: Option<RouteId>,
+        identity: Identity,
+        denial: Denial,
+    },
     /// 308 to the form of the path that the route has.
-    Redirect { route: RouteId, path: String },
+    Redirect {
+        route: RouteId,
+        path: String,
+    },
     /// Everything but the quota has agreed.
     Pending(Pending),
 }

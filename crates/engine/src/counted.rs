@@ -53,10 +53,9 @@ impl CountBy {
                 .api_key
                 .as_ref()
                 .map(|holder| keyer.key(&[limit, b"apiKey", &holder.key.to_u128().to_ne_bytes()])),
-            Self::Token => identity
-                .token
-                .as_ref()
-                .map(|token| keyer.key(&[limit, b"token", &token.key.to_u128().to_ne_bytes()])),
+            Self::Token => {
+                identity.token.as_ref().map(|token| keyer.key(&[limit, b"token", &token.key.to_u128().to_ne_bytes()]))
+            }
             Self::Route => Some(keyer.key(&[limit, b"route", caller.route_name.as_bytes()])),
             Self::Header(name) => {
                 caller.head.headers.get(name).map(|value| keyer.key(&[limit, b"header", value.as_bytes()]))

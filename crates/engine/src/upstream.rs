@@ -34,7 +34,10 @@ pub struct Endpoint {
 pub enum Address {
     Socket(SocketAddr),
     /// Resolved again and again while running; the last good answer stays in use.
-    Name { host: Name, port: u16 },
+    Name {
+        host: Name,
+        port: u16,
+    },
 }
 
 /// How long each part of an exchange with the endpoint may take.

@@ -31,7 +31,8 @@ fn an_api_key_request_is_admitted_without_allocation() {
         match admit(&snapshot, &live, &head, now, &mut trail) {
             Outcome::Pending(pending) => {
                 let counted: Vec<_> = Vec::new();
-                let counted: &[Counted] = if pending.charges().count() == 1 { &[Counted::Granted { used: 1 }] } else { &counted };
+                let counted: &[Counted] =
+                    if pending.charges().count() == 1 { &[Counted::Granted { used: 1 }] } else { &counted };
                 settle(pending, &snapshot, counted, now, &mut trail).expect("admitted");
             }
             other => panic!("{other:?}"),

@@ -108,7 +108,13 @@ fn of_handshake(error: &Error) -> Reason {
         Reason::CertificateExpired
     } else if says(&["NotValidForName", "not valid for name"]) {
         Reason::CertificateNameMismatch
-    } else if says(&["UnknownIssuer", "InvalidCertificate", "BadSignature", "CaUsedAsEndEntity", "invalid peer certificate"]) {
+    } else if says(&[
+        "UnknownIssuer",
+        "InvalidCertificate",
+        "BadSignature",
+        "CaUsedAsEndEntity",
+        "invalid peer certificate",
+    ]) {
         Reason::CertificateUntrusted
     } else {
         Reason::HandshakeFailed

@@ -49,7 +49,12 @@ struct PreparedEndpoint {
 }
 
 impl Installed {
-    pub(crate) fn new(snapshot: Arc<Snapshot>, access_log: Arc<AccessLog>, metrics: &Metrics, resolver: &Resolver) -> Self {
+    pub(crate) fn new(
+        snapshot: Arc<Snapshot>,
+        access_log: Arc<AccessLog>,
+        metrics: &Metrics,
+        resolver: &Resolver,
+    ) -> Self {
         Self {
             routes: snapshot.routes.iter().map(|route| metrics.route(&route.name)).collect(),
             no_route: metrics.no_route(),

@@ -6,7 +6,6 @@
 
 mod caps;
 mod gate;
-mod gauge;
 mod pace;
 mod read;
 mod refuse;

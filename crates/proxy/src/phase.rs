@@ -5,4 +5,5 @@ pub(crate) mod body;
 pub(crate) mod connect;
 pub(crate) mod finish;
 pub(crate) mod forward;
+pub(crate) mod receive;
 pub(crate) mod reply;

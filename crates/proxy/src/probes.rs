@@ -35,7 +35,7 @@ impl ServeHttp for Probes {
 
 impl Probes {
     fn metrics(&self) -> Vec<u8> {
-        let open = i64::try_from(self.shared.connections.all()).unwrap_or(i64::MAX);
+        let open = i64::try_from(self.shared.connections.open()).unwrap_or(i64::MAX);
         self.shared.metrics.connections_open().set(open);
         self.shared.metrics.encode()
     }

@@ -128,7 +128,8 @@ fn limit_fields(policy: &PolicyInfo, standing: &Standing) -> Vec<(HeaderName, He
             fields.push((X_RATE_LIMIT_REMAINING, HeaderValue::from(standing.remaining)));
         }
         if quota.headers.next
-            && let Ok(value) = HeaderValue::from_str(engine::calendar::Rfc3339::from_unix_seconds(quota.resets_unix_s).as_str())
+            && let Ok(value) =
+                HeaderValue::from_str(engine::calendar::Rfc3339::from_unix_seconds(quota.resets_unix_s).as_str())
         {
             fields.push((X_RATE_LIMIT_NEXT, value));
         }

@@ -1,7 +1,8 @@
 //! The process around the gateway: listeners, the telemetry address, background work, and the way it stops.
 
-use crate::gateway::Gateway;
 use crate::installed::{Installed, LogSettings};
+use crate::intake::Caps;
+use crate::phase::receive;
 use crate::probes::Probes;
 use crate::resolve::{REFRESH_INTERVAL, Resolver};
 use crate::shared::Shared;
@@ -10,7 +11,6 @@ use async_trait::async_trait;
 use engine::live::Live;
 use engine::snapshot::Snapshot;
 use limits::clock::Now;
-use limits::gauge::Gauge;
 use pingora::server::configuration::ServerConf;
 use pingora::server::{RunArgs, ShutdownSignal, ShutdownSignalWatch, ShutdownWatch};
 use pingora::services::background::{BackgroundService, background_service};
@@ -111,7 +111,7 @@ impl Server {
         metrics.config_loaded(&snapshot.revision, now.unix_ms);
         let installed = ArcSwap::from_pointee(Installed::new(snapshot, Arc::clone(&log), &metrics, &resolver));
         let next_log = Mutex::new(log);
-        let connections = Arc::new(Gauge::new());
+        let connections = Caps::new();
         let ready = AtomicBool::new(false);
         let shared = Shared { installed, live, counters, metrics, resolver, connections, ready, next_log };
         Ok(Self { shared: Arc::new(shared) })
@@ -137,8 +137,7 @@ impl Server {
         }
         let mut server = pingora::server::Server::new_with_opt_and_conf(None, configuration(settings));
         server.bootstrap();
-        let gateway = Gateway { shared: Arc::clone(&self.shared) };
-        let mut service = crate::intake::service(&server.configuration, gateway, &self.shared);
+        let mut service = receive::service(&server.configuration, &self.shared);
         for address in &settings.listeners {
             service.add_tcp(&address.to_string());
         }
@@ -192,7 +191,7 @@ impl ShutdownSignalWatch for StopSignal {
         self.shared.ready.store(false, Ordering::Relaxed);
         match asked {
             Some(Stop::Drain) => {
-                tracing::info!(open = self.shared.connections.all(), "draining");
+                tracing::info!(open = self.shared.connections.open(), "draining");
                 ShutdownSignal::GracefulTerminate
             }
             Some(Stop::Now) | None => ShutdownSignal::FastShutdown,
@@ -223,7 +222,7 @@ impl BackgroundService for Background {
                 _ = shutdown.changed() => break,
             }
         }
-        while self.shared.connections.all() > 0 {
+        while self.shared.connections.open() > 0 {
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
         self.shared.installed.load().access_log.flush();
@@ -236,9 +235,11 @@ impl Background {
     async fn wait_for_listeners(&self) {
         for listener in &self.listeners {
             let address = reachable(*listener);
-            while tokio::task::spawn_blocking(move || TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err())
-                .await
-                .unwrap_or(true)
+            while tokio::task::spawn_blocking(move || {
+                TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err()
+            })
+            .await
+            .unwrap_or(true)
             {
                 tokio::time::sleep(LOOK_INTERVAL).await;
             }

@@ -1,12 +1,12 @@
 //! What all requests share: the installed snapshot, the counters that outlive it, and where telemetry goes.
 
 use crate::installed::{Installed, LogSettings};
+use crate::intake::Caps;
 use crate::resolve::Resolver;
 use arc_swap::ArcSwap;
 use engine::live::Live;
 use engine::snapshot::Snapshot;
 use limits::clock::Now;
-use limits::gauge::Gauge;
 use std::io;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +21,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) resolver: Resolver,
     /// Connections from clients, in all and by address.
-    pub(crate) connections: Arc<Gauge>,
+    pub(crate) connections: Caps,
     pub(crate) ready: AtomicBool,
     /// The access log that the next snapshot writes to.
     pub(crate) next_log: Mutex<Arc<AccessLog>>,

@@ -31,7 +31,9 @@ pub async fn charge(counters: &Counters, pending: &Pending, now: Now) -> ArrayVe
 
 fn of_enforced(charged: &Charged, turn: usize) -> Counted {
     match charged {
-        Charged::Granted { used } => used.get(turn).map_or(Counted::Unavailable, |used| Counted::Granted { used: *used }),
+        Charged::Granted { used } => {
+            used.get(turn).map_or(Counted::Unavailable, |used| Counted::Granted { used: *used })
+        }
         Charged::Exceeded { index, used } if *index == turn => Counted::Exceeded { used: *used },
         Charged::Exceeded { .. } => Counted::Void,
         Charged::Unavailable => Counted::Unavailable,

@@ -15,11 +15,17 @@ pub struct Server {
     /// How long requests in flight may go on after the signal to stop. 0s to 1h.
     #[schemars(extend("x-range" = ["0s", "1h"]))]
     pub drain: Duration,
+    /// Where the gateway keeps what is its own: the socket that `tollgate reload` talks to. Relative to this config file.
+    #[schemars(length(min = 1))]
+    pub state_dir: String,
 }
+
+/// `server.stateDir` if nothing is said.
+pub const STATE_DIR: &str = "state";
 
 impl Default for Server {
     fn default() -> Self {
-        Self { threads: Threads::Auto, drain: Duration::of_seconds(10) }
+        Self { threads: Threads::Auto, drain: Duration::of_seconds(10), state_dir: STATE_DIR.to_owned() }
     }
 }
 

@@ -21,9 +21,10 @@ impl Pass<'_> {
         if node.value == Value::Null {
             let (message, help) = match node.origin {
                 Origin::Written => (format!("{subject} has no value"), "give it a value, or remove the key".to_owned()),
-                Origin::Substituted => {
-                    (format!("{subject} is empty after substitution"), "set the variable, or quote the placeholder to mean empty text".to_owned())
-                }
+                Origin::Substituted => (
+                    format!("{subject} is empty after substitution"),
+                    "set the variable, or quote the placeholder to mean empty text".to_owned(),
+                ),
             };
             let help = if model.expected(part) == "a map" { format!("{help}; an empty map is `{{}}`") } else { help };
             return self.push(Code::WrongType, place, message, Some(help));
@@ -59,9 +60,13 @@ impl Pass<'_> {
             }
             Value::Map(_) if wants("array") => Some("begin each item of the list with a dash: `- `".to_owned()),
             Value::List(_) if wants("object") => Some("write a map: remove the dashes or brackets".to_owned()),
-            Value::List(items) if wants("string") && items.len() == 1 => Some("write the one value without brackets or dash".to_owned()),
+            Value::List(items) if wants("string") && items.len() == 1 => {
+                Some("write the one value without brackets or dash".to_owned())
+            }
             Value::List(_) if wants("string") => Some("give one value, not several".to_owned()),
-            Value::Text(_) | Value::Bool(_) | Value::Integer(_) | Value::Large(_) | Value::Float(_) if wants("array") => {
+            Value::Text(_) | Value::Bool(_) | Value::Integer(_) | Value::Large(_) | Value::Float(_)
+                if wants("array") =>
+            {
                 let shown = shown.map_or_else(|| "…".to_owned(), |shown| shown.trim_matches('`').to_owned());
                 Some(format!("write a list: `[{shown}]`"))
             }
@@ -78,7 +83,8 @@ impl Pass<'_> {
     }
 
     pub(super) fn unknown_value(&mut self, pointer: &str, part: &Json, name: &str) {
-        let values: Vec<String> = part.get("enum").and_then(Json::as_array).into_iter().flatten().map(plain_text).collect();
+        let values: Vec<String> =
+            part.get("enum").and_then(Json::as_array).into_iter().flatten().map(plain_text).collect();
         let all = match values.as_slice() {
             [only] => format!("the only value is {}", quoted(only)),
             _ => format!("the values are {}", listed(&values)),
@@ -154,9 +160,10 @@ impl Pass<'_> {
         let subject = self.subject(pointer);
         let limit = |key: &str| part.get(key).and_then(Json::as_u64);
         let (message, help) = match &self.node(pointer).value {
-            Value::List(items) if items.is_empty() => {
-                (format!("{subject} is an empty list"), "give at least one item, or remove the key if it is optional".to_owned())
-            }
+            Value::List(items) if items.is_empty() => (
+                format!("{subject} is an empty list"),
+                "give at least one item, or remove the key if it is optional".to_owned(),
+            ),
             Value::List(items) => {
                 let most = limit("maxItems").unwrap_or_default();
                 (format!("{subject} has {} items", items.len()), format!("give at most {most}"))
@@ -231,7 +238,9 @@ fn number_help(text: &str, origin: Origin, is_shown: bool) -> Option<String> {
     let bare: String = text.chars().filter(|c| !matches!(c, '_' | ',' | ' ' | '\'')).collect();
     let number = bare.parse::<u64>().ok()?;
     match origin {
-        Origin::Substituted => Some("remove the quotes around the placeholder, so that its value becomes a number".to_owned()),
+        Origin::Substituted => {
+            Some("remove the quotes around the placeholder, so that its value becomes a number".to_owned())
+        }
         Origin::Written if !is_shown => None,
         Origin::Written => Some(format!("write `{number}`, without quotes, separators or leading zeros")),
     }

@@ -98,10 +98,16 @@ impl Text for ListenAddress {
         }
         let (host, port) = host_and_port(text)?;
         if host.is_empty() || host == "*" {
-            return Err(Fault::new("has no IP address", format!("write `0.0.0.0:{port}` or `[::]:{port}` for all interfaces")));
+            return Err(Fault::new(
+                "has no IP address",
+                format!("write `0.0.0.0:{port}` or `[::]:{port}` for all interfaces"),
+            ));
         }
         if host == "localhost" {
-            return Err(Fault::new("names a host", format!("write `127.0.0.1:{port}`: a listener takes an IP address")));
+            return Err(Fault::new(
+                "names a host",
+                format!("write `127.0.0.1:{port}`: a listener takes an IP address"),
+            ));
         }
         let what = if host.starts_with('[') { "has no IPv6 address in its brackets" } else { "has no IP address" };
         Err(Fault::new(what, format!("write `0.0.0.0:{port}` for all interfaces or the address of one")))
@@ -115,7 +121,10 @@ text_type!(ListenAddress, "An IP address and a port; port 0 lets the system choo
 pub enum Endpoint {
     Address(SocketAddr),
     /// Resolved while running, never while a config is checked.
-    Name { host: String, port: u16 },
+    Name {
+        host: String,
+        port: u16,
+    },
 }
 
 impl Text for Endpoint {

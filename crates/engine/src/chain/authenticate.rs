@@ -45,7 +45,10 @@ fn named_plan(room: Room<'_>, token: &VerifiedToken) -> Result<Option<Arc<Consum
     let Some(name) = &token.plan else { return Ok(None) };
     match room.snapshot.plans.get(name) {
         Some(plan) => Ok(Some(Arc::clone(plan))),
-        None => Err(Denial::new(Reason::ClaimMismatch).because(format!("the plan claim names {name:?}, no plan of the config"))),
+        None => {
+            Err(Denial::new(Reason::ClaimMismatch)
+                .because(format!("the plan claim names {name:?}, no plan of the config")))
+        }
     }
 }
 

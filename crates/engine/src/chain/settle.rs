@@ -35,8 +35,12 @@ pub struct Pending {
 /// What the store said of one charge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
-    Granted { used: u64 },
-    Exceeded { used: u64 },
+    Granted {
+        used: u64,
+    },
+    Exceeded {
+        used: u64,
+    },
     Unavailable,
     /// Not charged, or given back, because another charge of the same request was refused.
     Void,

@@ -12,8 +12,7 @@ pub fn check(caller: Caller<'_>) -> Result<(), Denial> {
     if let Some(consumer) = &identity.consumer
         && consumer.disabled
     {
-        return Err(Denial::new(Reason::ConsumerDisabled)
-            .because(format!("consumer {} is disabled", consumer.id)));
+        return Err(Denial::new(Reason::ConsumerDisabled).because(format!("consumer {} is disabled", consumer.id)));
     }
     match &identity.plan {
         Some(plan) if !plan.routes.include(caller.route) => Err(Denial::new(Reason::PlanExcludesRoute)

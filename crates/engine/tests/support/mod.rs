@@ -53,7 +53,8 @@ fn place() -> Place {
 /// Route `i` answers `GET`, `POST` at `/v1/service-i/items/{id}` of `api.example.com`.
 pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Snapshot {
     let plan = plan(live);
-    let consumer = Arc::new(Consumer { id: "acme".into(), plan: Some(Arc::clone(&plan)), disabled: false, policy: PolicyId(0) });
+    let consumer =
+        Arc::new(Consumer { id: "acme".into(), plan: Some(Arc::clone(&plan)), disabled: false, policy: PolicyId(0) });
     let holder = ApiKeyHolder { consumer: Arc::clone(&consumer), label: None, key: live.keyer.key(&[b"api key 1"]) };
     let entry = ApiKeyEntry {
         sha256: Sha256::digest(KEY).into(),
@@ -84,7 +85,10 @@ pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Sn
             connections_max: 1000,
             connections_per_address_max: 100,
         },
-        request_id: RequestIdRules { header: HeaderName::from_static("x-request-id"), accept: AcceptRequestId::Trusted },
+        request_id: RequestIdRules {
+            header: HeaderName::from_static("x-request-id"),
+            accept: AcceptRequestId::Trusted,
+        },
         told: ToldUpstream::default(),
     }
 }
@@ -169,11 +173,8 @@ fn policy() -> PolicyInfo {
 }
 
 fn upstream(live: &Live) -> Upstream {
-    let endpoint = Endpoint {
-        label: "127.0.0.1:9".into(),
-        address: Address::Socket(([127, 0, 0, 1], 9).into()),
-        weight: 1,
-    };
+    let endpoint =
+        Endpoint { label: "127.0.0.1:9".into(), address: Address::Socket(([127, 0, 0, 1], 9).into()), weight: 1 };
     let second = Duration::from_secs(1);
     Upstream::new(
         "orders".into(),

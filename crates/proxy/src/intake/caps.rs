@@ -1,9 +1,9 @@
 //! How many connections are open, in all and for each address.
 
 use super::IntakeLimits;
-use super::gauge::{Entered, Full, Gauge};
 use engine::denial::Denial;
 use engine::reason::Reason;
+use limits::gauge::{Entered, Full, Gauge};
 use limits::keyed::{Key, Keyer};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -22,6 +22,11 @@ pub(crate) struct Caps {
 impl Caps {
     pub(crate) fn new() -> Self {
         Self { open: Arc::new(Gauge::new()), turned_away: Arc::new(Gauge::new()), keyer: Arc::new(Keyer::new()) }
+    }
+
+    /// Connections that are open now.
+    pub(crate) fn open(&self) -> usize {
+        self.open.all()
     }
 
     pub(super) fn admit(&self, peer: Option<SocketAddr>, limits: &IntakeLimits) -> Result<Entered, Denial> {

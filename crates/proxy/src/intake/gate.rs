@@ -6,16 +6,18 @@
 
 mod io;
 
-use super::gauge::Entered;
 use super::pace::{Pace, Progress};
 use super::refuse::linger;
+use crate::deadline::{Alarm, Deadline};
 use bytes::{Buf, BufMut, BytesMut};
 use engine::wire::Framing;
 use engine::wire::chunked::Chunks;
 use limits::clock;
+use limits::gauge::Entered;
 use pingora::protocols::Stream;
 use std::io::{Error, ErrorKind, Result};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::time::Sleep;
@@ -40,6 +42,8 @@ pub(super) struct Gate {
     progress: Progress,
     /// Runs while a write makes no headway.
     stall: Option<Pin<Box<Sleep>>>,
+    /// Rings when the request has waited long enough for its upstream.
+    alarm: Alarm,
 }
 
 /// What of the request's body is still to come.
@@ -83,6 +87,7 @@ impl Gate {
             pace: Pace::DEFAULT,
             progress: Progress::default(),
             stall: None,
+            alarm: Alarm::default(),
         })
     }
 
@@ -113,6 +118,11 @@ impl Gate {
         self.pace = pace;
         self.ahead_bytes_max = ahead_bytes_max;
         self.ahead.split_to(length.min(self.ahead.len()))
+    }
+
+    /// The deadline of the request that is served now.
+    pub(super) fn deadline(&self) -> Arc<Deadline> {
+        Arc::clone(&self.alarm.deadline)
     }
 
     pub(super) fn body_is_done(&self) -> bool {

@@ -1,9 +1,9 @@
 //! How a connection ends with a refusal: the answer, our end, and a moment in which the client may read it.
 
-use super::gauge::Entered;
 use super::{Intake, Refusal};
 use engine::denial::Denial;
 use limits::clock;
+use limits::gauge::Entered;
 use pingora::protocols::Stream;
 use pingora_proxy::ProxyHttp;
 use std::net::SocketAddr;

@@ -4,6 +4,7 @@ use super::gate::Gate;
 use super::read::{Next, next_head};
 use super::refuse::{DRAIN_BYTES_MAX, DRAIN_TIMEOUT, answer};
 use super::{Intake, Pace, Refusal};
+use crate::deadline::CONNECTION;
 use bytes::BytesMut;
 use engine::wire::{CheckedHead, Framing};
 use pingora::apps::{HttpPersistentSettings, HttpServerApp};
@@ -33,8 +34,10 @@ where
                     return;
                 }
             };
+            let deadline = gate.deadline();
             let session = session(gate, head, &checked, settings, &limits.pace);
-            let Some(reused) = self.proxy.process_new_http(session, shutdown).await else { return };
+            let served = CONNECTION.scope(deadline, self.proxy.process_new_http(session, shutdown)).await;
+            let Some(reused) = served else { return };
             let (stream, kept) = reused.consume();
             let Ok(returned) = stream.into_any().downcast::<Gate>() else { return };
             if !checked.keep_alive || !returned.body_is_done() {

@@ -54,8 +54,7 @@ async fn decide(
     let installed = std::sync::Arc::clone(&context.installed);
     let snapshot = &installed.snapshot;
     let target = target(header);
-    let parts =
-        RequestParts { method: &header.method, target: &target, headers: &header.headers, peer, tls: false };
+    let parts = RequestParts { method: &header.method, target: &target, headers: &header.headers, peer, tls: false };
     let parsed = RequestHead::parse(parts, &snapshot.request);
     name_request(header, context, parsed.as_ref().is_ok_and(|head| head.peer_trusted));
     let head = match parsed {

@@ -29,7 +29,10 @@ pub(crate) async fn peer(context: &mut RequestContext) -> Result<Box<HttpPeer>> 
     }
     let Some((index, endpoint)) = upstream.pick() else {
         let denial = Denial::new(Reason::NoHealthyEndpoint);
-        return Err(decided(context, denial.because(format!("upstream {} has no endpoint with a weight", upstream.name))));
+        return Err(decided(
+            context,
+            denial.because(format!("upstream {} has no endpoint with a weight", upstream.name)),
+        ));
     };
     attempt.endpoint = Some(index);
     match prepared.peer(index).await {

@@ -107,9 +107,8 @@ fn count(shared: &Shared, context: &RequestContext, status: u16, ended: Now) {
     let snapshot = &installed.snapshot;
     let metrics = installed.route_metrics(context.route);
     metrics.answered(status, ended.since(context.received), gateway_time(context, ended));
-    let policy_name = |id: Option<engine::names::PolicyId>| {
-        id.and_then(|id| snapshot.policy(id)).map_or("-", |policy| &*policy.name)
-    };
+    let policy_name =
+        |id: Option<engine::names::PolicyId>| id.and_then(|id| snapshot.policy(id)).map_or("-", |policy| &*policy.name);
     if let Some(denial) = &context.denial {
         let policy = policy_name(denial.policy);
         shared.metrics.denied(metrics.route(), denial.kind().code(), denial.reason.code(), policy);

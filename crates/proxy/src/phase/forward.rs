@@ -59,7 +59,9 @@ fn rewrite_target(
     let uri = &session.req_header().uri;
     let query = hidden_query(uri.query(), snapshot);
     let absolute = uri.authority().is_some();
-    if context.path.is_none() && !absolute && matches!(query, Cow::Borrowed(same) if same == uri.query().unwrap_or_default())
+    if context.path.is_none()
+        && !absolute
+        && matches!(query, Cow::Borrowed(same) if same == uri.query().unwrap_or_default())
     {
         return Ok(());
     }
@@ -125,7 +127,8 @@ fn tell_identity(upstream: &mut RequestHeader, snapshot: &Snapshot, admission: &
 
 /// A claim that cannot stand in a field is refused rather than mangled: upstream must not see another identity than the token's.
 fn tell(upstream: &mut RequestHeader, name: &HeaderName, value: &str) -> Result<(), Denial> {
-    let refusal = || Denial::new(Reason::ClaimMismatch).because(format!("the value for {name} cannot stand in a header"));
+    let refusal =
+        || Denial::new(Reason::ClaimMismatch).because(format!("the value for {name} cannot stand in a header"));
     if value.bytes().any(|byte| byte != b' ' && !byte.is_ascii_graphic()) {
         return Err(refusal());
     }

@@ -19,13 +19,18 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 impl AsyncRead for Gate {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         let gate = self.get_mut();
-        if gate.body.is_done() {
+        let read = if gate.body.is_done() {
             gate.watch(context)
         } else if gate.ahead.is_empty() {
             gate.read_body(context, buffer)
         } else {
             Poll::Ready(gate.hand_on(buffer))
+        };
+        if read.is_pending() {
+            std::task::ready!(gate.alarm.poll(context));
+            return Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the request's deadline has passed")));
         }
+        read
     }
 }
 

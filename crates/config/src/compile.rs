@@ -1,0 +1,92 @@
+//! The raw tree to a [`Config`] that cannot be wrong. One function a section; each pushes what it finds and goes on, so that one
+//! run shows every mistake. Reads key files, never the network.
+
+mod desk;
+mod errors;
+mod identity;
+mod limit;
+mod names;
+mod notice;
+mod process;
+mod routes;
+mod scenarios;
+mod upstreams;
+
+use std::sync::Arc;
+
+use engine::live::Live;
+use engine::reply::Errors;
+use engine::request::RequestRules;
+use engine::snapshot::Snapshot;
+
+use crate::diagnostic::Diagnostics;
+use crate::raw::RawConfig;
+use crate::source::{Files, Sources};
+use crate::spans::Spans;
+use desk::Desk;
+use names::Names;
+
+pub use process::{LogTarget, Process};
+pub use scenarios::{Expect, TestCase, TestRequest};
+
+/// A config that can be served.
+#[derive(Debug)]
+pub struct Config {
+    pub snapshot: Snapshot,
+    pub process: Process,
+    pub tests: Vec<TestCase>,
+}
+
+/// None if anything in it is an error; the diagnostics then say what.
+pub(crate) fn compile(
+    raw: &RawConfig,
+    spans: &Spans,
+    sources: &Sources,
+    files: &dyn Files,
+    live: &Live,
+    diagnostics: &mut Diagnostics,
+) -> Option<Config> {
+    let mut desk = Desk::new(spans, sources, files, diagnostics);
+    let names = Names::of(raw);
+    let process = process::compile(raw, &mut desk);
+    let upstreams = upstreams::compile(raw, live, &mut desk);
+    let providers = identity::providers(raw, live, &mut desk);
+    let told = identity::told(raw, &mut desk);
+    let plans = limit::plans(raw, &names, &mut desk);
+    let (consumers, api_keys) = limit::consumers(raw, &plans, live, &mut desk);
+    let mut rules = errors::global(raw, &mut desk);
+    let throttles = limit::throttles(raw, &names, &mut rules, &mut desk);
+    let routes = routes::compile(raw, &names, &throttles, &mut rules, &mut desk);
+    let tests = scenarios::compile(raw, &names, &mut desk);
+    notice::unused(raw, &mut desk);
+    let (policies, revision) = desk.finish();
+    if diagnostics.has_errors() {
+        return None;
+    }
+    let (table, routes) = routes?;
+    let snapshot = Snapshot {
+        revision,
+        table,
+        routes,
+        policies,
+        api_keys,
+        providers,
+        consumers,
+        plans,
+        upstreams,
+        errors: Errors::new(rules),
+        request: RequestRules {
+            trusted_proxies: raw.trusted_proxies.iter().map(|network| network.net()).collect(),
+            uri_bytes_max: process::bytes(raw.limits.uri_bytes),
+        },
+        intake: process::intake(raw),
+        request_id: process::request_id(raw),
+        told,
+    };
+    Some(Config { snapshot, process: process?, tests })
+}
+
+/// The beginning of a hash, as configs are named by it.
+fn short(hash: &[u8]) -> Arc<str> {
+    hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect::<String>().into()
+}

@@ -1,0 +1,130 @@
+//! What every section needs at hand: places, files, the list of policies, and where to put what is wrong.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use engine::names::{Name, PolicyId};
+use engine::snapshot::{PolicyInfo, RateLimitField};
+use engine::trail::Mode;
+use sha2::{Digest as _, Sha256};
+
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Place, listed, quoted};
+use crate::similar;
+use crate::source::{FILE_BYTES_MAX, Files, Sources};
+use crate::spans::Spans;
+use crate::tree::Origin;
+
+pub(super) struct Desk<'a> {
+    spans: &'a Spans,
+    sources: &'a Sources,
+    files: &'a dyn Files,
+    diagnostics: &'a mut Diagnostics,
+    policies: Vec<PolicyInfo>,
+    /// Everything that the config says, key files included.
+    content: Sha256,
+}
+
+impl<'a> Desk<'a> {
+    pub(super) fn new(
+        spans: &'a Spans,
+        sources: &'a Sources,
+        files: &'a dyn Files,
+        diagnostics: &'a mut Diagnostics,
+    ) -> Self {
+        let mut content = Sha256::new();
+        content.update(spans.root().to_json().to_string());
+        Self { spans, sources, files, diagnostics, policies: Vec::new(), content }
+    }
+
+    /// The policies in the order of their IDs, and the config's revision.
+    pub(super) fn finish(self) -> (Vec<PolicyInfo>, Name) {
+        (self.policies, super::short(&self.content.finalize()))
+    }
+
+    /// Where an item stands; for a default, the nearest thing around it.
+    pub(super) fn place(&self, pointer: &str) -> Place {
+        self.sources.place(self.spans.near(pointer).span())
+    }
+
+    /// Where an item's key stands.
+    pub(super) fn key_place(&self, pointer: &str) -> Place {
+        self.sources.place(self.spans.near(pointer).key_span())
+    }
+
+    pub(super) fn error(&mut self, code: Code, pointer: &str, message: impl Into<String>, help: impl Into<String>) {
+        let place = self.place(pointer);
+        self.diagnostics.push(Diagnostic::error(code, place, message).help(help));
+    }
+
+    pub(super) fn warn(&mut self, code: Code, pointer: &str, message: impl Into<String>, help: impl Into<String>) {
+        let place = self.place(pointer);
+        self.diagnostics.push(Diagnostic::warning(code, place, message).help(help));
+    }
+
+    pub(super) fn push(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// A name that leads nowhere: what it should have been one of, and which of those it resembles.
+    pub(super) fn unknown<'n>(&mut self, pointer: &str, what: &str, name: &str, known: impl IntoIterator<Item = &'n str>) {
+        let known: Vec<&str> = known.into_iter().collect();
+        let help = match similar::closest(name, known.iter().copied()) {
+            Some(near) => format!("did you mean {}?", quoted(near)),
+            None if known.is_empty() => format!("the config has no {what} at all: add it"),
+            None => format!("the config has {}", listed(known.iter().map(|name| quoted(name)))),
+        };
+        self.error(Code::UnknownName, pointer, format!("no {what} is named {}", quoted(name)), help);
+    }
+
+    /// Adds a policy and gives it its ID.
+    pub(super) fn policy(
+        &mut self,
+        name: impl Into<Name>,
+        pointer: &str,
+        mode: Mode,
+        rate_limit: Option<RateLimitField>,
+    ) -> PolicyId {
+        let place = self.key_place(pointer);
+        let id = PolicyId(u32::try_from(self.policies.len()).unwrap_or(u32::MAX));
+        let place = engine::names::Place { file: Arc::clone(&place.file), line: place.line, column: place.column };
+        self.policies.push(PolicyInfo { name: name.into(), place, mode, rate_limit });
+        id
+    }
+
+    /// Where an item stands, for the engine.
+    pub(super) fn engine_place(&self, pointer: &str) -> engine::names::Place {
+        let Place { file, line, column, length: _ } = self.place(pointer);
+        engine::names::Place { file, line, column }
+    }
+
+    /// Whether the value stands in the file itself, and not in a variable or another file.
+    pub(super) fn is_literal(&self, pointer: &str) -> bool {
+        self.spans.near(pointer).node.origin == Origin::Written
+    }
+
+    /// A path that the config names, as seen from the file that names it.
+    pub(super) fn path(&self, pointer: &str, named: &str) -> PathBuf {
+        self.sources.beside(self.spans.near(pointer).value.file, named)
+    }
+
+    /// The content of a file that the config names.
+    pub(super) fn file(&mut self, pointer: &str, named: &str) -> Option<Vec<u8>> {
+        let path = self.path(pointer, named);
+        match self.files.read(&path, FILE_BYTES_MAX) {
+            Ok(bytes) if u64::try_from(bytes.len()).is_ok_and(|length| length <= FILE_BYTES_MAX) => {
+                self.content.update(&bytes);
+                Some(bytes)
+            }
+            Ok(_) => {
+                let message = format!("{} is larger than 8 MiB", path.display());
+                self.error(Code::FileUnreadable, pointer, message, "name a file with keys or certificates only");
+                None
+            }
+            Err(error) => {
+                let message = format!("cannot read {}: {error}", path.display());
+                self.error(Code::FileUnreadable, pointer, message, "paths are relative to the file that names them");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! `jwtProviders`, `apiKeys`, `identityHeaders`: key material, rules, and the fields that tell upstream who calls.
+
+use std::sync::Arc;
+
+use engine::credential::Location;
+use engine::live::Live;
+use engine::policy::jwks::KeySet;
+use engine::policy::jwt::{Algorithm, ClaimRule, ClaimTest, Provider, ProviderRules};
+use engine::snapshot::ToldUpstream;
+use http::{HeaderName, header};
+
+use super::desk::Desk;
+use crate::diagnostic::{Code, quoted};
+use crate::raw::{self, RawConfig};
+use crate::spans::deeper;
+
+/// Fields that carry the message itself: an identity in one of them would break it.
+const RESERVED: [HeaderName; 8] = [
+    header::HOST,
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::TE,
+    header::TRAILER,
+    header::EXPECT,
+];
+
+/// All providers in the order of their names; one that cannot be built is reported and left out.
+pub(super) fn providers(raw: &RawConfig, live: &Live, desk: &mut Desk<'_>) -> Vec<Provider> {
+    raw.jwt_providers.iter().filter_map(|(name, provider)| one(name, provider, live, desk)).collect()
+}
+
+fn one(name: &str, raw: &raw::JwtProvider, live: &Live, desk: &mut Desk<'_>) -> Option<Provider> {
+    let pointer = deeper("/jwtProviders", name);
+    let keys = keys(raw, &pointer, desk)?;
+    for note in keys.notes() {
+        let help = "remove the key from the set, or ignore this if nothing is signed with it";
+        desk.warn(Code::KeyMaterial, &format!("{pointer}/keys"), note.to_string(), help);
+    }
+    let rules = ProviderRules {
+        issuer: raw.issuer.as_deref().map(Into::into),
+        audiences: raw.audiences.iter().map(|audience| audience.as_str().into()).collect(),
+        algorithms: raw.algorithms.iter().map(|algorithm| self::algorithm(*algorithm)).collect(),
+        clock_skew_s: raw.clock_skew.as_std().as_secs(),
+        require_expiry: raw.require_expiry,
+        claims: raw.claims.iter().filter_map(claim).collect(),
+        consumer_claim: Some(raw.consumer_claim.as_str().into()),
+        plan_claim: raw.plan_claim.as_deref().map(Into::into),
+        location: location(raw.location.as_ref(), &header::AUTHORIZATION),
+    };
+    if raw.issuer.is_none() {
+        let help = "set `issuer` to the `iss` of its tokens, so that a key that two issuers share opens nothing";
+        desk.warn(Code::Unsafe, &pointer, format!("provider `{name}` accepts tokens of any issuer"), help);
+    }
+    let cache = live.token_cache(name, usize::try_from(raw.token_cache).unwrap_or(usize::MAX));
+    match Provider::new(name.into(), rules, keys, cache, Arc::clone(&live.keyer)) {
+        Ok(provider) => Some(provider),
+        Err(fault) => {
+            let help = "list only algorithms that the provider's keys can verify";
+            desk.error(Code::KeyMaterial, &format!("{pointer}/algorithms"), fault.to_string(), help);
+            None
+        }
+    }
+}
+
+/// All keys of a provider; each that is unfit is reported.
+fn keys(raw: &raw::JwtProvider, pointer: &str, desk: &mut Desk<'_>) -> Option<KeySet> {
+    let mut sets = Vec::new();
+    let mut sound = true;
+    for (index, key) in raw.keys.iter().enumerate() {
+        match key_set(key, raw, &format!("{pointer}/keys/{index}"), desk) {
+            Some(set) => sets.push(set),
+            None => sound = false,
+        }
+    }
+    if !sound {
+        return None;
+    }
+    match KeySet::merge(sets) {
+        Ok(set) => Some(set),
+        Err(fault) => {
+            let help = "give each key a `kid` of its own, or remove one";
+            desk.error(Code::KeyMaterial, &format!("{pointer}/keys"), fault.to_string(), help);
+            None
+        }
+    }
+}
+
+fn key_set(key: &raw::JwtKey, raw: &raw::JwtProvider, pointer: &str, desk: &mut Desk<'_>) -> Option<KeySet> {
+    let (at, made) = match (&key.pem_file, &key.jwks_file, &key.secret) {
+        (Some(named), _, _) => {
+            let at = format!("{pointer}/pemFile");
+            let bytes = desk.file(&at, named)?;
+            (at, KeySet::from_pem(&bytes, key.kid.as_deref()))
+        }
+        (None, Some(named), _) => {
+            let at = format!("{pointer}/jwksFile");
+            let bytes = desk.file(&at, named)?;
+            if key.kid.is_some() {
+                let help = "remove it: the keys of a set bring their own";
+                desk.error(Code::Choice, &format!("{pointer}/kid"), "`kid` has no meaning beside `jwksFile`", help);
+                return None;
+            }
+            (at, KeySet::from_jwks(&bytes))
+        }
+        (None, None, secret) => {
+            let secret = secret.as_deref().unwrap_or_default();
+            let at = format!("{pointer}/secret");
+            if !raw.algorithms.contains(&raw::Algorithm::HS256) {
+                let help = "list `HS256` in `algorithms`, or give a public key instead of a secret";
+                desk.error(Code::KeyMaterial, &at, "a secret serves only HS256, which `algorithms` does not list", help);
+                return None;
+            }
+            (at, KeySet::from_secret(secret.as_bytes(), key.kid.as_deref(), Algorithm::HS256))
+        }
+    };
+    match made {
+        Ok(set) => Some(set),
+        Err(fault) => {
+            let help = "see docs/concepts/identity.md for the keys that are accepted";
+            desk.error(Code::KeyMaterial, &at, fault.to_string(), help);
+            None
+        }
+    }
+}
+
+const fn algorithm(raw: raw::Algorithm) -> Algorithm {
+    match raw {
+        raw::Algorithm::RS256 => Algorithm::RS256,
+        raw::Algorithm::RS384 => Algorithm::RS384,
+        raw::Algorithm::RS512 => Algorithm::RS512,
+        raw::Algorithm::PS256 => Algorithm::PS256,
+        raw::Algorithm::ES256 => Algorithm::ES256,
+        raw::Algorithm::ES384 => Algorithm::ES384,
+        raw::Algorithm::EdDsa => Algorithm::EdDSA,
+        raw::Algorithm::HS256 => Algorithm::HS256,
+    }
+}
+
+/// The schema has seen to it that one of the four is given.
+fn claim(raw: &raw::ClaimRule) -> Option<ClaimRule> {
+    let test = match (&raw.equals, &raw.any_of, &raw.matches) {
+        (Some(value), _, _) => ClaimTest::Equals(value.0.clone()),
+        (None, Some(values), _) => ClaimTest::AnyOf(values.iter().map(|value| value.0.clone()).collect()),
+        (None, None, Some(pattern)) => ClaimTest::Matches(pattern.get().clone()),
+        (None, None, None) => raw.required.map(|_| ClaimTest::Required)?,
+    };
+    Some(ClaimRule { name: raw.name.as_str().into(), test })
+}
+
+/// Where a credential is, or the usual header.
+pub(super) fn location(raw: Option<&raw::Location>, usual: &HeaderName) -> Location {
+    match raw.map(|location| (&location.header, &location.cookie, &location.query)) {
+        Some((Some(name), _, _)) => Location::Header(name.get().clone()),
+        Some((None, Some(name), _)) => Location::Cookie(name.clone()),
+        Some((None, None, Some(name))) => Location::Query(name.clone()),
+        Some((None, None, None)) | None => Location::Header(usual.clone()),
+    }
+}
+
+/// The fields that tell upstream who calls, each with one meaning.
+pub(super) fn told(raw: &RawConfig, desk: &mut Desk<'_>) -> ToldUpstream {
+    let headers = &raw.identity_headers;
+    let mut named: Vec<(String, HeaderName)> = Vec::new();
+    let plain = [("consumer", &headers.consumer), ("plan", &headers.plan)];
+    for (key, name) in plain {
+        if let Some(name) = name {
+            named.push((format!("/identityHeaders/{key}"), name.get().clone()));
+        }
+    }
+    for (claim, name) in &headers.claims {
+        named.push((deeper("/identityHeaders/claims", claim), name.get().clone()));
+    }
+    for (index, (pointer, name)) in named.iter().enumerate() {
+        if RESERVED.contains(name) {
+            let help = "name a field that nothing else uses, such as `X-Consumer-ID`";
+            desk.error(Code::Choice, pointer, format!("{} carries the message itself", quoted(name.as_str())), help);
+        }
+        if named.iter().take(index).any(|(_, other)| other == name) {
+            let help = "give each value a field of its own";
+            desk.error(Code::DuplicateName, pointer, format!("{} is told two things", quoted(name.as_str())), help);
+        }
+    }
+    let get = |name: &Option<crate::text::HeaderName>| name.as_ref().map(|name| name.get().clone());
+    ToldUpstream {
+        consumer: get(&headers.consumer),
+        plan: get(&headers.plan),
+        claims: headers.claims.iter().map(|(claim, name)| (claim.as_str().into(), name.get().clone())).collect(),
+    }
+}

@@ -1,0 +1,311 @@
+//! `plans`, `consumers`, `throttles`, `rateLimit`, `quota`: who there is, and how much each may call.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use engine::counted::CountBy;
+use engine::identity::{ApiKeyHolder, Consumer, ConsumerPlan, PlanRoutes};
+use engine::live::Live;
+use engine::names::{Name, RouteId};
+use engine::policy::api_key::{ApiKeyEntry, ApiKeys};
+use engine::policy::quota::Quota;
+use engine::policy::throttle::{Applies, Throttle};
+use engine::reply::ErrorRules;
+use engine::snapshot::RateLimitField;
+use engine::standing::QuotaHeaders;
+use engine::trail::Mode;
+use http::{HeaderName, HeaderValue};
+use limits::bucket::Rate;
+use limits::window::Period;
+use sha2::{Digest as _, Sha256};
+
+use super::desk::Desk;
+use super::names::Names;
+use super::{errors, identity};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::raw::{self, RawConfig};
+use crate::spans::deeper;
+use crate::text::CountingKey;
+
+pub(super) const fn mode(raw: raw::Mode) -> Mode {
+    match raw {
+        raw::Mode::Enforce => Mode::Enforce,
+        raw::Mode::DryRun => Mode::DryRun,
+        raw::Mode::Off => Mode::Off,
+    }
+}
+
+/// A named throttle and the routes that it counts; none is all of them.
+pub(super) struct NamedThrottle<'r> {
+    pub(super) raw: &'r raw::Throttle,
+    pub(super) routes: Option<Vec<RouteId>>,
+    pub(super) policy: engine::names::PolicyId,
+    pub(super) rate: Rate,
+}
+
+impl NamedThrottle<'_> {
+    /// The throttle as one route has it; all routes share its counters.
+    pub(super) fn throttle(&self) -> Throttle {
+        let some = |names: &[String]| {
+            let names: Vec<Name> = names.iter().map(|name| name.as_str().into()).collect();
+            if names.is_empty() { None } else { Some(names) }
+        };
+        Throttle {
+            policy: self.policy,
+            name: self.raw.name.as_str().into(),
+            rate: self.rate,
+            by: count_by(self.raw.rate_limit.key.as_ref()),
+            mode: mode(stricter(self.raw.mode, self.raw.rate_limit.mode)),
+            applies: Applies { plans: some(&self.raw.when.plans), consumers: some(&self.raw.when.consumers) },
+        }
+    }
+}
+
+/// A throttle and its `rateLimit` both have a mode: whichever does less wins.
+const fn stricter(one: raw::Mode, other: raw::Mode) -> raw::Mode {
+    match (one, other) {
+        (raw::Mode::Off, _) | (_, raw::Mode::Off) => raw::Mode::Off,
+        (raw::Mode::DryRun, _) | (_, raw::Mode::DryRun) => raw::Mode::DryRun,
+        (raw::Mode::Enforce, raw::Mode::Enforce) => raw::Mode::Enforce,
+    }
+}
+
+pub(super) fn throttles<'r>(
+    raw: &'r RawConfig,
+    names: &Names<'_>,
+    rules: &mut ErrorRules,
+    desk: &mut Desk<'_>,
+) -> Vec<NamedThrottle<'r>> {
+    let mut throttles = Vec::new();
+    for (index, throttle) in raw.throttles.iter().enumerate() {
+        let pointer = format!("/throttles/{index}");
+        let known = raw.consumers.iter().map(|consumer| &*consumer.id);
+        let has_providers = !raw.jwt_providers.is_empty();
+        for (at, consumer) in throttle.when.consumers.iter().enumerate() {
+            // A consumer that only tokens name needs no entry in the config.
+            if !has_providers && !raw.consumers.iter().any(|known| known.id == *consumer) {
+                desk.unknown(&format!("{pointer}/when/consumers/{at}"), "consumer", consumer, known.clone());
+            }
+        }
+        for (at, plan) in throttle.when.plans.iter().enumerate() {
+            names.plan(plan, &format!("{pointer}/when/plans/{at}"), desk);
+        }
+        let routes = throttle.when.routes.iter().enumerate();
+        let routes: Vec<RouteId> =
+            routes.filter_map(|(at, name)| names.route(name, &format!("{pointer}/when/routes/{at}"), desk)).collect();
+        let Some(rate) = rate(&throttle.rate_limit, &format!("{pointer}/rateLimit"), desk) else { continue };
+        let effective = mode(stricter(throttle.mode, throttle.rate_limit.mode));
+        let field = throttle_field(&throttle.name, rate);
+        let policy = desk.policy(throttle.name.as_str(), &pointer, effective, field);
+        if let Some(error) = &throttle.error
+            && let Some(template) = errors::of_throttle(error, raw, &format!("{pointer}/error"), desk)
+        {
+            rules.policies.push((policy, template));
+        }
+        if effective != Mode::Off {
+            let routes = if throttle.when.routes.is_empty() { None } else { Some(routes) };
+            throttles.push(NamedThrottle { raw: throttle, routes, policy, rate });
+        }
+    }
+    throttles
+}
+
+pub(super) fn plans(raw: &RawConfig, names: &Names<'_>, desk: &mut Desk<'_>) -> HashMap<Name, Arc<ConsumerPlan>> {
+    raw.plans.iter().map(|(name, plan)| (Name::from(name.as_str()), Arc::new(self::plan(name, plan, names, desk)))).collect()
+}
+
+fn plan(name: &str, raw: &raw::Plan, names: &Names<'_>, desk: &mut Desk<'_>) -> ConsumerPlan {
+    let pointer = deeper("/plans", name);
+    let mut listed = vec![false; names.routes.len()];
+    let mut all = false;
+    for (index, route) in raw.routes.iter().enumerate() {
+        if route == "*" {
+            all = true;
+        } else if let Some(id) = names.route(route, &format!("{pointer}/routes/{index}"), desk)
+            && let Some(slot) = listed.get_mut(id.index())
+        {
+            *slot = true;
+        }
+    }
+    let policy = desk.policy(format!("plans.{name}"), &format!("{pointer}/routes"), Mode::Enforce, None);
+    let owner = format!("plans.{name}");
+    let throttle = raw.rate_limit.as_ref().and_then(|limit| throttle(&owner, limit, &pointer, desk));
+    ConsumerPlan {
+        name: name.into(),
+        routes: if all { PlanRoutes::All } else { PlanRoutes::Listed(listed) },
+        throttles: throttle.into_iter().collect(),
+        quota: raw.quota.as_ref().and_then(|limit| quota(&owner, limit, &pointer, desk)),
+        policy,
+    }
+}
+
+/// A `rateLimit` of a plan or a route. None if it is off or unfit.
+pub(super) fn throttle(owner: &str, raw: &raw::RateLimit, pointer: &str, desk: &mut Desk<'_>) -> Option<Throttle> {
+    let pointer = format!("{pointer}/rateLimit");
+    let rate = rate(raw, &pointer, desk)?;
+    let name = format!("{owner}.rateLimit");
+    let field = throttle_field(&name, rate);
+    let policy = desk.policy(name.as_str(), &pointer, mode(raw.mode), field);
+    (raw.mode != raw::Mode::Off).then(|| Throttle {
+        policy,
+        name: name.into(),
+        rate,
+        by: count_by(raw.key.as_ref()),
+        mode: mode(raw.mode),
+        applies: Applies::default(),
+    })
+}
+
+/// A `quota` of a plan or a route. None if it is off.
+pub(super) fn quota(owner: &str, raw: &raw::Quota, pointer: &str, desk: &mut Desk<'_>) -> Option<Quota> {
+    let name = format!("{owner}.quota");
+    let period = period(raw.per);
+    let headers =
+        QuotaHeaders { limit: raw.headers.limit, remaining: raw.headers.remaining, next: raw.headers.next };
+    let field = quota_field(&name, raw.limit, period, headers);
+    let policy = desk.policy(name.as_str(), &format!("{pointer}/quota"), mode(raw.mode), field);
+    (raw.mode != raw::Mode::Off).then(|| Quota {
+        policy,
+        counter: format!("{name}/{}", period.name()).into(),
+        name: name.into(),
+        limit: raw.limit,
+        period,
+        by: count_by(raw.key.as_ref()),
+        mode: mode(raw.mode),
+        headers,
+    })
+}
+
+const fn period(raw: raw::QuotaPeriod) -> Period {
+    match raw {
+        raw::QuotaPeriod::Hour => Period::Hour,
+        raw::QuotaPeriod::SixHours => Period::SixHours,
+        raw::QuotaPeriod::TwelveHours => Period::TwelveHours,
+        raw::QuotaPeriod::Day => Period::Day,
+        raw::QuotaPeriod::Week => Period::Week,
+        raw::QuotaPeriod::Month => Period::Month,
+    }
+}
+
+fn count_by(key: Option<&CountingKey>) -> CountBy {
+    match key {
+        None | Some(CountingKey::ConsumerId) => CountBy::Consumer,
+        Some(CountingKey::ApiKey) => CountBy::ApiKey,
+        Some(CountingKey::Ip) => CountBy::Address,
+        Some(CountingKey::Token) => CountBy::Token,
+        Some(CountingKey::Route) => CountBy::Route,
+        Some(CountingKey::Header(name)) => CountBy::Header(name.clone()),
+        Some(CountingKey::Claim(name)) => CountBy::Claim(name.as_str().into()),
+    }
+}
+
+/// In thousandths of a request; the schema has seen to the bounds.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded to 0.001..=1_000_000 by the schema")]
+fn rate(raw: &raw::RateLimit, pointer: &str, desk: &mut Desk<'_>) -> Option<Rate> {
+    let milli = (raw.requests_per_second * 1_000.0).round().max(0.0) as u64;
+    let burst = raw.burst.map_or_else(|| milli.div_ceil(1_000).max(1), u64::from);
+    let rate = Rate::new(milli, burst);
+    if rate.is_none() {
+        let help = "requestsPerSecond is 0.001 to 1000000, burst 1 to 1000000";
+        desk.error(Code::OutOfRange, pointer, "the rate is out of range", help);
+    }
+    rate
+}
+
+/// As a structured field (RFC 9651): a string that names the limit, its size, and the seconds in which it fills up again.
+fn throttle_field(name: &str, rate: Rate) -> Option<RateLimitField> {
+    let window = rate.burst().saturating_mul(1_000).div_ceil(rate.milli_per_second().max(1)).max(1);
+    field(name, rate.burst(), window, QuotaHeaders::default())
+}
+
+fn quota_field(name: &str, limit: u64, period: Period, headers: QuotaHeaders) -> Option<RateLimitField> {
+    const DAY: u64 = 24 * 60 * 60;
+    let window = match period {
+        Period::Hour => DAY / 24,
+        Period::SixHours => DAY / 4,
+        Period::TwelveHours => DAY / 2,
+        Period::Day => DAY,
+        Period::Week => 7 * DAY,
+        // The longest: a client that plans by it never comes too early.
+        Period::Month => 31 * DAY,
+    };
+    field(name, limit, window, headers)
+}
+
+fn field(name: &str, quantity: u64, window: u64, quota_headers: QuotaHeaders) -> Option<RateLimitField> {
+    let plain = |letter: char| if letter == ' ' || letter.is_ascii_graphic() { letter } else { '_' };
+    let name: String = name.chars().map(plain).collect::<String>().replace('\\', "\\\\").replace('"', "\\\"");
+    let item_name = format!("\"{name}\"");
+    let policy_item = HeaderValue::from_str(&format!("{item_name};q={quantity};w={window}")).ok()?;
+    Some(RateLimitField { policy_item, item_name, quota_headers })
+}
+
+pub(super) fn consumers(
+    raw: &RawConfig,
+    plans: &HashMap<Name, Arc<ConsumerPlan>>,
+    live: &Live,
+    desk: &mut Desk<'_>,
+) -> (HashMap<Name, Arc<Consumer>>, ApiKeys) {
+    let mut consumers = HashMap::new();
+    let mut entries = Vec::new();
+    let mut seen: HashMap<[u8; 32], String> = HashMap::new();
+    for (index, consumer) in raw.consumers.iter().enumerate() {
+        let pointer = format!("/consumers/{index}");
+        let plan = consumer.plan.as_ref().and_then(|name| {
+            let found = plans.get(name.as_str()).cloned();
+            if found.is_none() {
+                desk.unknown(&format!("{pointer}/plan"), "plan", name, raw.plans.keys().map(|name| &**name));
+            }
+            found
+        });
+        let policy = desk.policy(format!("consumers.{}", consumer.id), &pointer, Mode::Enforce, None);
+        let made = Arc::new(Consumer { id: consumer.id.as_str().into(), plan, disabled: consumer.disabled, policy });
+        for (at, key) in consumer.api_keys.iter().enumerate() {
+            let pointer = format!("{pointer}/apiKeys/{at}");
+            if let Some(entry) = api_key(key, &made, &pointer, &mut seen, live, desk) {
+                entries.push(entry);
+            }
+        }
+        consumers.insert(made.id.clone(), made);
+    }
+    let location = identity::location(raw.api_keys.location.as_ref(), &HeaderName::from_static("x-api-key"));
+    (consumers, ApiKeys::new(entries, location, raw.api_keys.hide_from_upstream))
+}
+
+fn api_key(
+    raw: &raw::ApiKey,
+    consumer: &Arc<Consumer>,
+    pointer: &str,
+    seen: &mut HashMap<[u8; 32], String>,
+    live: &Live,
+    desk: &mut Desk<'_>,
+) -> Option<ApiKeyEntry> {
+    let sha256: [u8; 32] = match (&raw.sha256, &raw.value) {
+        (Some(hash), _) => hash.get(),
+        (None, Some(value)) => {
+            if desk.is_literal(&format!("{pointer}/value")) {
+                let help = "write its hash, `sha256: …` (`tollgate key new` prints it), or a placeholder: `value: \"${KEY}\"`";
+                desk.warn(Code::Unsafe, &format!("{pointer}/value"), "an API key stands in the config in clear", help);
+            }
+            Sha256::digest(value.as_bytes()).into()
+        }
+        (None, None) => return None,
+    };
+    if let Some(earlier) = seen.get(&sha256) {
+        let (place, other) = (desk.place(pointer), desk.place(earlier));
+        desk.push(
+            Diagnostic::error(Code::DuplicateName, place, "this API key is given twice")
+                .help("a key names one consumer: remove it from the other")
+                .note(other, "the first one is here"),
+        );
+        return None;
+    }
+    seen.insert(sha256, pointer.to_owned());
+    let holder = ApiKeyHolder {
+        consumer: Arc::clone(consumer),
+        label: raw.label.as_deref().map(Into::into),
+        key: live.keyer.key(&[b"apiKey", &sha256]),
+    };
+    let expires_unix_s = raw.expires.map(crate::text::Moment::unix_seconds);
+    Some(ApiKeyEntry { sha256, holder: Arc::new(holder), expires_unix_s, revoked: raw.revoked })
+}

@@ -1,0 +1,107 @@
+//! What holds for the whole process.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use engine::snapshot::{AcceptRequestId, IntakeRules, RequestIdRules};
+use http::HeaderName;
+
+use super::desk::Desk;
+use crate::diagnostic::Code;
+use crate::raw::{AccessLogFormat, RawConfig, RequestIdAccept, Threads};
+use crate::text::Size;
+
+/// What a process is started with. Only the access log can change while it runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Process {
+    pub listeners: Vec<SocketAddr>,
+    pub telemetry: Option<SocketAddr>,
+    /// None is one for each core.
+    pub threads: Option<usize>,
+    pub drain: Duration,
+    /// Where the process keeps what is its own: the control socket.
+    pub state_dir: PathBuf,
+    pub access_log: LogTarget,
+    /// The share of successes that are logged, 0 to 1.
+    pub access_log_sample: f64,
+}
+
+/// Where the access log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogTarget {
+    Stdout,
+    File(PathBuf),
+    None,
+}
+
+pub(super) fn compile(raw: &RawConfig, desk: &mut Desk<'_>) -> Option<Process> {
+    let listeners: Vec<SocketAddr> = raw.listeners.iter().map(|listener| listener.address.get()).collect();
+    let mut sound = true;
+    let telemetry = raw.telemetry.as_ref().map(|telemetry| telemetry.address.get());
+    if let Some(address) = telemetry
+        && listeners.contains(&address)
+    {
+        let help = "give telemetry an address of its own: what it tells is not for clients";
+        desk.error(Code::DuplicateName, "/telemetry/address", format!("{address} is a listener for clients too"), help);
+        sound = false;
+    }
+    for (index, network) in raw.trusted_proxies.iter().enumerate() {
+        if network.net().prefix_len() == 0 {
+            let pointer = format!("/trustedProxies/{index}");
+            let help = "name the networks of your own proxies";
+            let message = "everybody is trusted to say which address a request comes from";
+            desk.warn(Code::Unsafe, &pointer, message, help);
+        }
+    }
+    let AccessLogFormat::Json = raw.access_log.format;
+    let access_log = match &*raw.access_log.path {
+        "-" => LogTarget::Stdout,
+        "none" => LogTarget::None,
+        path => LogTarget::File(desk.path("/accessLog/path", path)),
+    };
+    let process = Process {
+        listeners,
+        telemetry,
+        threads: match raw.server.threads {
+            Threads::Auto => None,
+            Threads::Number(number) => Some(usize::from(number)),
+        },
+        drain: raw.server.drain.as_std(),
+        state_dir: desk.path("/server/stateDir", &raw.server.state_dir),
+        access_log,
+        access_log_sample: raw.access_log.sample,
+    };
+    sound.then_some(process)
+}
+
+pub(super) fn intake(raw: &RawConfig) -> IntakeRules {
+    let limits = &raw.limits;
+    let number = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    IntakeRules {
+        head_bytes_max: bytes(limits.header_bytes),
+        head_lines_max: number(limits.headers),
+        uri_bytes_max: bytes(limits.uri_bytes),
+        head_timeout: limits.header_timeout.as_std(),
+        idle_timeout: limits.idle_timeout.as_std(),
+        body_timeout: limits.body_timeout.as_std(),
+        connections_max: number(limits.connections),
+        connections_per_address_max: number(limits.connections_per_address),
+    }
+}
+
+pub(super) fn request_id(raw: &RawConfig) -> RequestIdRules {
+    let header = raw.request_id.header.as_ref().map(|name| name.get().clone());
+    RequestIdRules {
+        header: header.unwrap_or(HeaderName::from_static("x-request-id")),
+        accept: match raw.request_id.accept {
+            RequestIdAccept::Always => AcceptRequestId::Always,
+            RequestIdAccept::Trusted => AcceptRequestId::Trusted,
+            RequestIdAccept::Never => AcceptRequestId::Never,
+        },
+    }
+}
+
+pub(super) fn bytes(size: Size) -> usize {
+    usize::try_from(size.bytes()).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,313 @@
+//! `routes` and `defaults`: what each route matches and asks, defaults merged in key by key.
+
+use engine::chain::THROTTLES_MAX;
+use engine::counted::CountBy;
+use engine::names::RouteId;
+use engine::policy::payload::Payload;
+use engine::policy::throttle::Throttle;
+use engine::reply::ErrorRules;
+use engine::route::host::HostPattern;
+use engine::route::path::PathPattern;
+use engine::route::table::{Conditions, MethodMismatch, Methods, RouteMatch, RouteTable, TrailingSlash};
+use engine::rules::{Auth, Route, Rules};
+use engine::trail::Mode;
+use http::HeaderName;
+
+use super::desk::Desk;
+use super::limit::{self, NamedThrottle};
+use super::names::Names;
+use super::{errors, notice};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::raw::{self, Defaults, PathEntry, RawConfig};
+
+/// The table and the routes in the order of their IDs; none if a route is unfit.
+pub(super) fn compile(
+    raw: &RawConfig,
+    names: &Names<'_>,
+    throttles: &[NamedThrottle<'_>],
+    rules: &mut ErrorRules,
+    desk: &mut Desk<'_>,
+) -> Option<(RouteTable, Vec<Route>)> {
+    if raw.routes.is_empty() {
+        let help = "add one: `routes: [{ name: orders, paths: [/v1/orders], upstream: orders, auth: { none: {} } }]`";
+        desk.warn(Code::Pointless, "/routes", "the config has no routes: every request gets 404", help);
+    }
+    let mut matches = Vec::new();
+    let mut routes: Vec<(RouteId, Route)> = Vec::new();
+    let mut sound = true;
+    for (index, route) in raw.routes.iter().enumerate() {
+        let merged = Merged::of(route, &raw.defaults, index);
+        let Some(id) = names.routes.get(&*route.name).copied() else { continue };
+        let matched = merged.matches(id, desk);
+        let compiled = merged.route(id, raw, names, throttles, rules, desk);
+        match (matched, compiled) {
+            (Some(matched), Some(compiled)) => {
+                matches.push(matched);
+                routes.push((id, compiled));
+            }
+            (_, _) => sound = false,
+        }
+    }
+    if !sound || routes.len() != names.routes.len() {
+        return None;
+    }
+    matches.sort_by_key(|matched| matched.route);
+    routes.sort_by_key(|(id, _)| *id);
+    let mismatch = match raw.method_mismatch {
+        Some(404) => MethodMismatch::NotFound,
+        Some(_) | None => MethodMismatch::MethodNotAllowed,
+    };
+    let table = RouteTable::build(matches, mismatch);
+    overlaps(raw, &table, &routes, desk);
+    notice::routes(raw, &routes, desk);
+    Some((table, routes.into_iter().map(|(_, route)| route).collect()))
+}
+
+/// Routes that get no requests, and routes between which only their names decide.
+fn overlaps(raw: &RawConfig, table: &RouteTable, routes: &[(RouteId, Route)], desk: &mut Desk<'_>) {
+    let pointer = |id: RouteId| {
+        let name = routes.iter().find(|(other, _)| *other == id).map(|(_, route)| &*route.name);
+        let index = raw.routes.iter().position(|route| Some(&*route.name) == name);
+        format!("/routes/{}/name", index.unwrap_or_default())
+    };
+    let name = |id: RouteId| routes.iter().find(|(other, _)| *other == id).map_or("", |(_, route)| &*route.name);
+    for hidden in table.hidden() {
+        let (place, other) = (desk.place(&pointer(hidden.route)), desk.place(&pointer(hidden.by)));
+        let message = format!("route `{}` never gets a request", name(hidden.route));
+        desk.push(
+            Diagnostic::warning(Code::HiddenRoute, place, message)
+                .help("give it a host, path, method or condition that the other one does not have, or remove it")
+                .note(other, format!("route `{}` gets its requests instead", name(hidden.by))),
+        );
+    }
+    for tie in table.ambiguous() {
+        let (place, other) = (desk.place(&pointer(tie.route)), desk.place(&pointer(tie.with)));
+        let message = format!(
+            "routes `{}` and `{}` are equally specific at {}; the one whose name sorts first gets the request",
+            name(tie.route),
+            name(tie.with),
+            tie.pattern
+        );
+        desk.push(
+            Diagnostic::warning(Code::AmbiguousRoutes, place, message)
+                .help("give one of them a further condition, or methods of its own")
+                .note(other, "the other route is here"),
+        );
+    }
+}
+
+/// A route with what it leaves to the defaults, and where each of its parts stands.
+struct Merged<'r> {
+    raw: &'r raw::Route,
+    defaults: &'r Defaults,
+    pointer: String,
+}
+
+impl<'r> Merged<'r> {
+    fn of(raw: &'r raw::Route, defaults: &'r Defaults, index: usize) -> Self {
+        Self { raw, defaults, pointer: format!("/routes/{index}") }
+    }
+
+    /// Where a key stands: in the route or, if it is not there, in the defaults.
+    fn at(&self, key: &str, own: bool) -> String {
+        if own { format!("{}/{key}", self.pointer) } else { format!("/defaults/{key}") }
+    }
+
+    fn matches(&self, id: RouteId, desk: &mut Desk<'_>) -> Option<RouteMatch> {
+        let hosts = self.hosts(desk);
+        let paths = self.paths(desk);
+        let methods = self.raw.methods.as_ref().or(self.defaults.methods.as_ref());
+        let methods = methods.map(|methods| methods.iter().map(|method| method.get().clone()).collect());
+        let conditions = self.raw.conditions.as_ref().or(self.defaults.conditions.as_ref());
+        let trailing_slash = self.raw.trailing_slash.or(self.defaults.trailing_slash);
+        Some(RouteMatch {
+            route: id,
+            hosts: hosts?,
+            paths: paths?,
+            methods: methods.map_or_else(Methods::any, Methods::of),
+            conditions: conditions.map(self::conditions).unwrap_or_default(),
+            trailing_slash: match trailing_slash {
+                None | Some(raw::TrailingSlash::Strict) => TrailingSlash::Strict,
+                Some(raw::TrailingSlash::Ignore) => TrailingSlash::Ignore,
+                Some(raw::TrailingSlash::Redirect) => TrailingSlash::Redirect,
+            },
+        })
+    }
+
+    fn hosts(&self, desk: &mut Desk<'_>) -> Option<Vec<HostPattern>> {
+        let one = self.raw.host.iter().map(|host| (format!("{}/host", self.pointer), host));
+        let several = self.raw.hosts.iter().enumerate();
+        let several = several.map(|(index, host)| (format!("{}/hosts/{index}", self.pointer), host));
+        let mut hosts = Some(Vec::new());
+        for (pointer, host) in one.chain(several) {
+            match HostPattern::parse(host) {
+                Ok(pattern) => hosts.iter_mut().for_each(|hosts| hosts.push(pattern.clone())),
+                Err(fault) => {
+                    let help = "a host is `api.example.com`, or `\"*.example.com\"` for every name below it";
+                    desk.error(Code::MalformedValue, &pointer, format!("`{host}`: {fault}"), help);
+                    hosts = None;
+                }
+            }
+        }
+        hosts
+    }
+
+    fn paths(&self, desk: &mut Desk<'_>) -> Option<Vec<PathPattern>> {
+        let mut paths = Some(Vec::new());
+        for (index, entry) in self.raw.paths.iter().enumerate() {
+            let pointer = format!("{}/paths/{index}", self.pointer);
+            let (text, parsed) = match entry {
+                PathEntry::Pattern(text) => (text.as_str(), PathPattern::parse(text)),
+                PathEntry::Regex(regex) => (regex.get().as_str(), PathPattern::regex(regex.get().as_str())),
+            };
+            match parsed {
+                Ok(pattern) => paths.iter_mut().for_each(|paths| paths.push(pattern.clone())),
+                Err(fault) => {
+                    let help = "a path is `/v1/orders`, `/v1/orders/{id}`, `/v1/files/*` or `{ regex: \"^/v\\\\d+/x$\" }`";
+                    desk.error(Code::MalformedValue, &pointer, format!("`{text}`: {fault}"), help);
+                    paths = None;
+                }
+            }
+        }
+        paths
+    }
+
+    fn route(
+        &self,
+        id: RouteId,
+        raw: &RawConfig,
+        names: &Names<'_>,
+        throttles: &[NamedThrottle<'_>],
+        errors: &mut ErrorRules,
+        desk: &mut Desk<'_>,
+    ) -> Option<Route> {
+        let owner = format!("routes.{}", self.raw.name);
+        let upstream = self.upstream(names, desk);
+        let auth = self.auth(names, desk);
+        let auth_at = self.at("auth", self.raw.auth.is_some());
+        let auth_policy = desk.policy(format!("{owner}.auth"), &auth_at, Mode::Enforce, None);
+        let (before, after) = self.throttles(&owner, id, throttles, desk);
+        let quota = self.raw.quota.as_ref().or(self.defaults.quota.as_ref());
+        let quota_at = if self.raw.quota.is_some() { &*self.pointer } else { "/defaults" };
+        let quota = quota.and_then(|quota| limit::quota(&owner, quota, quota_at, desk));
+        let payload = self.payload(&owner, desk);
+        if let Some(templates) = self.raw.errors.as_ref().or(self.defaults.errors.as_ref()) {
+            let at = self.at("errors", self.raw.errors.is_some());
+            errors.routes.push((id, errors::templates(templates, raw, &at, desk)));
+        }
+        Some(Route {
+            name: self.raw.name.as_str().into(),
+            place: desk.engine_place(&format!("{}/name", self.pointer)),
+            upstream: upstream?,
+            rules: Rules {
+                throttles_before_identity: before,
+                auth: auth?,
+                auth_policy,
+                throttles: after,
+                payload,
+                quota,
+            },
+        })
+    }
+
+    fn upstream(&self, names: &Names<'_>, desk: &mut Desk<'_>) -> Option<engine::names::UpstreamId> {
+        let own = self.raw.upstream.is_some();
+        match self.raw.upstream.as_ref().or(self.defaults.upstream.as_ref()) {
+            Some(name) => names.upstream(name, &self.at("upstream", own), desk),
+            None => {
+                let help = "add `upstream: NAME` to the route or to `defaults`";
+                let message = format!("route `{}` leads nowhere: it has no upstream", self.raw.name);
+                desk.error(Code::MissingKey, &format!("{}/name", self.pointer), message, help);
+                None
+            }
+        }
+    }
+
+    fn auth(&self, names: &Names<'_>, desk: &mut Desk<'_>) -> Option<Auth> {
+        let own = self.raw.auth.is_some();
+        match self.raw.auth.as_ref().or(self.defaults.auth.as_ref()) {
+            Some(auth) => self::auth(auth, &self.at("auth", own), names, desk),
+            None => {
+                let help = "say who may call: `auth: { apiKey: {} }`, `auth: { jwt: { provider: NAME } }`, or `auth: { none: {} }` \
+                            to leave it open on purpose; `defaults` can say it for all routes";
+                let message = format!("route `{}` does not say who may call it", self.raw.name);
+                desk.error(Code::MissingKey, &format!("{}/name", self.pointer), message, help);
+                None
+            }
+        }
+    }
+
+    /// The named ones that cover the route and its own: those that count by address stand before identity.
+    fn throttles(
+        &self,
+        owner: &str,
+        id: RouteId,
+        named: &[NamedThrottle<'_>],
+        desk: &mut Desk<'_>,
+    ) -> (Vec<Throttle>, Vec<Throttle>) {
+        let covers = |throttle: &&NamedThrottle<'_>| throttle.routes.as_ref().is_none_or(|routes| routes.contains(&id));
+        let mut all: Vec<Throttle> = named.iter().filter(covers).map(NamedThrottle::throttle).collect();
+        let own = self.raw.rate_limit.is_some();
+        let at = if own { &*self.pointer } else { "/defaults" };
+        if let Some(limit) = self.raw.rate_limit.as_ref().or(self.defaults.rate_limit.as_ref()) {
+            all.extend(limit::throttle(owner, limit, at, desk));
+        }
+        let needs_identity = |throttle: &Throttle| {
+            throttle.by != CountBy::Address || throttle.applies.plans.is_some() || throttle.applies.consumers.is_some()
+        };
+        let (after, before): (Vec<_>, Vec<_>) = all.into_iter().partition(needs_identity);
+        // One place is left for the plan's own.
+        if before.len() > THROTTLES_MAX || after.len() >= THROTTLES_MAX {
+            let message = format!("route `{}` falls under {} throttles", self.raw.name, before.len().max(after.len()));
+            let help = format!("at most {} can cover one route: narrow some with `when`", THROTTLES_MAX.saturating_sub(1));
+            desk.error(Code::OutOfRange, &format!("{}/name", self.pointer), message, help);
+        }
+        (before, after)
+    }
+
+    fn payload(&self, owner: &str, desk: &mut Desk<'_>) -> Option<Payload> {
+        let own = self.raw.body.is_some();
+        let body = self.raw.body.as_ref().or(self.defaults.body.as_ref())?;
+        let mode = limit::mode(body.mode);
+        let policy = desk.policy(format!("{owner}.body"), &self.at("body", own), mode, None);
+        let types = body.content_types.iter().flatten();
+        (mode != Mode::Off).then(|| Payload {
+            policy,
+            bytes_max: body.bytes_max.map(crate::text::Size::bytes),
+            content_types: types.map(|accepted| accepted.as_str().to_ascii_lowercase().into()).collect(),
+            require_length: body.require_length,
+            mode,
+        })
+    }
+}
+
+fn conditions(raw: &raw::Conditions) -> Conditions {
+    let headers = raw.headers.iter();
+    Conditions {
+        headers: headers
+            .filter_map(|(name, value)| Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value.clone())))
+            .collect(),
+        query: raw.query.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+    }
+}
+
+/// The schema has seen to it that exactly one is given.
+fn auth(raw: &raw::Auth, pointer: &str, names: &Names<'_>, desk: &mut Desk<'_>) -> Option<Auth> {
+    let raw::Auth { api_key, jwt, any, all, none } = raw;
+    if let Some(jwt) = jwt {
+        let provider = names.provider(&jwt.provider, &format!("{pointer}/jwt/provider"), desk)?;
+        return Some(Auth::Jwt { provider, scopes: jwt.scopes.iter().map(|scope| scope.as_str().into()).collect() });
+    }
+    let mut ways = |list: &[raw::Auth], key: &str| -> Option<Vec<Auth>> {
+        // Every one is looked at, so that every mistake is found.
+        let each = list.iter().enumerate().map(|(index, way)| auth(way, &format!("{pointer}/{key}/{index}"), names, desk));
+        each.collect::<Vec<_>>().into_iter().collect()
+    };
+    match (any, all, api_key, none) {
+        (Some(list), _, _, _) => ways(list, "any").map(Auth::Any),
+        (None, Some(list), _, _) => ways(list, "all").map(Auth::All),
+        (None, None, Some(raw::ApiKeyAuth {}), _) => Some(Auth::ApiKey),
+        (None, None, None, Some(raw::NoAuth {})) => Some(Auth::Open),
+        (None, None, None, None) => None,
+    }
+}

@@ -1,0 +1,178 @@
+//! What is refused before it is a request: rendered, counted and logged like every other refusal.
+
+use crate::gateway::Gateway;
+use crate::installed::Installed;
+use crate::intake::{self, Caps, Intake, IntakeLimits, Pace, Refusal, Refuse};
+use crate::shared::Shared;
+use engine::denial::Denial;
+use engine::reply::{Occurrence, Reply};
+use engine::wire::HeadLimits;
+use limits::clock::{Now, now};
+use pingora::server::configuration::ServerConf;
+use pingora::services::listening::Service;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+use telemetry::access_log::Entry;
+use telemetry::request_id::RequestId;
+
+/// The service that clients connect to: the intake, with Pingora's proxy behind it.
+pub(crate) fn service(configuration: &Arc<ServerConf>, shared: &Arc<Shared>) -> Service<Intake<Gateway>> {
+    let proxy = pingora_proxy::http_proxy(configuration, Gateway { shared: Arc::clone(shared) });
+    let front: Arc<dyn Refuse> = Arc::new(FrontDoor { shared: Arc::clone(shared) });
+    Service::new("gateway".into(), intake::Intake::new(proxy, front, Caps::clone(&shared.connections)))
+}
+
+/// The gateway as the intake sees it.
+struct FrontDoor {
+    shared: Arc<Shared>,
+}
+
+impl Refuse for FrontDoor {
+    fn limits(&self) -> IntakeLimits {
+        let installed = self.shared.installed.load();
+        let rules = &installed.snapshot.intake;
+        IntakeLimits {
+            head: HeadLimits {
+                head_bytes_max: rules.head_bytes_max,
+                lines_max: rules.head_lines_max,
+                uri_bytes_max: rules.uri_bytes_max,
+            },
+            header_timeout: rules.head_timeout,
+            idle_timeout: rules.idle_timeout,
+            connections_max: rules.connections_max,
+            connections_per_address_max: rules.connections_per_address_max,
+            pace: Pace { read_timeout: rules.body_timeout, ..Pace::DEFAULT },
+        }
+    }
+
+    fn refuse(&self, refusal: Refusal<'_>) -> Vec<u8> {
+        let installed = self.shared.installed.load();
+        let id = RequestId::new(refusal.started.unix_ms, telemetry::random::bits128());
+        let ended = now();
+        let line = RequestLine::of(refusal.head);
+        let reply = render(&installed, &refusal.denial, &id, &line, ended);
+        let status = reply.status;
+        let bytes = written(&installed, reply, &id, line.method == Some(b"HEAD"));
+        count(&self.shared, &installed, &refusal.denial, status, ended.since(refusal.started));
+        log(
+            &installed,
+            &refusal,
+            &id,
+            &line,
+            Answer { status, bytes: bytes.len(), duration: ended.since(refusal.started) },
+        );
+        bytes
+    }
+}
+
+/// What can be made out of a head that cannot be trusted: for the log only.
+#[derive(Default)]
+struct RequestLine<'a> {
+    method: Option<&'a [u8]>,
+    path: Option<&'a [u8]>,
+}
+
+/// Of a refused request line in the log.
+const SHOWN_BYTES_MAX: usize = 1024;
+
+impl<'a> RequestLine<'a> {
+    fn of(head: &'a [u8]) -> Self {
+        let line = head.split(|byte| matches!(byte, b'\r' | b'\n')).find(|line| !line.is_empty()).unwrap_or_default();
+        let mut words = line.get(..SHOWN_BYTES_MAX).unwrap_or(line).split(|byte| *byte == b' ');
+        let method = words.next().filter(|word| !word.is_empty());
+        let path = words.next().and_then(|target| target.split(|byte| matches!(byte, b'?' | b'#')).next());
+        Self { method, path }
+    }
+}
+
+fn text(bytes: Option<&[u8]>) -> &str {
+    bytes.and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+}
+
+fn render(installed: &Installed, denial: &Denial, id: &RequestId, line: &RequestLine<'_>, now: Now) -> Reply {
+    installed.snapshot.errors.render(&Occurrence {
+        denial,
+        request_id: id.as_str(),
+        method: text(line.method),
+        host: "",
+        path: text(line.path),
+        accept: None,
+        route: None,
+        consumer: None,
+        plan: None,
+        policy_name: None,
+        claims: None,
+        now,
+    })
+}
+
+/// The reply as bytes: there is no session yet that could write it.
+fn written(installed: &Installed, reply: Reply, id: &RequestId, head_only: bool) -> Vec<u8> {
+    let status = http::StatusCode::from_u16(reply.status).unwrap_or(http::StatusCode::BAD_REQUEST);
+    let mut out = Vec::with_capacity(512);
+    let phrase = status.canonical_reason().unwrap_or("Error");
+    // Writing to a vector cannot fail.
+    let _ = write!(out, "HTTP/1.1 {} {phrase}\r\nConnection: close\r\n", status.as_u16());
+    let named = &installed.snapshot.request_id.header;
+    if !reply.headers.iter().any(|(name, _)| name == named) {
+        let _ = write!(out, "{named}: {}\r\n", id.as_str());
+    }
+    for (name, value) in &reply.headers {
+        let _ = write!(out, "{name}: ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    let _ = write!(out, "Content-Length: {}\r\n\r\n", reply.body.len());
+    if !head_only {
+        out.extend_from_slice(&reply.body);
+    }
+    out
+}
+
+fn count(shared: &Shared, installed: &Installed, denial: &Denial, status: u16, duration: Duration) {
+    let metrics = installed.route_metrics(None);
+    metrics.answered(status, duration, duration);
+    shared.metrics.denied(metrics.route(), denial.kind().code(), denial.reason.code(), "-");
+    if denial.kind() == engine::reason::Kind::ConnectionLimitReached {
+        shared.metrics.connection_refused(denial.reason.code());
+    }
+}
+
+struct Answer {
+    status: u16,
+    bytes: usize,
+    duration: Duration,
+}
+
+fn log(installed: &Installed, refusal: &Refusal<'_>, id: &RequestId, line: &RequestLine<'_>, answer: Answer) {
+    installed.access_log.write(&Entry {
+        unix_ms: refusal.started.unix_ms,
+        request_id: id.as_str(),
+        trace_id: None,
+        client: refusal.peer.map(|peer| peer.ip()),
+        method: line.method,
+        host: None,
+        path: line.path,
+        protocol: "HTTP/1.1",
+        route: None,
+        consumer: None,
+        plan: None,
+        status: answer.status,
+        kind: Some(refusal.denial.kind().code()),
+        reason: Some(refusal.denial.reason.code()),
+        policy: None,
+        would_deny: &[],
+        upstream: None,
+        endpoint: None,
+        attempts: None,
+        upstream_status: None,
+        bytes_in: 0,
+        bytes_out: u64::try_from(answer.bytes).unwrap_or(u64::MAX),
+        duration: answer.duration,
+        gateway: answer.duration,
+        upstream_connect: None,
+        upstream_first_byte: None,
+        config_revision: &installed.snapshot.revision,
+    });
+}
