@@ -26,11 +26,11 @@ mod yaml_help;
 
 use std::path::Path;
 
+pub use compile::{Config, Expect, LogTarget, Process, TestCase, TestRequest};
 use diagnostic::{Code, Diagnostic, Diagnostics, Place};
+use engine::live::Live;
 use include::Loader;
 use raw::RawConfig;
-pub use compile::{Config, Expect, LogTarget, Process, TestCase, TestRequest};
-use engine::live::Live;
 pub use schema::schema;
 use source::{Files, Sources, Span};
 use spans::Spans;
@@ -122,8 +122,7 @@ impl Loaded {
 #[must_use]
 pub fn load(path: &Path, files: &dyn Files, env: &dyn Fn(&str) -> Option<String>, live: &Live) -> Loaded {
     let Parsed { raw, spans, sources, mut diagnostics } = parse(path, files, env);
-    let config =
-        raw.and_then(|raw| compile::compile(&raw, &spans, &sources, files, live, &mut diagnostics));
+    let config = raw.and_then(|raw| compile::compile(&raw, &spans, &sources, files, live, &mut diagnostics));
     Loaded { config, diagnostics, sources }
 }
 
@@ -133,6 +132,19 @@ pub fn state_dir(path: &Path, files: &dyn Files, env: &dyn Fn(&str) -> Option<St
     let parsed = parse(path, files, env);
     let found = parsed.spans.at("/server/stateDir").and_then(|found| found.node.as_text().map(str::to_owned));
     parsed.beside("/server/stateDir", found.as_deref().unwrap_or(raw::STATE_DIR))
+}
+
+/// A day or an RFC 3339 time as seconds since 1970; none if it is neither.
+#[must_use]
+pub fn unix_seconds(text: &str) -> Option<u64> {
+    use text::Text as _;
+    text::Moment::read(text).ok().map(text::Moment::unix_seconds)
+}
+
+/// The candidate that a slip of the fingers most likely meant.
+#[must_use]
+pub fn closest<'c>(written: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    similar::closest(written, candidates)
 }
 
 /// After a clean structural pass this cannot fail; if it does, schema and types disagree, and the operator is told so.

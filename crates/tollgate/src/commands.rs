@@ -13,6 +13,7 @@ mod test;
 mod version;
 
 use crate::cli::{Arguments, Command, KeyCommand};
+use crate::origin::Origin;
 use clap::CommandFactory as _;
 use engine::denial::{Denial, Detail};
 use engine::live::Live;
@@ -76,12 +77,16 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
 }
 
 /// A config that is to be used: its mistakes go to stderr, and only one without any comes back.
-fn load(path: &Path, live: &Live) -> Result<config::Config, Failure> {
+pub(crate) fn load(path: &Path, live: &Live) -> Result<config::Config, Failure> {
     if let Err(source) = std::fs::File::open(path) {
         return Err(Failure::Read { path: path.display().to_string(), source });
     }
-    let loaded = config::load(path, live);
-    output::notes(loaded.diagnostics.render(config::Format::Text { colour: output::colour_on_stderr() }));
+    load_from(&Origin::disk(path), live)
+}
+
+pub(crate) fn load_from(origin: &Origin, live: &Live) -> Result<config::Config, Failure> {
+    let loaded = origin.load(live);
+    output::notes(loaded.render(config::Format::Text { colour: output::colour_on_stderr() }));
     loaded.config.ok_or(Failure::Config)
 }
 
@@ -94,8 +99,9 @@ fn facts(denial: &Denial) -> Option<String> {
         Detail::Accept(types) => Some(format!("the types accepted here are {types}")),
         Detail::Scopes(scopes) => Some(format!("the route asks for the scopes {scopes}")),
         Detail::Throttle { limit } => Some(format!("throttle {limit} is used up")),
-        Detail::Quota { limit, resets_unix_s } => {
-            Some(format!("all {limit} requests of the period are used; it ends {}", engine::calendar::Rfc3339::from_unix_seconds(*resets_unix_s)))
-        }
+        Detail::Quota { limit, resets_unix_s } => Some(format!(
+            "all {limit} requests of the period are used; it ends {}",
+            engine::calendar::Rfc3339::from_unix_seconds(*resets_unix_s)
+        )),
     }
 }

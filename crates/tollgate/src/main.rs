@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod offline;
+mod origin;
 mod process;
 
 use clap::Parser as _;

@@ -232,7 +232,8 @@ impl Lines {
         let (authority, target) = split_url(&request.url);
         let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| unfit("the method"))?;
         let mut lines = request.headers.clone();
-        let has = |lines: &[(String, String)], name: &str| lines.iter().any(|(field, _)| field.eq_ignore_ascii_case(name));
+        let has =
+            |lines: &[(String, String)], name: &str| lines.iter().any(|(field, _)| field.eq_ignore_ascii_case(name));
         if !has(&lines, "host") {
             lines.insert(0, ("Host".into(), authority.to_owned()));
         }

@@ -66,7 +66,13 @@ impl<'a> Desk<'a> {
     }
 
     /// A name that leads nowhere: what it should have been one of, and which of those it resembles.
-    pub(super) fn unknown<'n>(&mut self, pointer: &str, what: &str, name: &str, known: impl IntoIterator<Item = &'n str>) {
+    pub(super) fn unknown<'n>(
+        &mut self,
+        pointer: &str,
+        what: &str,
+        name: &str,
+        known: impl IntoIterator<Item = &'n str>,
+    ) {
         let known: Vec<&str> = known.into_iter().collect();
         let help = match similar::closest(name, known.iter().copied()) {
             Some(near) => format!("did you mean {}?", quoted(near)),

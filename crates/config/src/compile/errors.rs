@@ -140,7 +140,8 @@ fn template(text: &str, escape: Escape, pointer: &str, desk: &mut Desk<'_>) -> O
             Some(template)
         }
         Err(fault) => {
-            let help = format!("variables are {}", listed(TemplateFault::known().map(|name| format!("{{{{{name}}}}}"))));
+            let help =
+                format!("variables are {}", listed(TemplateFault::known().map(|name| format!("{{{{{name}}}}}"))));
             desk.error(Code::Template, pointer, fault.to_string(), help);
             None
         }

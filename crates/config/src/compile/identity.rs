@@ -109,7 +109,12 @@ fn key_set(key: &raw::JwtKey, raw: &raw::JwtProvider, pointer: &str, desk: &mut 
             let at = format!("{pointer}/secret");
             if !raw.algorithms.contains(&raw::Algorithm::HS256) {
                 let help = "list `HS256` in `algorithms`, or give a public key instead of a secret";
-                desk.error(Code::KeyMaterial, &at, "a secret serves only HS256, which `algorithms` does not list", help);
+                desk.error(
+                    Code::KeyMaterial,
+                    &at,
+                    "a secret serves only HS256, which `algorithms` does not list",
+                    help,
+                );
                 return None;
             }
             (at, KeySet::from_secret(secret.as_bytes(), key.kid.as_deref(), Algorithm::HS256))

@@ -111,7 +111,10 @@ pub(super) fn throttles<'r>(
 }
 
 pub(super) fn plans(raw: &RawConfig, names: &Names<'_>, desk: &mut Desk<'_>) -> HashMap<Name, Arc<ConsumerPlan>> {
-    raw.plans.iter().map(|(name, plan)| (Name::from(name.as_str()), Arc::new(self::plan(name, plan, names, desk)))).collect()
+    raw.plans
+        .iter()
+        .map(|(name, plan)| (Name::from(name.as_str()), Arc::new(self::plan(name, plan, names, desk))))
+        .collect()
 }
 
 fn plan(name: &str, raw: &raw::Plan, names: &Names<'_>, desk: &mut Desk<'_>) -> ConsumerPlan {
@@ -160,8 +163,7 @@ pub(super) fn throttle(owner: &str, raw: &raw::RateLimit, pointer: &str, desk: &
 pub(super) fn quota(owner: &str, raw: &raw::Quota, pointer: &str, desk: &mut Desk<'_>) -> Option<Quota> {
     let name = format!("{owner}.quota");
     let period = period(raw.per);
-    let headers =
-        QuotaHeaders { limit: raw.headers.limit, remaining: raw.headers.remaining, next: raw.headers.next };
+    let headers = QuotaHeaders { limit: raw.headers.limit, remaining: raw.headers.remaining, next: raw.headers.next };
     let field = quota_field(&name, raw.limit, period, headers);
     let policy = desk.policy(name.as_str(), &format!("{pointer}/quota"), mode(raw.mode), field);
     (raw.mode != raw::Mode::Off).then(|| Quota {
@@ -200,7 +202,11 @@ fn count_by(key: Option<&CountingKey>) -> CountBy {
 }
 
 /// In thousandths of a request; the schema has seen to the bounds.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded to 0.001..=1_000_000 by the schema")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "bounded to 0.001..=1_000_000 by the schema"
+)]
 fn rate(raw: &raw::RateLimit, pointer: &str, desk: &mut Desk<'_>) -> Option<Rate> {
     let milli = (raw.requests_per_second * 1_000.0).round().max(0.0) as u64;
     let burst = raw.burst.map_or_else(|| milli.div_ceil(1_000).max(1), u64::from);
@@ -284,7 +290,8 @@ fn api_key(
         (Some(hash), _) => hash.get(),
         (None, Some(value)) => {
             if desk.is_literal(&format!("{pointer}/value")) {
-                let help = "write its hash, `sha256: …` (`tollgate key new` prints it), or a placeholder: `value: \"${KEY}\"`";
+                let help =
+                    "write its hash, `sha256: …` (`tollgate key new` prints it), or a placeholder: `value: \"${KEY}\"`";
                 desk.warn(Code::Unsafe, &format!("{pointer}/value"), "an API key stands in the config in clear", help);
             }
             Sha256::digest(value.as_bytes()).into()

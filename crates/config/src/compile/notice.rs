@@ -61,7 +61,8 @@ pub(super) fn routes(raw: &RawConfig, routes: &[(RouteId, Route)], desk: &mut De
             let Some(by) = by else { continue };
             if matches!(route.rules.auth, Auth::Open) && needs_caller(by) {
                 let help = "count by `ip`, `route` or a header, or ask callers who they are";
-                let message = format!("`{key}` of route `{}` counts callers, but the route does not ask who calls", route.name);
+                let message =
+                    format!("`{key}` of route `{}` counts callers, but the route does not ask who calls", route.name);
                 desk.warn(Code::Pointless, &format!("{pointer}/{key}/key"), message + ": it counts by address", help);
             }
         }

@@ -163,7 +163,8 @@ impl<'r> Merged<'r> {
             match parsed {
                 Ok(pattern) => paths.iter_mut().for_each(|paths| paths.push(pattern.clone())),
                 Err(fault) => {
-                    let help = "a path is `/v1/orders`, `/v1/orders/{id}`, `/v1/files/*` or `{ regex: \"^/v\\\\d+/x$\" }`";
+                    let help =
+                        "a path is `/v1/orders`, `/v1/orders/{id}`, `/v1/files/*` or `{ regex: \"^/v\\\\d+/x$\" }`";
                     desk.error(Code::MalformedValue, &pointer, format!("`{text}`: {fault}"), help);
                     paths = None;
                 }
@@ -259,7 +260,8 @@ impl<'r> Merged<'r> {
         // One place is left for the plan's own.
         if before.len() > THROTTLES_MAX || after.len() >= THROTTLES_MAX {
             let message = format!("route `{}` falls under {} throttles", self.raw.name, before.len().max(after.len()));
-            let help = format!("at most {} can cover one route: narrow some with `when`", THROTTLES_MAX.saturating_sub(1));
+            let help =
+                format!("at most {} can cover one route: narrow some with `when`", THROTTLES_MAX.saturating_sub(1));
             desk.error(Code::OutOfRange, &format!("{}/name", self.pointer), message, help);
         }
         (before, after)
@@ -300,7 +302,8 @@ fn auth(raw: &raw::Auth, pointer: &str, names: &Names<'_>, desk: &mut Desk<'_>) 
     }
     let mut ways = |list: &[raw::Auth], key: &str| -> Option<Vec<Auth>> {
         // Every one is looked at, so that every mistake is found.
-        let each = list.iter().enumerate().map(|(index, way)| auth(way, &format!("{pointer}/{key}/{index}"), names, desk));
+        let each =
+            list.iter().enumerate().map(|(index, way)| auth(way, &format!("{pointer}/{key}/{index}"), names, desk));
         each.collect::<Vec<_>>().into_iter().collect()
     };
     match (any, all, api_key, none) {

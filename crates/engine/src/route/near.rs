@@ -11,6 +11,7 @@ use super::table::{RouteTable, other_slash};
 use crate::names::RouteId;
 use crate::path::without_parameters;
 use crate::request::RequestHead;
+use std::fmt;
 
 /// A route, and the one thing that kept the request from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,18 @@ pub enum NearMissReason {
     Path { edits: usize },
     /// The path is right, but at another host, so many edits away.
     Host { edits: usize },
+}
+
+impl fmt::Display for NearMissReason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TrailingSlash => formatter.write_str("the trailing slash differs"),
+            Self::Condition { unmet } => write!(formatter, "not met: {}", unmet.join(", ")),
+            Self::Method { allow } => write!(formatter, "its methods are {allow}"),
+            Self::Path { edits } => write!(formatter, "the path differs in {edits} places"),
+            Self::Host { edits } => write!(formatter, "the host differs in {edits} places"),
+        }
+    }
 }
 
 impl RouteTable {

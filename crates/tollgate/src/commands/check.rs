@@ -2,6 +2,7 @@
 
 use super::{Failure, Outcome, output};
 use crate::cli::DiagnosticFormat;
+use crate::origin::Origin;
 use config::Format;
 use engine::live::Live;
 use std::path::{Path, PathBuf};
@@ -10,15 +11,15 @@ pub(crate) fn run(files: &[PathBuf], format: DiagnosticFormat, strict: bool) -> 
     let mut outcome = Outcome::Yes;
     for file in files {
         readable(file)?;
-        let loaded = config::load(file, &Live::new());
+        let loaded = Origin::disk(file).load(&Live::new());
         let (errors, warnings) = (loaded.diagnostics.errors(), loaded.diagnostics.warnings());
         match format {
             DiagnosticFormat::Text => {
-                output::notes(loaded.diagnostics.render(Format::Text { colour: output::colour_on_stderr() }));
+                output::notes(loaded.render(Format::Text { colour: output::colour_on_stderr() }));
                 output::result_line(verdict(file, errors, warnings));
             }
-            DiagnosticFormat::Json => output::result_line(loaded.diagnostics.render(Format::Json)),
-            DiagnosticFormat::Github => output::result(loaded.diagnostics.render(Format::Github)),
+            DiagnosticFormat::Json => output::result_line(loaded.render(Format::Json)),
+            DiagnosticFormat::Github => output::result(loaded.render(Format::Github)),
         }
         if errors > 0 || (strict && warnings > 0) {
             outcome = Outcome::No;

@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &Explain) -> Result<Outcome, Failure> {
 }
 
 fn time_at(text: &str) -> Result<Now, Failure> {
-    match engine::calendar::parse_rfc3339(text) {
+    match config::unix_seconds(text) {
         Some(seconds) => Ok(Now::at_unix_seconds(seconds)),
         None => Err(Failure::Usage(format!("--at {text}: not a time like 2026-11-21T20:00:00Z"))),
     }

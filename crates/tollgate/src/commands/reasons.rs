@@ -51,7 +51,7 @@ fn list() -> serde_json::Value {
 
 fn unknown(name: &str) -> String {
     let codes = Kind::ALL.iter().map(|kind| kind.code()).chain(Reason::ALL.iter().map(|reason| reason.code()));
-    match codes.min_by_key(|code| engine::nearest::distance(name, code)) {
+    match config::closest(name, codes) {
         Some(code) => format!("no kind or reason is called {name}; did you mean {code}?"),
         None => format!("no kind or reason is called {name}"),
     }

@@ -1,6 +1,7 @@
 //! `tollgate reload`: tells a running gateway to reload, and with `--wait` reports its verdict.
 
 use super::{Failure, Outcome, output};
+use crate::origin::Origin;
 use crate::process::control::{Question, SOCKET};
 use crate::process::reload::Verdict;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -13,7 +14,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(path: &Path, wait: bool) -> Result<Outcome, Failure> {
     // The file may be the very one that is broken: only its place and its stateDir are needed.
-    let socket = config::state_dir(path).join(SOCKET);
+    let socket = Origin::disk(path).state_dir().join(SOCKET);
     let failed = |source| Failure::NotRunning { path: socket.display().to_string(), source };
     let mut stream = UnixStream::connect(&socket).map_err(failed)?;
     stream.set_read_timeout(Some(TIMEOUT)).map_err(failed)?;

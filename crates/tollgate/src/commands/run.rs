@@ -1,10 +1,14 @@
 //! `tollgate run`: serves until a signal.
 
 use super::{Failure, Outcome};
+use crate::origin::Origin;
 use crate::process::startup;
 use std::path::Path;
 
 pub(crate) fn run(path: &Path) -> Result<Outcome, Failure> {
-    startup::serve(path, |_| {})?;
+    if let Err(source) = std::fs::File::open(path) {
+        return Err(Failure::Read { path: path.display().to_string(), source });
+    }
+    startup::serve(Origin::disk(path), startup::ControlSocket::InStateDir, |_| {})?;
     Ok(Outcome::Yes)
 }

@@ -8,7 +8,6 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -34,7 +33,6 @@ pub(crate) enum Question {
 pub(crate) struct Control {
     begin: Option<oneshot::Sender<Begin>>,
     stop: Option<mpsc::Receiver<Stop>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 /// What the thread needs to do more than stop.
@@ -69,7 +67,7 @@ impl Control {
         let (ready, is_ready) = std::sync::mpsc::channel();
         let (begin, begun) = oneshot::channel();
         let (stop, stopped) = mpsc::channel(1);
-        let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
+        std::thread::Builder::new().name("control".into()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             match runtime {
                 Err(error) => drop(ready.send(Err(error))),
@@ -85,7 +83,7 @@ impl Control {
             }
         })?;
         is_ready.recv().map_err(io::Error::other)??;
-        Ok(Self { begin: Some(begin), stop: Some(stopped), thread: Some(thread) })
+        Ok(Self { begin: Some(begin), stop: Some(stopped) })
     }
 
     /// From here on reloads are carried out; those that were asked for before are, too.

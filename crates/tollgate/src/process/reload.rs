@@ -1,12 +1,13 @@
 //! Reload: the whole file or nothing. A bad file leaves the old one serving and says why, in the log, in a metric and to whoever
 //! asked.
 
+use crate::origin::Origin;
+use crate::process::startup::log_settings;
 use config::{Format, Process};
 use engine::live::Live;
 use limits::clock::now;
 use proxy::Handle;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::{error, info};
 
@@ -28,7 +29,7 @@ impl Verdict {
 }
 
 pub(crate) struct Reloader {
-    pub(crate) path: PathBuf,
+    pub(crate) origin: Origin,
     pub(crate) live: Arc<Live>,
     pub(crate) handle: Handle,
     /// What the process was started with; the cold parts must stay the same. Also makes reloads take turns.
@@ -38,8 +39,8 @@ pub(crate) struct Reloader {
 impl Reloader {
     pub(crate) fn reload(&self, asked_by: &str) -> Verdict {
         let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
-        let loaded = config::load(&self.path, &self.live);
-        let diagnostics = loaded.diagnostics.render(Format::Text { colour: false });
+        let loaded = self.origin.load(&self.live);
+        let diagnostics = loaded.render(Format::Text { colour: false });
         let refuse = |diagnostics: String| {
             let revision = self.handle.revision();
             error!(asked_by, serving = %revision, diagnostics, "config not loaded, the old one keeps serving");
@@ -48,10 +49,13 @@ impl Reloader {
         };
         let Some(config) = loaded.config else { return refuse(diagnostics) };
         if let Some(change) = cold_change(&started, &config.process) {
-            return refuse(format!("{diagnostics}error: {change} cannot change while the gateway runs\n  help: restart it\n"));
+            return refuse(format!(
+                "{diagnostics}error: {change} cannot change while the gateway runs\n  help: restart it\n"
+            ));
         }
-        if started.access_log != config.process.access_log {
-            match self.handle.open_access_log(&config.process.access_log) {
+        let log = log_settings(&config.process);
+        if log_settings(&started) != log {
+            match self.handle.open_access_log(&log) {
                 Ok(()) => {}
                 Err(error) => return refuse(format!("{diagnostics}error: the access log cannot be opened: {error}\n")),
             }
@@ -71,7 +75,7 @@ impl Reloader {
 /// The first key whose change needs a new process.
 fn cold_change(old: &Process, new: &Process) -> Option<&'static str> {
     // Without `..`: a new setting has to say whether it is hot.
-    let Process { listeners, telemetry, threads, drain, state_dir, access_log: _ } = old;
+    let Process { listeners, telemetry, threads, drain, state_dir, access_log: _, access_log_sample: _ } = old;
     if *listeners != new.listeners {
         Some("listeners")
     } else if *telemetry != new.telemetry {

@@ -2,70 +2,95 @@
 
 use super::control::{Control, SOCKET};
 use super::reload::Reloader;
-use crate::commands::{Failure, load, output};
-use config::Process;
+use crate::commands::{Failure, load_from};
+use crate::origin::Origin;
+use config::{LogTarget, Process};
 use engine::live::Live;
 use limits::clock::now;
-use proxy::{Parts, Server, Settings};
-use std::io::IsTerminal as _;
+use proxy::{LogSettings, Parts, Server, Settings};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use store::Counters;
+use telemetry::access_log::Target;
 use telemetry::metrics::Metrics;
 use tracing::info;
 
 /// Quota counters kept at once: callers times quotas.
 const COUNTERS_MAX: usize = 1_000_000;
 
+/// Whether the process can be asked to reload by `tollgate reload`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ControlSocket {
+    InStateDir,
+    None,
+}
+
 /// Serves that config until a signal. `listening` is called once, when the gateway accepts connections.
-pub(crate) fn serve(path: &Path, listening: impl FnOnce(&Process) + Send + 'static) -> Result<(), Failure> {
-    telemetry::logging::init(if std::io::stderr().is_terminal() {
-        telemetry::logging::Format::Text
-    } else {
-        telemetry::logging::Format::Json
-    });
+pub(crate) fn serve(
+    origin: Origin,
+    control_socket: ControlSocket,
+    listening: impl FnOnce(&Process) + Send + 'static,
+) -> Result<(), Failure> {
+    let start = |error| Failure::Start(error);
+    telemetry::logging::init(telemetry::logging::Format::Auto).map_err(|error| start(Box::new(error)))?;
     // Before anything that takes time: an early SIGHUP must not end the process.
-    let mut control = Control::start().map_err(|error| Failure::Start(Box::new(error)))?;
+    let mut control = Control::start().map_err(|error| start(Box::new(error)))?;
     let live = Arc::new(Live::new());
-    let config = load(path, &live)?;
-    let metrics = Metrics::new(env!("CARGO_PKG_VERSION")).map_err(|error| Failure::Start(Box::new(error)))?;
+    let config = load_from(&origin, &live)?;
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION")).map_err(|error| start(Box::new(error)))?;
     let process = config.process;
-    let server = Server::new(
-        Parts {
-            snapshot: Arc::new(config.snapshot),
-            live: Arc::clone(&live),
-            counters: Arc::new(Counters::embedded(COUNTERS_MAX)),
-            metrics: Arc::new(metrics),
-            access_log: process.access_log.clone(),
-        },
-        now(),
-    )
-    .map_err(|error| Failure::Start(Box::new(error)))?;
+    let parts = Parts {
+        snapshot: Arc::new(config.snapshot),
+        live: Arc::clone(&live),
+        counters: Arc::new(Counters::embedded(COUNTERS_MAX)),
+        metrics: Arc::new(metrics),
+        access_log: log_settings(&process),
+    };
+    let server = Server::new(parts, now()).map_err(|error| start(Box::new(error)))?;
     let settings = Settings {
         listeners: process.listeners.clone(),
         telemetry: process.telemetry,
         threads: process.threads,
         drain: process.drain,
     };
-    let reloader = Reloader {
-        path: path.to_owned(),
-        live,
-        handle: server.handle(),
-        started: Mutex::new(process.clone()),
+    let socket = match control_socket {
+        ControlSocket::InStateDir => Some(process.state_dir.join(SOCKET)),
+        ControlSocket::None => None,
     };
-    let Some(stop) = control.stop() else {
-        return Err(Failure::Usage("the control thread has no end".into()));
+    let Some(stop) = control.stop() else { return Err(Failure::Usage("the control thread has no end".into())) };
+    let reloader = Reloader { origin, live, handle: server.handle(), started: Mutex::new(process.clone()) };
+    control.begin(reloader, socket.clone());
+    let leftover = socket.clone();
+    let served = server.serve(
+        &settings,
+        stop,
+        move || {
+            info!(listeners = ?process.listeners, telemetry = ?process.telemetry, "serving");
+            listening(&process);
+        },
+        // Drained before the time was over: Pingora would sleep through the rest of it.
+        move || {
+            remove(leftover.as_deref());
+            std::process::exit(0);
+        },
+    );
+    remove(socket.as_deref());
+    served.map_err(|error| start(Box::new(error)))
+}
+
+/// Best effort: a socket that is left behind is replaced by the next start.
+fn remove(socket: Option<&Path>) {
+    if let Some(socket) = socket {
+        let _ = std::fs::remove_file(socket);
+    }
+}
+
+/// The access log, in the words of the proxy.
+pub(crate) fn log_settings(process: &Process) -> LogSettings {
+    let target = match &process.access_log {
+        LogTarget::Stdout => Target::Stdout,
+        LogTarget::File(path) => Target::File(path.clone()),
+        LogTarget::None => Target::None,
     };
-    control.begin(reloader, Some(process.state_dir.join(SOCKET)));
-    let socket = process.state_dir.join(SOCKET);
-    let served = server.serve(&settings, stop, move || {
-        info!(listeners = ?process.listeners, telemetry = ?process.telemetry, "serving");
-        listening(&process);
-    });
-    // Best effort: a socket that is left behind is replaced by the next start.
-    let _ = std::fs::remove_file(socket);
-    served.map_err(|error| {
-        output::note("");
-        Failure::Start(Box::new(error))
-    })
+    LogSettings { target, sample: process.access_log_sample }
 }

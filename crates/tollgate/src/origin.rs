@@ -1,0 +1,35 @@
+//! Where a config comes from: files and variables of the machine, or what the demo brings along.
+
+use config::Loaded;
+use config::source::{Disk, Files};
+use engine::live::Live;
+use std::path::{Path, PathBuf};
+
+type Variables = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+pub(crate) struct Origin {
+    pub(crate) path: PathBuf,
+    files: Box<dyn Files + Send + Sync>,
+    variables: Variables,
+}
+
+impl Origin {
+    /// A file of this machine, with the process's environment.
+    pub(crate) fn disk(path: &Path) -> Self {
+        let variables = Box::new(|name: &str| std::env::var(name).ok());
+        Self { path: path.to_owned(), files: Box::new(Disk), variables }
+    }
+
+    pub(crate) fn new(path: &Path, files: impl Files + Send + Sync + 'static, variables: Variables) -> Self {
+        Self { path: path.to_owned(), files: Box::new(files), variables }
+    }
+
+    pub(crate) fn load(&self, live: &Live) -> Loaded {
+        config::load(&self.path, &*self.files, &*self.variables, live)
+    }
+
+    /// Where its gateway keeps the control socket.
+    pub(crate) fn state_dir(&self) -> PathBuf {
+        config::state_dir(&self.path, &*self.files, &*self.variables)
+    }
+}
