@@ -71,14 +71,16 @@ impl<'a> Loader<'a> {
             Ok(bytes) if bytes.len() as u64 > FILE_BYTES_MAX => {
                 let message = format!("the file {shown} is larger than 8 MiB");
                 self.diagnostics.push(
-                    Diagnostic::error(Code::FileUnreadable, place, message).help("split it into parts and `include` them"),
+                    Diagnostic::error(Code::FileUnreadable, place, message)
+                        .help("split it into parts and `include` them"),
                 );
                 return None;
             }
             Ok(bytes) => bytes,
             Err(error) => {
                 let message = format!("cannot read the file {shown}: {error}");
-                let help = "check the path and who may read it; paths in a config are relative to the file that names them";
+                let help =
+                    "check the path and who may read it; paths in a config are relative to the file that names them";
                 self.diagnostics.push(Diagnostic::error(Code::FileUnreadable, place, message).help(help));
                 return None;
             }
@@ -103,17 +105,29 @@ impl<'a> Loader<'a> {
     fn matching(&mut self, pattern: &str, span: Span) -> Vec<PathBuf> {
         let full = self.sources.beside(span.file, pattern);
         if self.open.len() >= INCLUDE_DEPTH_MAX {
-            self.complain(span, format!("files include files deeper than {INCLUDE_DEPTH_MAX} levels"), "include the parts from the main file");
+            self.complain(
+                span,
+                format!("files include files deeper than {INCLUDE_DEPTH_MAX} levels"),
+                "include the parts from the main file",
+            );
             return Vec::new();
         }
         let has_wildcard = |text: &str| text.contains(['*', '?']);
         let directory = full.parent().unwrap_or(Path::new("")).to_owned();
         let Some(last) = full.file_name().and_then(|name| name.to_str()) else {
-            self.complain(span, format!("{} names no file", quoted(pattern)), "name a file or a pattern such as `conf.d/*.yaml`");
+            self.complain(
+                span,
+                format!("{} names no file", quoted(pattern)),
+                "name a file or a pattern such as `conf.d/*.yaml`",
+            );
             return Vec::new();
         };
         if has_wildcard(&directory.to_string_lossy()) {
-            self.complain(span, "wildcards are allowed only in the last part of a path".to_owned(), "write `conf.d/*.yaml`, one pattern a directory");
+            self.complain(
+                span,
+                "wildcards are allowed only in the last part of a path".to_owned(),
+                "write `conf.d/*.yaml`, one pattern a directory",
+            );
             return Vec::new();
         }
         let mut paths = vec![full.clone()];
@@ -125,7 +139,8 @@ impl<'a> Loader<'a> {
                     paths.sort();
                 }
                 Err(error) => {
-                    let message = format!("cannot list the directory {}: {error}", quoted(&directory.display().to_string()));
+                    let message =
+                        format!("cannot list the directory {}: {error}", quoted(&directory.display().to_string()));
                     self.complain(span, message, "check the path: it is relative to the file that has the `include`");
                     return Vec::new();
                 }
@@ -273,13 +288,16 @@ mod tests {
         let mut loader = Loader::new(Surroundings { files, env: &env });
         let root = loader.load(Path::new("etc/main.yaml"), None);
         let said = loader.diagnostics.sorted();
-        let said = said.iter().map(|d| format!("{} {}", d.place.as_ref().map_or_else(String::new, ToString::to_string), d.message));
+        let said = said
+            .iter()
+            .map(|d| format!("{} {}", d.place.as_ref().map_or_else(String::new, ToString::to_string), d.message));
         (root, said.collect())
     }
 
     #[test]
     fn patterns_fit_as_in_a_shell() {
-        let check = |pattern: &str, name: &str, expected: bool| assert_eq!(fits(pattern, name), expected, "{pattern} {name}");
+        let check =
+            |pattern: &str, name: &str, expected: bool| assert_eq!(fits(pattern, name), expected, "{pattern} {name}");
         check("*.yaml", "a.yaml", true);
         check("*.yaml", "a.yml", false);
         check("1?-*.y*ml", "10-a.yaml", true);
@@ -291,7 +309,10 @@ mod tests {
     #[test]
     fn parts_are_joined_in_order_and_maps_merged() {
         let files = Memory::default()
-            .with("etc/main.yaml", "include: [conf.d/*.yaml]\nroutes: [{name: a}]\nupstreams: {u: 1}\nlimits: {headers: 1}\n")
+            .with(
+                "etc/main.yaml",
+                "include: [conf.d/*.yaml]\nroutes: [{name: a}]\nupstreams: {u: 1}\nlimits: {headers: 1}\n",
+            )
             .with("etc/conf.d/b.yaml", "routes: [{name: c}]\nlimits: {uriBytes: 1KiB}\n")
             .with("etc/conf.d/a.yaml", "include: [deep/x.yaml]\nroutes: [{name: b}]\nupstreams: {v: 2}\n")
             .with("etc/conf.d/deep/x.yaml", "plans: {p: 1}\n")
@@ -312,19 +333,39 @@ mod tests {
             assert_eq!(load(&files).1, expected, "{main}");
         };
         check("include: [p.yaml]\nversion: 1\n", "version: 1\n", &["etc/p.yaml:1:1 `version` is given in two files"]);
-        check("include: [p.yaml]\nplans: {a: {}}\n", "plans:\n  a: {}\n", &["etc/p.yaml:2:3 `a` is given in two files"]);
-        check("include: [p.yaml]\nmethodMismatch: 404\n", "methodMismatch: 405\n", &[
-            "etc/p.yaml:1:1 `methodMismatch` is given in two files",
-        ]);
+        check(
+            "include: [p.yaml]\nplans: {a: {}}\n",
+            "plans:\n  a: {}\n",
+            &["etc/p.yaml:2:3 `a` is given in two files"],
+        );
+        check(
+            "include: [p.yaml]\nmethodMismatch: 404\n",
+            "methodMismatch: 405\n",
+            &["etc/p.yaml:1:1 `methodMismatch` is given in two files"],
+        );
         check("include: [p.yaml]\n", "- a\n", &["etc/p.yaml:1:1 an included file has to hold a map of sections"]);
-        check("include: [p.yaml]\n", "include: [main.yaml]\n", &[
-            "etc/p.yaml:1:11 `etc/main.yaml` includes itself, directly or through other files",
-        ]);
-        check("include: [p.yaml, ./p.yaml]\n", "plans: {}\n", &["etc/main.yaml:1:19 `etc/p.yaml` is included a second time; it counts once"]);
+        check(
+            "include: [p.yaml]\n",
+            "include: [main.yaml]\n",
+            &["etc/p.yaml:1:11 `etc/main.yaml` includes itself, directly or through other files"],
+        );
+        check(
+            "include: [p.yaml, ./p.yaml]\n",
+            "plans: {}\n",
+            &["etc/main.yaml:1:19 `etc/p.yaml` is included a second time; it counts once"],
+        );
         check("include: [no.yaml]\n", "", &["etc/main.yaml:1:11 cannot read the file `etc/no.yaml`: entity not found"]);
-        check("include: [no/*.yaml]\n", "", &["etc/main.yaml:1:11 cannot list the directory `etc/no`: entity not found"]);
+        check(
+            "include: [no/*.yaml]\n",
+            "",
+            &["etc/main.yaml:1:11 cannot list the directory `etc/no`: entity not found"],
+        );
         check("include: ['*.yml']\n", "", &["etc/main.yaml:1:11 no file matches `*.yml`"]);
-        check("include: ['*/a.yaml']\n", "", &["etc/main.yaml:1:11 wildcards are allowed only in the last part of a path"]);
+        check(
+            "include: ['*/a.yaml']\n",
+            "",
+            &["etc/main.yaml:1:11 wildcards are allowed only in the last part of a path"],
+        );
         check("include: ['*.yaml']\n", "plans: {}\n", &[]);
     }
 

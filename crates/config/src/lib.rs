@@ -34,8 +34,7 @@ use spans::Spans;
 use substitute::Surroundings;
 use tree::{Node, Origin, Style, Value};
 
-/// What became of a config's text.
-#[derive(Debug)]
+/// What became of a config's text. Not `Debug`: it holds secrets.
 pub struct Parsed {
     /// None if there is an error among the diagnostics.
     pub raw: Option<RawConfig>,
@@ -94,9 +93,12 @@ fn deserialize(spans: &Spans, sources: &Sources, diagnostics: &mut Diagnostics) 
     match serde_yaml::from_value(spans.root().to_yaml()) {
         Ok(raw) => Some(raw),
         Err(error) => {
-            let message = format!("the config passes its schema, but cannot be read: {error}");
+            // Without what serde quotes: it may be a secret.
+            let said = error.to_string().split('"').step_by(2).collect::<Vec<_>>().join("…");
+            let message = format!("the config passes its schema, but cannot be read: {said}");
             let diagnostic = Diagnostic::error(Code::Internal, sources.place(spans.root().span), message);
-            diagnostics.push(diagnostic.help("this is a bug of Tollgate: please report it with this config, secrets removed"));
+            diagnostics
+                .push(diagnostic.help("this is a bug of Tollgate: please report it with this config, secrets removed"));
             None
         }
     }

@@ -7,7 +7,18 @@ use std::ops::Range;
 
 /// Keys whose literal values are secrets wherever they stand; compared without case.
 const SECRET_KEYS: &[&str] = &[
-    "secret", "value", "password", "passwd", "token", "authorization", "proxy-authorization", "cookie", "x-api-key", "api-key",
+    // A `sha256` that is none may well be the key itself, put into the wrong place.
+    "secret",
+    "value",
+    "sha256",
+    "password",
+    "passwd",
+    "token",
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "x-api-key",
+    "api-key",
     "apikey",
 ];
 
@@ -21,7 +32,9 @@ pub fn is_secret_key(key: &str) -> bool {
 #[must_use]
 pub fn is_placeholder(text: &str) -> bool {
     let text = text.trim_matches(['"', '\'']);
-    text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).is_some_and(|inner| !inner.contains([':', '{', '}']))
+    text.strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix('}'))
+        .is_some_and(|inner| !inner.contains([':', '{', '}']))
         || text.starts_with("${file:") && text.find('}') == text.len().checked_sub(1)
 }
 
@@ -62,7 +75,8 @@ fn value_of(after: &str) -> &str {
     let quote = after.chars().next().filter(|first| matches!(first, '"' | '\''));
     let end = match quote {
         Some(quote) => after.char_indices().skip(1).find(|(_, c)| *c == quote).map(|(at, _)| at.saturating_add(1)),
-        None => after.find(|c| matches!(c, ',' | '}' | ']')).filter(|_| !after.starts_with("${")),
+        None if after.starts_with("${") => after.find('}').map(|at| at.saturating_add(1)),
+        None => after.find(|c| matches!(c, ',' | '}' | ']')),
     };
     end.and_then(|end| after.get(..end)).unwrap_or(after)
 }
@@ -116,6 +130,7 @@ mod tests {
         check("{\"value\": \"abc\"}", "{\"value\": *****}");
         check("secret: ${KEY}  # ours", "secret: ${KEY}  # ours");
         check("secret: hunter2 # theirs", "secret: ******* # theirs");
+        check("- { secret: ${KEY}, kid: a }", "- { secret: ${KEY}, kid: a }");
         check("secret: ${KEY:-hunter2}", "secret: ***************");
         check("secret: \"${file:/run/key}\"", "secret: \"${file:/run/key}\"");
         check("  - value: a b c\n", "  - value: *****\n");

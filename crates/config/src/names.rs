@@ -27,7 +27,8 @@ pub(crate) fn check(root: &Node, sources: &Sources, diagnostics: &mut Diagnostic
                 continue;
             };
             let message = format!("two {what}s have the {key} {}", quoted(name));
-            let diagnostic = Diagnostic::error(Code::DuplicateName, sources.place(node.span), message).label("again here");
+            let diagnostic =
+                Diagnostic::error(Code::DuplicateName, sources.place(node.span), message).label("again here");
             let help = format!("give each {what} {key} once");
             diagnostics.push(diagnostic.help(help).note(sources.place(*first), "first here"));
         }

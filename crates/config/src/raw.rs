@@ -97,4 +97,3 @@ pub struct RawConfig {
     #[serde(default)]
     pub tests: Vec<Scenario>,
 }
-

@@ -75,7 +75,9 @@ fn group<'a>(diagnostic: &'a Diagnostic, masked: &'a Masked<'_>) -> Group<'a> {
     }
     for note in apart {
         group = match &note.place {
-            Some(place) => with_excerpt(group.element(Level::NOTE.message(note.text.as_str())), place, None, &[], masked),
+            Some(place) => {
+                with_excerpt(group.element(Level::NOTE.message(note.text.as_str())), place, None, &[], masked)
+            }
             None => group.element(Level::NOTE.message(note.text.as_str())),
         };
     }
@@ -147,12 +149,11 @@ impl<'a> Masked<'a> {
 /// One JSON array on one line.
 #[must_use]
 pub fn json(diagnostics: &Diagnostics) -> String {
-    let place = |place: &Place| {
-        serde_json::json!({ "file": &*place.file, "line": place.line, "column": place.column, "length": place.length })
-    };
+    let place = |place: &Place| serde_json::json!({ "file": &*place.file, "line": place.line, "column": place.column, "length": place.length });
     let all: Vec<serde_json::Value> = (diagnostics.sorted().into_iter())
         .map(|d| {
-            let notes = d.notes.iter().map(|n| serde_json::json!({ "text": n.text, "place": n.place.as_ref().map(place) }));
+            let notes =
+                d.notes.iter().map(|n| serde_json::json!({ "text": n.text, "place": n.place.as_ref().map(place) }));
             serde_json::json!({
                 "severity": d.severity.name(), "code": d.code.name(), "place": d.place.as_ref().map(place),
                 "message": d.message, "label": d.label, "help": d.help, "notes": notes.collect::<Vec<_>>(),
@@ -176,7 +177,8 @@ pub fn github(diagnostics: &Diagnostics) -> String {
             let _ = write!(commands, "file={file},line={},col={},endColumn={end},", place.line, place.column);
         }
         let help = diagnostic.help.as_ref().map_or_else(String::new, |help| format!("\nhelp: {help}"));
-        let _ = writeln!(commands, "title={}::{}", diagnostic.code.name(), data(&format!("{}{help}", diagnostic.message)));
+        let _ =
+            writeln!(commands, "title={}::{}", diagnostic.code.name(), data(&format!("{}{help}", diagnostic.message)));
     }
     commands
 }
@@ -200,7 +202,12 @@ mod tests {
         sources.add(Path::new("a.yaml"), "a: 1\nsecret: hunter2 # ü\na: 2\n".to_owned());
         let at = |line, column, length| Place { file: "a.yaml".into(), line, column, length };
         let mut all = Diagnostics::default();
-        all.push(Diagnostic::error(Code::DuplicateKey, at(3, 1, 1), "twice").label("again").note(at(1, 1, 1), "first").help("one"));
+        all.push(
+            Diagnostic::error(Code::DuplicateKey, at(3, 1, 1), "twice")
+                .label("again")
+                .note(at(1, 1, 1), "first")
+                .help("one"),
+        );
         all.push(Diagnostic::warning(Code::Include, at(2, 9, 7), "100% odd: x, y").help("two\nlines"));
         (all, sources)
     }

@@ -124,7 +124,10 @@ mod tests {
     fn no_key_may_be_null_and_no_map_is_open_by_accident() {
         walk(&schema(), "", &mut |path, object| {
             assert!(object.get("type") != Some(&"null".into()), "{path}");
-            assert!(!object.get("type").and_then(Value::as_array).is_some_and(|all| all.contains(&"null".into())), "{path}");
+            assert!(
+                !object.get("type").and_then(Value::as_array).is_some_and(|all| all.contains(&"null".into())),
+                "{path}"
+            );
             if object.get("type") == Some(&"object".into()) {
                 assert!(object.contains_key("additionalProperties"), "{path}: {object:?}");
             }
@@ -147,7 +150,8 @@ mod tests {
     fn defaults_take_every_key_of_a_route_but_what_names_it() {
         let schema = schema();
         let keys = |name: &str| {
-            let properties = schema.pointer(&format!("/definitions/{name}/properties")).and_then(Value::as_object).unwrap();
+            let properties =
+                schema.pointer(&format!("/definitions/{name}/properties")).and_then(Value::as_object).unwrap();
             properties.keys().cloned().collect::<Vec<_>>()
         };
         let own = ["name", "host", "hosts", "paths"];

@@ -4,13 +4,12 @@ use crate::source::Span;
 use crate::tree::{Node, Value};
 
 /// The merged tree, asked by pointer.
-#[derive(Debug)]
 pub struct Spans {
     root: Node,
 }
 
 /// Where one item stands.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Located<'a> {
     /// None for the root and for items of a list.
     pub key: Option<Span>,

@@ -19,7 +19,7 @@ use crate::schema;
 use crate::source::Sources;
 use crate::spans::Spans;
 use crate::text;
-use crate::tree::{Node, Value};
+use crate::tree::{Node, Origin, Value};
 use describe::Model;
 
 /// What the pass is about, handed to those who word the findings.
@@ -39,8 +39,10 @@ pub(crate) fn check(spans: &Spans, sources: &Sources, diagnostics: &mut Diagnost
     };
     let json = spans.root().to_json();
     let mut pass = Pass { spans, sources, diagnostics, taken_for: HashSet::new() };
-    let (keys, others): (Vec<_>, Vec<_>) =
-        checker.validator.iter_errors(&json).partition(|error| matches!(error.kind(), Kind::AdditionalProperties { .. }));
+    let (keys, others): (Vec<_>, Vec<_>) = checker
+        .validator
+        .iter_errors(&json)
+        .partition(|error| matches!(error.kind(), Kind::AdditionalProperties { .. }));
     // Unknown keys first: they explain others.
     for error in keys.iter().chain(&others) {
         pass.explain(error, &checker.model);
@@ -104,18 +106,26 @@ impl<'i> Keyword<'i> for Range {
 }
 
 impl Pass<'_> {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the validator's kinds that our schema cannot cause have one wording")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the validator's kinds that our schema cannot cause have one wording"
+    )]
     fn explain(&mut self, error: &ValidationError<'_>, model: &Model) {
         let pointer = error.instance_path().as_str();
         let Some((schema, name)) = model.around(error.evaluation_path().as_str()) else {
             return self.unworded(error, pointer);
         };
+        if self.spans.at(pointer).is_some_and(|located| located.node.origin == Origin::Unresolved) {
+            return;
+        }
         let is_map = matches!(self.spans.near(pointer).node.value, Value::Map(_));
         match error.kind() {
             Kind::AdditionalProperties { unexpected } => {
                 unexpected.iter().for_each(|key| self.unknown_key(pointer, key, schema, name, model));
             }
-            Kind::Required { property } => self.missing_key(pointer, property.as_str().unwrap_or_default(), schema, model),
+            Kind::Required { property } => {
+                self.missing_key(pointer, property.as_str().unwrap_or_default(), schema, model)
+            }
             Kind::OneOfNotValid { .. } | Kind::OneOfMultipleValid { .. } | Kind::Not { .. } if !is_map => {}
             Kind::OneOfNotValid { .. } => self.none_chosen(pointer, schema),
             Kind::OneOfMultipleValid { .. } => self.several_chosen(pointer, &describe::one_of_keys(schema)),
@@ -124,7 +134,7 @@ impl Pass<'_> {
             Kind::AnyOf { context } => self.branches(pointer, context, schema, model),
             Kind::PropertyNames { error: inner } => {
                 let key = inner.instance().as_str().unwrap_or_default();
-                let format = schema.get("propertyNames").and_then(|names| names.get("format")).and_then(Json::as_str);
+                let format = if let Kind::Format { format } = inner.kind() { Some(format.as_str()) } else { None };
                 self.malformed_key(pointer, key, format);
             }
             Kind::Type { .. } => self.wrong_type(pointer, schema, model),
@@ -142,11 +152,15 @@ impl Pass<'_> {
     /// Of a value that may be written in several ways, speaks of the way that was tried.
     fn branches(&mut self, pointer: &str, context: &[Vec<ValidationError<'static>>], schema: &Json, model: &Model) {
         let is_of_type = |errors: &&Vec<ValidationError<'static>>| {
-            !errors.iter().any(|error| {
-                error.instance_path().as_str() == pointer && matches!(error.kind(), Kind::Type { .. })
-            })
+            !errors
+                .iter()
+                .any(|error| error.instance_path().as_str() == pointer && matches!(error.kind(), Kind::Type { .. }))
         };
         match context.iter().find(is_of_type) {
+            // Its closed list is one way of several: all of them are what can be written.
+            Some(errors) if errors.iter().any(|error| matches!(error.kind(), Kind::Enum { .. })) => {
+                self.unknown_choice(pointer, schema, model);
+            }
             Some(errors) => errors.iter().for_each(|error| self.explain(error, model)),
             None => self.wrong_type(pointer, schema, model),
         }

@@ -36,7 +36,10 @@ pub(crate) fn run(node: &mut Node, around: &Surroundings<'_>, sources: &Sources,
                     node.value = if retype { scalar::typed(&new) } else { Value::Text(new) };
                     node.origin = origin;
                 }
-                Err(fault) => diagnostics.push(fault.diagnostic(text, node.span, sources)),
+                Err(fault) => {
+                    node.origin = Origin::Unresolved;
+                    diagnostics.push(fault.diagnostic(text, node.span, sources));
+                }
             }
         }
     }
@@ -82,7 +85,8 @@ impl Fault {
 /// The placeholder's own place, if the scalar's first line shows it; else the scalar's.
 fn placeholder_place(text: &str, written: &str, span: Span, sources: &Sources) -> Place {
     let place = sources.place(span);
-    let line = sources.get(span.file).and_then(|source| source.text.split('\n').nth((span.line as usize).checked_sub(1)?));
+    let line =
+        sources.get(span.file).and_then(|source| source.text.split('\n').nth((span.line as usize).checked_sub(1)?));
     let start = (span.column as usize).saturating_sub(1);
     let scalar: String = line.unwrap_or_default().chars().skip(start).collect();
     let Some(found) = scalar.find(written).filter(|_| text.contains(written)) else { return place };
@@ -137,13 +141,17 @@ fn variable(name: &str, otherwise: &Otherwise<'_>, written: &str, around: &Surro
 
 fn file(path: &str, written: &str, span: Span, around: &Surroundings<'_>, sources: &Sources) -> Result<String, Fault> {
     let full = sources.beside(span.file, path);
-    let fault = |message: String, help: &str| Err(Fault { written: written.to_owned(), message, help: help.to_owned() });
+    let fault =
+        |message: String, help: &str| Err(Fault { written: written.to_owned(), message, help: help.to_owned() });
     let shown = quoted(&full.display().to_string());
     let bytes = match around.files.read(&full, SECRET_FILE_BYTES_MAX) {
         Ok(bytes) => bytes,
         Err(error) => {
             let message = format!("cannot read the file {shown}: {error}");
-            return fault(message, "paths are relative to the config file that names them; check that the program may read it");
+            return fault(
+                message,
+                "paths are relative to the config file that names them; check that the program may read it",
+            );
         }
     };
     if bytes.len() as u64 > SECRET_FILE_BYTES_MAX {

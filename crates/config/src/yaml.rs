@@ -23,7 +23,8 @@ pub const ALIASED_NODES_MAX: usize = 100_000;
 /// Reads one file's text. None if it is empty or cannot be read to its end; the reason is among the diagnostics.
 pub(crate) fn read(file: FileId, sources: &mut Sources, diagnostics: &mut Diagnostics) -> Option<Node> {
     let text = sources.get(file)?.text.clone();
-    let mut reader = Reader { file, sources, diagnostics, lines: Lines::of(&text), aliased: 0, anchors: HashMap::new() };
+    let mut reader =
+        Reader { file, sources, diagnostics, lines: Lines::of(&text), aliased: 0, anchors: HashMap::new() };
     let mut builder = Builder::default();
     let mut documents = 0_usize;
     for item in Parser::new_from_str(&text) {
@@ -38,7 +39,11 @@ pub(crate) fn read(file: FileId, sources: &mut Sources, diagnostics: &mut Diagno
             documents = documents.saturating_add(1);
             if documents > 1 {
                 let place = reader.place(span.start, 3);
-                reader.unsupported(place, "the file holds more than one YAML document", "put the other document into a file of its own and `include` it");
+                reader.unsupported(
+                    place,
+                    "the file holds more than one YAML document",
+                    "put the other document into a file of its own and `include` it",
+                );
                 return None;
             }
         }
@@ -84,7 +89,9 @@ enum Open {
 impl Reader<'_> {
     fn take(&mut self, event: Event<'_>, span: ParserSpan, builder: &mut Builder) -> Go {
         match event {
-            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => Some(()),
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => {
+                Some(())
+            }
             Event::Scalar(text, style, anchor, tag) => {
                 if let Some(Frame { value: Open::Map { key: key @ None, .. }, .. }) = builder.open.last_mut() {
                     *key = Some((text.into_owned(), self.span(span)));
@@ -98,7 +105,9 @@ impl Reader<'_> {
                 let (node, depth, nodes) = self.expand(anchor, span)?;
                 self.close(builder, node, 0, depth, nodes)
             }
-            Event::SequenceStart(anchor, tag) => self.open(builder, Open::List(Vec::new()), anchor, tag.as_deref(), span),
+            Event::SequenceStart(anchor, tag) => {
+                self.open(builder, Open::List(Vec::new()), anchor, tag.as_deref(), span)
+            }
             Event::MappingStart(anchor, tag) => {
                 let map = Open::Map { entries: Vec::new(), seen: HashSet::new(), key: None };
                 self.open(builder, map, anchor, tag.as_deref(), span)
@@ -149,7 +158,8 @@ impl Reader<'_> {
                 if seen.insert(key.clone()) {
                     entries.push(Entry { key, key_span, node });
                 } else {
-                    let first = entries.iter().find(|entry| entry.key == key).map(|entry| self.sources.place(entry.key_span));
+                    let first =
+                        entries.iter().find(|entry| entry.key == key).map(|entry| self.sources.place(entry.key_span));
                     self.duplicate(&key, key_span, first);
                 }
             }
@@ -157,7 +167,14 @@ impl Reader<'_> {
         Some(())
     }
 
-    fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, span: ParserSpan, builder: &Builder) -> Node {
+    fn scalar(
+        &mut self,
+        text: &str,
+        style: ScalarStyle,
+        tag: Option<&Tag>,
+        span: ParserSpan,
+        builder: &Builder,
+    ) -> Node {
         let is_text_by_tag = tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
         if !is_text_by_tag {
             self.refuse_tag(tag, span);
@@ -281,7 +298,8 @@ impl Lines {
     }
 
     fn byte(&self, at: Marker) -> usize {
-        let start = at.line().checked_sub(1).and_then(|index| self.starts.get(index)).copied().unwrap_or(self.text.len());
+        let start =
+            at.line().checked_sub(1).and_then(|index| self.starts.get(index)).copied().unwrap_or(self.text.len());
         let rest = self.text.get(start..).unwrap_or_default();
         start.saturating_add(rest.char_indices().nth(at.col()).map_or(rest.len(), |(offset, _)| offset))
     }

@@ -60,7 +60,11 @@ fn every_mistake_has_place_cause_and_help() {
             let line = source.text.split('\n').nth(place.line as usize - 1);
             let width = line.unwrap_or_else(|| panic!("{}: {diagnostic:?}", path.display())).chars().count();
             assert!((place.column as usize) <= width + 1, "{}: {diagnostic:?}", path.display());
-            assert!(diagnostic.help.as_ref().is_some_and(|help| !help.is_empty()), "{}: {diagnostic:?}", path.display());
+            assert!(
+                diagnostic.help.as_ref().is_some_and(|help| !help.is_empty()),
+                "{}: {diagnostic:?}",
+                path.display()
+            );
             assert!(!diagnostic.message.ends_with('.'), "{}: {diagnostic:?}", path.display());
         }
     }

@@ -38,7 +38,8 @@ impl<'de> Deserialize<'de> for Threads {
             }
 
             fn visit_u64<E: Error>(self, number: u64) -> Result<Threads, E> {
-                let number = u16::try_from(number).ok().filter(|number| (1..=THREADS_MAX).contains(&u64::from(*number)));
+                let number =
+                    u16::try_from(number).ok().filter(|number| (1..=THREADS_MAX).contains(&u64::from(*number)));
                 number.map(Threads::Number).ok_or_else(|| E::custom("out of range"))
             }
 

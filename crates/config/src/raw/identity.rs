@@ -65,7 +65,6 @@ const fn token_cache() -> u32 {
     10_000
 }
 
-
 /// A signature algorithm of RFC 7518 or RFC 8037.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 pub enum Algorithm {
@@ -105,7 +104,12 @@ impl std::fmt::Debug for JwtKey {
         let Self { pem_file, jwks_file, secret, kid } = self;
         let secret = secret.as_ref().map(|_| "hidden");
         let mut shown = formatter.debug_struct("JwtKey");
-        shown.field("pem_file", pem_file).field("jwks_file", jwks_file).field("secret", &secret).field("kid", kid).finish()
+        shown
+            .field("pem_file", pem_file)
+            .field("jwks_file", jwks_file)
+            .field("secret", &secret)
+            .field("kid", kid)
+            .finish()
     }
 }
 

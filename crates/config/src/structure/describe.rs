@@ -71,7 +71,10 @@ impl Model {
             return;
         }
         let inner = |key: &str| if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") };
-        for (key, property) in part.get("properties").and_then(Json::as_object).into_iter().flatten() {
+        let properties = part.get("properties").and_then(Json::as_object).into_iter().flatten();
+        // What stands in both is better called by its place in a route.
+        let (last, first): (Vec<_>, Vec<_>) = properties.partition(|(key, _)| *key == "defaults");
+        for (key, property) in first.into_iter().chain(last) {
             homes.entry(key.clone()).or_default().push(at.to_owned());
             self.gather(property, &inner(key), seen, homes);
         }

@@ -24,8 +24,18 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("Defaults", ROUTE_NOT_YET),
 ];
 
-const ROUTE_NOT_YET: &[&str] =
-    &["split", "redirect", "respond", "cors", "request", "response", "mirror", "ipAccess", "concurrency", "deprecation"];
+const ROUTE_NOT_YET: &[&str] = &[
+    "split",
+    "redirect",
+    "respond",
+    "cors",
+    "request",
+    "response",
+    "mirror",
+    "ipAccess",
+    "concurrency",
+    "deprecation",
+];
 
 /// What other gateways call it.
 const ELSEWHERE_CALLED: &[(&str, &[&str])] = &[
@@ -44,14 +54,20 @@ const ELSEWHERE_CALLED: &[(&str, &[&str])] = &[
     ("jwtProviders", &["jwt", "providers", "issuers"]),
     ("accessLog", &["log", "logs", "logging"]),
     ("telemetry", &["metrics", "prometheus"]),
-    ("address", &["listen", "port", "bind"]),
+    ("address", &["listen", "port", "bind", "host", "ip"]),
+    ("id", &["name", "username"]),
+    ("name", &["id"]),
     ("clockSkew", &["leeway"]),
 ];
+
+/// How many keys of a section are listed beside another advice.
+const KEYS_LISTED_MAX: usize = 20;
 
 impl Pass<'_> {
     pub(super) fn unknown_key(&mut self, pointer: &str, key: &str, part: &Json, name: &str, model: &Model) {
         let place = self.sources.place(self.spans.near(&deeper(pointer, key)).key_span());
-        let section = if pointer.is_empty() { "at the top level".to_owned() } else { format!("in {}", self.subject(pointer)) };
+        let section =
+            if pointer.is_empty() { "at the top level".to_owned() } else { format!("in {}", self.subject(pointer)) };
         let is_planned = NOT_YET.iter().any(|(section, keys)| *section == name && keys.contains(&key));
         let near = closest(key, describe::keys(part)).or_else(|| renamed(key, part));
         let homes: Vec<&str> = model.homes(key).iter().map(String::as_str).collect();
@@ -59,17 +75,22 @@ impl Pass<'_> {
         let (label, help) = if is_planned {
             ("not supported by this version", format!("{} is not supported by this version; remove it", quoted(key)))
         } else if key == "<<" {
-            ("merge keys are not YAML 1.2", "what routes have in common goes under `defaults`; a whole value can be an alias".to_owned())
+            (
+                "merge keys are not YAML 1.2",
+                "what routes have in common goes under `defaults`; a whole value can be an alias".to_owned(),
+            )
         } else if let Some(near) = near {
             taken_for = Some(near.to_owned());
             ("unknown key", format!("did you mean {}?", quoted(near)))
         } else if homes.contains(&"") {
             ("unknown here", format!("{} is a top-level key: move it to the left margin", quoted(key)))
         } else if let [first, ..] = homes.as_slice() {
-            ("unknown here", format!("{} belongs in {}", quoted(key), quoted(first)))
+            let known = listed(describe::keys(part).take(KEYS_LISTED_MAX));
+            ("unknown here", format!("{} belongs in {}; the keys here are {known}", quoted(key), quoted(first)))
         } else {
-            let known = describe::keys(part).map(str::to_owned).collect::<Vec<_>>();
-            let help = if known.is_empty() { "write `{}`".to_owned() } else { format!("the keys here are {}", listed(known)) };
+            let known: Vec<&str> = describe::keys(part).collect();
+            let help =
+                if known.is_empty() { "write `{}`".to_owned() } else { format!("the keys here are {}", listed(known)) };
             ("unknown key", help)
         };
         self.taken_for.insert((pointer.to_owned(), taken_for));

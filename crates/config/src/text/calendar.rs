@@ -30,7 +30,8 @@ impl Text for Moment {
             day(text).map(|day| day.with_time(Time::MIDNIGHT).assume_utc())
         };
         let Some(moment) = moment else {
-            let what = if has_shape(text) { "is not in the calendar" } else { "is neither a date nor an RFC 3339 time" };
+            let what =
+                if has_shape(text) { "is not in the calendar" } else { "is neither a date nor an RFC 3339 time" };
             return Err(Fault::new(what, help));
         };
         u64::try_from(moment.unix_timestamp()).map(Self).map_err(|_| Fault::new("lies before 1970", help))
@@ -38,10 +39,11 @@ impl Text for Moment {
 }
 
 fn has_shape(text: &str) -> bool {
-    text.len() >= 10 && text.bytes().take(10).enumerate().all(|(at, byte)| match at {
-        4 | 7 => byte == b'-',
-        _ => byte.is_ascii_digit(),
-    })
+    text.len() >= 10
+        && text.bytes().take(10).enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
 }
 
 fn day(text: &str) -> Option<Date> {

@@ -64,7 +64,10 @@ impl Text for Duration {
             return Err(Fault::new(what, help));
         }
         if unit.is_empty() {
-            return Err(Fault::new("has no unit", format!("write `{number}s` for seconds or `{number}ms` for milliseconds")));
+            return Err(Fault::new(
+                "has no unit",
+                format!("write `{number}s` for seconds or `{number}ms` for milliseconds"),
+            ));
         }
         if let Some(fraction) = unit.strip_prefix('.') {
             let what = if fraction.contains('.') { "is not a number" } else { "is not a whole number" };

@@ -96,12 +96,24 @@ impl Text for ListenAddress {
         if let Ok(address) = text.parse() {
             return Ok(Self(address));
         }
+        if let Ok(port) = text.parse::<u16>() {
+            return Err(Fault::new(
+                "has no IP address",
+                format!("write `0.0.0.0:{port}` or `[::]:{port}` for all interfaces"),
+            ));
+        }
         let (host, port) = host_and_port(text)?;
         if host.is_empty() || host == "*" {
-            return Err(Fault::new("has no IP address", format!("write `0.0.0.0:{port}` or `[::]:{port}` for all interfaces")));
+            return Err(Fault::new(
+                "has no IP address",
+                format!("write `0.0.0.0:{port}` or `[::]:{port}` for all interfaces"),
+            ));
         }
         if host == "localhost" {
-            return Err(Fault::new("names a host", format!("write `127.0.0.1:{port}`: a listener takes an IP address")));
+            return Err(Fault::new(
+                "names a host",
+                format!("write `127.0.0.1:{port}`: a listener takes an IP address"),
+            ));
         }
         let what = if host.starts_with('[') { "has no IPv6 address in its brackets" } else { "has no IP address" };
         Err(Fault::new(what, format!("write `0.0.0.0:{port}` for all interfaces or the address of one")))
@@ -115,7 +127,10 @@ text_type!(ListenAddress, "An IP address and a port; port 0 lets the system choo
 pub enum Endpoint {
     Address(SocketAddr),
     /// Resolved while running, never while a config is checked.
-    Name { host: String, port: u16 },
+    Name {
+        host: String,
+        port: u16,
+    },
 }
 
 impl Text for Endpoint {
@@ -218,6 +233,7 @@ mod tests {
         check::<ListenAddress>("0.0.0.0:8080", Ok(()));
         check::<ListenAddress>("[::]:0", Ok(()));
         check::<ListenAddress>(":8080", Err("`0.0.0.0:8080`"));
+        check::<ListenAddress>("8080", Err("`0.0.0.0:8080`"));
         check::<ListenAddress>("*:8080", Err("`0.0.0.0:8080`"));
         check::<ListenAddress>("localhost:8080", Err("`127.0.0.1:8080`"));
         check::<ListenAddress>("0.0.0.0", Err("has no port"));

@@ -7,8 +7,15 @@ use super::{Fault, Text, text_type};
 /// The largest size that can be written: 1 TiB.
 const BYTES_MAX: u64 = 1 << 40;
 
-const UNITS: &[(&str, u64)] =
-    &[("B", 1), ("kB", 1_000), ("KiB", 1 << 10), ("MB", 1_000_000), ("MiB", 1 << 20), ("GB", 1_000_000_000), ("GiB", 1 << 30)];
+const UNITS: &[(&str, u64)] = &[
+    ("B", 1),
+    ("kB", 1_000),
+    ("KiB", 1 << 10),
+    ("MB", 1_000_000),
+    ("MiB", 1 << 20),
+    ("GB", 1_000_000_000),
+    ("GiB", 1 << 30),
+];
 
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,14 +67,21 @@ impl Text for Size {
             return Err(Fault::new(what, help));
         }
         if unit.is_empty() {
-            return Err(Fault::new("has no unit", format!("write `{number}B` for bytes or `{number}KiB` for kibibytes")));
+            return Err(Fault::new(
+                "has no unit",
+                format!("write `{number}B` for bytes or `{number}KiB` for kibibytes"),
+            ));
         }
         if unit.starts_with('.') {
-            return Err(Fault::new("is not a whole number", "use the next smaller unit: `1536KiB` instead of `1.5MiB`"));
+            return Err(Fault::new(
+                "is not a whole number",
+                "use the next smaller unit: `1536KiB` instead of `1.5MiB`",
+            ));
         }
         let spelled = if unit == "KB" { "kB" } else { unit };
         let Some((_, size)) = UNITS.iter().find(|(name, _)| *name == spelled) else {
             let near = match unit.trim().to_ascii_lowercase().as_str() {
+                _ if UNITS.iter().any(|(name, _)| *name == unit.trim()) => Some(unit.trim()),
                 "b" | "byte" | "bytes" => Some("B"),
                 "k" | "kb" | "ki" | "kib" => Some("KiB"),
                 "m" | "mb" | "mi" | "mib" => Some("MiB"),
@@ -111,6 +125,7 @@ mod tests {
         bad("1M", "has an unknown unit", "`1MiB`");
         bad("1mb", "has an unknown unit", "`1MiB`");
         bad("64 KiB", "has an unknown unit", "`64KiB`");
+        bad("1 MB", "has an unknown unit", "`1MB`");
         bad("1.5MiB", "is not a whole number", "1536KiB");
         bad("-1B", "is negative", "");
         bad("big", "does not begin", "");

@@ -26,7 +26,7 @@ const COUNTING_WORDS: &[&str] = &["consumerId", "apiKey", "ip", "token", "route"
 
 impl Text for CountingKey {
     const FORMAT: &'static str = "tollgate-counting-key";
-    const WHAT: &'static str = "what to count by";
+    const WHAT: &'static str = "a name of what to count by, such as `consumerId`";
     const PATTERN: Option<&'static str> = Some("^(consumerId|apiKey|ip|token|route|header:.+|claim:.+)$");
 
     fn read(text: &str) -> Result<Self, Fault> {
@@ -81,7 +81,7 @@ pub enum ErrorSelector {
 
 impl Text for ErrorSelector {
     const FORMAT: &'static str = "tollgate-error-selector";
-    const WHAT: &'static str = "which errors are meant";
+    const WHAT: &'static str = "a kind or reason of errors";
     const PATTERN: Option<&'static str> = Some("^([a-z_]+|4xx|5xx|\\*)$");
 
     fn read(text: &str) -> Result<Self, Fault> {
@@ -113,7 +113,13 @@ impl Text for ErrorSelector {
     }
 }
 
-text_type!(ErrorSelector, "A kind, a reason, 4xx, 5xx or \"*\"; the most specific wins.", "api_key_invalid", "4xx", "*");
+text_type!(
+    ErrorSelector,
+    "A kind, a reason, 4xx, 5xx or \"*\"; the most specific wins.",
+    "api_key_invalid",
+    "4xx",
+    "*"
+);
 
 /// A reason by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,7 +142,9 @@ impl Text for ReasonName {
             return Ok(Self(reason));
         }
         let help = match Kind::named(text) {
-            Some(kind) => format!("it is a kind; name one of its reasons: {}", listed(kind.reasons().iter().map(|it| it.code()))),
+            Some(kind) => {
+                format!("it is a kind; name one of its reasons: {}", listed(kind.reasons().iter().map(|it| it.code())))
+            }
             None => similar::closest(text, Reason::ALL.iter().map(|reason| reason.code())).map_or_else(
                 || "`tollgate reasons` lists them".to_owned(),
                 |near| format!("did you mean `{near}`? `tollgate reasons` lists them all"),
@@ -180,7 +188,11 @@ impl Text for Regex {
     }
 }
 
-text_type!(Regex, "A regular expression (no look-around, no back-references); not anchored unless it says so.", "^[a-z]+$");
+text_type!(
+    Regex,
+    "A regular expression (no look-around, no back-references); not anchored unless it says so.",
+    "^[a-z]+$"
+);
 
 /// The SHA-256 of an API key, as 64 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,7 +217,10 @@ impl Text for Sha256Hex {
         }
         let digits = text.len();
         let mut hash = [0_u8; 32];
-        let pairs = text.as_bytes().chunks_exact(2).filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+        let pairs = text
+            .as_bytes()
+            .chunks_exact(2)
+            .filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
         for (slot, byte) in hash.iter_mut().zip(pairs) {
             *slot = byte;
         }
@@ -213,11 +228,7 @@ impl Text for Sha256Hex {
     }
 }
 
-text_type!(
-    Sha256Hex,
-    "64 hexadecimal digits.",
-    "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-);
+text_type!(Sha256Hex, "64 hexadecimal digits.", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08");
 
 /// An absolute http or https URL, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -289,7 +300,10 @@ mod tests {
     fn reasons() {
         check::<ReasonName>("key_revoked", Ok(()));
         check::<ReasonName>("key_revokd", Err("did you mean `key_revoked`?"));
-        check::<ReasonName>("api_key_invalid", Err("one of its reasons: `key_unknown`, `key_revoked` or `key_expired`"));
+        check::<ReasonName>(
+            "api_key_invalid",
+            Err("one of its reasons: `key_unknown`, `key_revoked` or `key_expired`"),
+        );
     }
 
     #[test]
