@@ -24,13 +24,13 @@ const SECRET_KEYS: &[&str] = &[
 
 /// Whether a scalar under this key is a secret.
 #[must_use]
-pub fn is_secret_key(key: &str) -> bool {
+pub(crate) fn is_secret_key(key: &str) -> bool {
     SECRET_KEYS.iter().any(|secret| key.eq_ignore_ascii_case(secret))
 }
 
 /// Whether this scalar holds nothing but a placeholder, which may be shown.
 #[must_use]
-pub fn is_placeholder(text: &str) -> bool {
+pub(crate) fn is_placeholder(text: &str) -> bool {
     let text = text.trim_matches(['"', '\'']);
     text.strip_prefix("${")
         .and_then(|rest| rest.strip_suffix('}'))
@@ -76,7 +76,7 @@ fn value_of(after: &str) -> &str {
     let end = match quote {
         Some(quote) => after.char_indices().skip(1).find(|(_, c)| *c == quote).map(|(at, _)| at.saturating_add(1)),
         None if after.starts_with("${") => after.find('}').map(|at| at.saturating_add(1)),
-        None => after.find(|c| matches!(c, ',' | '}' | ']')),
+        None => after.find([',', '}', ']']),
     };
     end.and_then(|end| after.get(..end)).unwrap_or(after)
 }

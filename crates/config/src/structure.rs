@@ -76,7 +76,6 @@ struct Range {
 }
 
 impl Range {
-    #[expect(clippy::unnecessary_wraps, reason = "the validator asks for this signature")]
     fn of<'a>(
         parent: &'a Map<String, Json>,
         bounds: &'a Json,
@@ -121,10 +120,12 @@ impl Pass<'_> {
         let is_map = matches!(self.spans.near(pointer).node.value, Value::Map(_));
         match error.kind() {
             Kind::AdditionalProperties { unexpected } => {
-                unexpected.iter().for_each(|key| self.unknown_key(pointer, key, schema, name, model));
+                for key in unexpected {
+                    self.unknown_key(pointer, key, schema, name, model);
+                }
             }
             Kind::Required { property } => {
-                self.missing_key(pointer, property.as_str().unwrap_or_default(), schema, model)
+                self.missing_key(pointer, property.as_str().unwrap_or_default(), schema, model);
             }
             Kind::OneOfNotValid { .. } | Kind::OneOfMultipleValid { .. } | Kind::Not { .. } if !is_map => {}
             Kind::OneOfNotValid { .. } => self.none_chosen(pointer, schema),

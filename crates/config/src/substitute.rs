@@ -9,7 +9,7 @@ use crate::source::{Files, Sources, Span};
 use crate::tree::{Node, Origin, Style, Value};
 
 /// The largest file that `${file:…}` puts into a value: keys and certificates, not data.
-pub const SECRET_FILE_BYTES_MAX: u64 = 1024 * 1024;
+pub(crate) const SECRET_FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The longest value after substitution, in bytes.
 const VALUE_BYTES_MAX: usize = 1024 * 1024;

@@ -15,10 +15,10 @@ use crate::tree::{Entry, Node, Origin, Style, Value};
 use crate::yaml_help;
 
 /// How deep maps and lists may nest, aliases expanded.
-pub const DEPTH_MAX: usize = 64;
+pub(crate) const DEPTH_MAX: usize = 64;
 
 /// How many values aliases may add to a file.
-pub const ALIASED_NODES_MAX: usize = 100_000;
+pub(crate) const ALIASED_NODES_MAX: usize = 100_000;
 
 /// Reads one file's text. None if it is empty or cannot be read to its end; the reason is among the diagnostics.
 pub(crate) fn read(file: FileId, sources: &mut Sources, diagnostics: &mut Diagnostics) -> Option<Node> {

@@ -109,7 +109,7 @@ fn the_schema_is_draft_7_and_takes_what_is_taken() {
 fn a_secret_of_several_lines_is_hidden_too() {
     let text = "version: 1\njwtProviders:\n  a:\n    keys:\n      - kid: é\n        secret: |-\n          hunter2\n          hunter2\n        x: y\n";
     let parsed = parse(text);
-    let masked: Vec<String> = parsed.sources.iter().map(|source| source.masked()).collect();
+    let masked: Vec<String> = parsed.sources.iter().map(config::source::Source::masked).collect();
     assert!(
         !masked[0].contains("hunter2") && masked[0].contains("kid: é") && masked[0].contains("x: y"),
         "{}",

@@ -152,14 +152,13 @@ impl Pass<'_> {
     fn fault(&mut self, pointer: &str, what: &str, fault: &Fault) {
         let place = self.place(pointer);
         let subject = self.subject(pointer);
-        let (message, help) = match self.shown(pointer) {
-            Some(shown) => (format!("{subject}: {shown} {}", fault.what), fault.help.clone()),
-            None => {
-                let text = self.node(pointer).as_text().unwrap_or_default();
-                let is_telling = self.node(pointer).origin != Origin::Written || fault.help.contains(text);
-                let help = if is_telling { format!("the value must be {what}") } else { fault.help.clone() };
-                (format!("{subject}: the value {}", fault.what), help)
-            }
+        let (message, help) = if let Some(shown) = self.shown(pointer) {
+            (format!("{subject}: {shown} {}", fault.what), fault.help.clone())
+        } else {
+            let text = self.node(pointer).as_text().unwrap_or_default();
+            let is_telling = self.node(pointer).origin != Origin::Written || fault.help.contains(text);
+            let help = if is_telling { format!("the value must be {what}") } else { fault.help.clone() };
+            (format!("{subject}: the value {}", fault.what), help)
         };
         self.push(Code::MalformedValue, place, message, Some(help));
     }

@@ -42,7 +42,7 @@ impl fmt::Display for Size {
     /// In the largest binary unit that leaves no remainder.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let binary = UNITS.iter().rev().filter(|(name, _)| name.ends_with("iB"));
-        let unit = binary.into_iter().find(|(_, size)| self.0 >= *size && self.0 % size == 0);
+        let unit = binary.into_iter().find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size));
         let (unit, size) = unit.unwrap_or(&("B", 1));
         write!(formatter, "{}{unit}", self.0 / size)
     }
