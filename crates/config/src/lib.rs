@@ -13,6 +13,7 @@ pub mod raw;
 pub mod render;
 mod scalar;
 mod schema;
+mod secrets;
 mod similar;
 pub mod source;
 pub mod spans;
@@ -80,6 +81,7 @@ pub fn parse(path: &Path, files: &dyn Files, env: &dyn Fn(&str) -> Option<String
     if is_read {
         structure::check(&spans, &sources, &mut diagnostics);
         names::check(spans.root(), &sources, &mut diagnostics);
+        secrets::check(spans.root(), &sources, &mut diagnostics);
         raw = deserialize(&spans, &sources, &mut diagnostics);
     }
     Parsed { raw: raw.filter(|_| !diagnostics.has_errors()), spans, sources, diagnostics }

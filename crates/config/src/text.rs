@@ -110,7 +110,8 @@ macro_rules! text_type {
                     "examples": [$($example),+],
                 });
                 if let Some(pattern) = <Self as $crate::text::Text>::PATTERN {
-                    schema.insert("pattern".to_owned(), pattern.into());
+                    // An editor sees placeholders unfilled.
+                    schema.insert("pattern".to_owned(), format!("{pattern}|\\$\\{{").into());
                 }
                 schema
             }

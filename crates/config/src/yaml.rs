@@ -2,7 +2,8 @@
 //!
 //! Knows nothing of Tollgate's keys, but which of them hold secrets.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
 use std::ops::Range;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span as ParserSpan, Tag};
@@ -83,7 +84,7 @@ struct Frame {
 
 enum Open {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, seen: HashSet<String>, key: Option<(String, Span)> },
+    Map { entries: Vec<Entry>, seen: HashMap<String, Span>, key: Option<(String, Span)> },
 }
 
 impl Reader<'_> {
@@ -109,7 +110,7 @@ impl Reader<'_> {
                 self.open(builder, Open::List(Vec::new()), anchor, tag.as_deref(), span)
             }
             Event::MappingStart(anchor, tag) => {
-                let map = Open::Map { entries: Vec::new(), seen: HashSet::new(), key: None };
+                let map = Open::Map { entries: Vec::new(), seen: HashMap::new(), key: None };
                 self.open(builder, map, anchor, tag.as_deref(), span)
             }
             Event::SequenceEnd | Event::MappingEnd => {
@@ -155,12 +156,15 @@ impl Reader<'_> {
             Open::List(items) => items.push(node),
             Open::Map { entries, seen, key } => {
                 let (key, key_span) = key.take()?;
-                if seen.insert(key.clone()) {
-                    entries.push(Entry { key, key_span, node });
-                } else {
-                    let first =
-                        entries.iter().find(|entry| entry.key == key).map(|entry| self.sources.place(entry.key_span));
-                    self.duplicate(&key, key_span, first);
+                match seen.entry(key.clone()) {
+                    Slot::Vacant(free) => {
+                        free.insert(key_span);
+                        entries.push(Entry { key, key_span, node });
+                    }
+                    Slot::Occupied(first) => {
+                        let first = *first.get();
+                        self.duplicate(&key, key_span, first);
+                    }
                 }
             }
         }
@@ -225,7 +229,8 @@ impl Reader<'_> {
         }
     }
 
-    fn duplicate(&mut self, key: &str, span: Span, first: Option<Place>) {
+    fn duplicate(&mut self, key: &str, span: Span, first: Span) {
+        let first = self.sources.place(first);
         let message = format!("the key {} stands twice in one map", quoted(key));
         let diagnostic = Diagnostic::error(Code::DuplicateKey, self.sources.place(span), message).label("again here");
         let help = "keep one of the two; a list of values goes under one key";

@@ -106,6 +106,13 @@ fn the_schema_is_draft_7_and_takes_what_is_taken() {
 }
 
 #[test]
+fn a_warning_does_not_keep_a_config_from_serving() {
+    let parsed = parse(&format!("{GUIDE}consumers: [{{ id: acme, apiKeys: [{{ value: hunter2 }}] }}]\n"));
+    assert!(parsed.raw.is_some());
+    assert_eq!((parsed.diagnostics.errors(), parsed.diagnostics.warnings()), (0, 1));
+}
+
+#[test]
 fn a_secret_of_several_lines_is_hidden_too() {
     let text = "version: 1\njwtProviders:\n  a:\n    keys:\n      - kid: é\n        secret: |-\n          hunter2\n          hunter2\n        x: y\n";
     let parsed = parse(text);
