@@ -129,7 +129,7 @@ fn variable(name: &str, otherwise: &Otherwise<'_>, written: &str, around: &Surro
         (Some(value), _) if !value.is_empty() => Ok(value),
         (_, Otherwise::Default(default)) => Ok((*default).to_owned()),
         (_, Otherwise::FaultSaying(message)) => {
-            let message = format!("the environment variable {} is not set: {message}", quoted(name));
+            let message = format!("the environment variable {} is not set: {}", quoted(name), quoted(message));
             fault(message, format!("set {} before the program starts", quoted(name)))
         }
         (None, Otherwise::Fault) => {

@@ -186,7 +186,8 @@ impl Reader<'_> {
         let style = if style == ScalarStyle::Plain && !is_text_by_tag { Style::Plain } else { Style::Quoted };
         let value = if style == Style::Plain { scalar::typed(text) } else { Value::Text(text.to_owned()) };
         if let Some(Frame { value: Open::Map { key: Some((key, key_span)), .. }, .. }) = builder.open.last() {
-            if mask::is_secret_key(key) && !mask::is_placeholder(text) {
+            // A lone `$` is the begin of a placeholder that a brace cut off.
+            if mask::is_secret_key(key) && !mask::is_placeholder(text) && text != "$" {
                 self.sources.hide(self.file, self.lines.bytes(span));
             }
             // An empty value has no width of its own: its key is what one can point at.
@@ -255,7 +256,7 @@ impl Reader<'_> {
     fn syntax(&mut self, error: &ScanError) {
         let place = self.place(*error.marker(), 1);
         let line = self.lines.get(place.line);
-        let message = format!("this is not YAML: {}", error.info());
+        let message = format!("this is not YAML: {}", quoted(error.info()).trim_matches('`'));
         let diagnostic = Diagnostic::error(Code::YamlSyntax, place, message);
         self.diagnostics.push(diagnostic.help(yaml_help::for_line(line, error.info())));
     }
