@@ -79,6 +79,8 @@ codes! {
     OutOfRange "out-of-range",
     /// Keys that exclude each other, or none of several of which one is needed.
     Choice "choice",
+    /// A secret stands in the config itself instead of a placeholder.
+    LiteralSecret "literal-secret",
     /// A `version` that this program does not read.
     Version "version",
     /// A name that refers to nothing in the config.
@@ -113,6 +115,12 @@ pub struct Place {
 impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+impl From<Place> for engine::names::Place {
+    fn from(Place { file, line, column, length: _ }: Place) -> Self {
+        Self { file, line, column }
     }
 }
 

@@ -12,10 +12,10 @@ use crate::tree::{Entry, Node, Value};
 use crate::yaml;
 
 /// How deep files may include files.
-pub const INCLUDE_DEPTH_MAX: usize = 8;
+pub(crate) const INCLUDE_DEPTH_MAX: usize = 8;
 
 /// How many files a config may have.
-pub const FILES_MAX: usize = 1_000;
+pub(crate) const FILES_MAX: usize = 1_000;
 
 /// Sections whose keys are names: stated twice they are two things of one name, never one thing in two parts.
 const NAMED_SECTIONS: &[&str] = &["upstreams", "jwtProviders", "plans"];
@@ -92,7 +92,7 @@ impl<'a> Loader<'a> {
             }
             Err(error) => {
                 let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
-                let line = valid.iter().filter(|byte| **byte == b'\n').count().saturating_add(1);
+                let line = valid.split(|byte| *byte == b'\n').count();
                 let message = format!("the file {shown} is not UTF-8 text: line {line} holds other bytes");
                 let diagnostic = Diagnostic::error(Code::FileUnreadable, place, message);
                 self.diagnostics.push(diagnostic.help("save the file as UTF-8"));

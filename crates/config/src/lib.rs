@@ -14,6 +14,7 @@ pub mod raw;
 pub mod render;
 mod scalar;
 mod schema;
+mod secrets;
 mod similar;
 pub mod source;
 pub mod spans;
@@ -37,8 +38,7 @@ use spans::Spans;
 use substitute::Surroundings;
 use tree::{Node, Origin, Style, Value};
 
-/// What became of a config's text.
-#[derive(Debug)]
+/// What became of a config's text. Not `Debug`: it holds secrets.
 pub struct Parsed {
     /// None if there is an error among the diagnostics.
     pub raw: Option<RawConfig>,
@@ -84,13 +84,13 @@ pub fn parse(path: &Path, files: &dyn Files, env: &dyn Fn(&str) -> Option<String
     if is_read {
         structure::check(&spans, &sources, &mut diagnostics);
         names::check(spans.root(), &sources, &mut diagnostics);
+        secrets::check(spans.root(), &sources, &mut diagnostics);
         raw = deserialize(&spans, &sources, &mut diagnostics);
     }
     Parsed { raw: raw.filter(|_| !diagnostics.has_errors()), spans, sources, diagnostics }
 }
 
 /// What became of a config.
-#[derive(Debug)]
 pub struct Loaded {
     /// None if there is an error among the diagnostics.
     pub config: Option<Config>,
@@ -155,7 +155,9 @@ fn deserialize(spans: &Spans, sources: &Sources, diagnostics: &mut Diagnostics) 
     match serde_yaml::from_value(spans.root().to_yaml()) {
         Ok(raw) => Some(raw),
         Err(error) => {
-            let message = format!("the config passes its schema, but cannot be read: {error}");
+            // Without what serde quotes: it may be a secret.
+            let said = error.to_string().split('"').step_by(2).collect::<Vec<_>>().join("…");
+            let message = format!("the config passes its schema, but cannot be read: {said}");
             let diagnostic = Diagnostic::error(Code::Internal, sources.place(spans.root().span), message);
             diagnostics
                 .push(diagnostic.help("this is a bug of Tollgate: please report it with this config, secrets removed"));

@@ -7,8 +7,10 @@ use std::ops::Range;
 
 /// Keys whose literal values are secrets wherever they stand; compared without case.
 const SECRET_KEYS: &[&str] = &[
+    // A `sha256` that is none may well be the key itself, put into the wrong place.
     "secret",
     "value",
+    "sha256",
     "password",
     "passwd",
     "token",
@@ -20,15 +22,18 @@ const SECRET_KEYS: &[&str] = &[
     "apikey",
 ];
 
+/// A longer line is hidden as a whole: nobody reads it, and looking for secrets in it would take long.
+const LINE_BYTES_MAX: usize = 8 * 1024;
+
 /// Whether a scalar under this key is a secret.
 #[must_use]
-pub fn is_secret_key(key: &str) -> bool {
+pub(crate) fn is_secret_key(key: &str) -> bool {
     SECRET_KEYS.iter().any(|secret| key.eq_ignore_ascii_case(secret))
 }
 
 /// Whether this scalar holds nothing but a placeholder, which may be shown.
 #[must_use]
-pub fn is_placeholder(text: &str) -> bool {
+pub(crate) fn is_placeholder(text: &str) -> bool {
     let text = text.trim_matches(['"', '\'']);
     text.strip_prefix("${")
         .and_then(|rest| rest.strip_suffix('}'))
@@ -39,30 +44,60 @@ pub fn is_placeholder(text: &str) -> bool {
 /// What follows `secret:` and its like on each line, for text that may not be YAML at all; and whatever looks like a JWT.
 pub(crate) fn secrets_by_line(text: &str) -> Vec<Range<usize>> {
     let mut secrets = Vec::new();
-    let mut line_start = 0_usize;
+    let mut start = 0_usize;
     for line in text.split_inclusive('\n') {
-        for (at, _) in line.match_indices(':') {
-            let (Some(before), Some(after)) = (line.get(..at), line.get(at.saturating_add(1)..)) else { continue };
-            if is_secret_key(last_word(before)) {
-                let value = value_of(after);
-                let offset = after.len().saturating_sub(after.trim_start().len());
-                let start = line_start.saturating_add(at).saturating_add(1).saturating_add(offset);
-                if !value.is_empty() && !is_placeholder(value) && !is_collection(value) {
-                    secrets.push(start..start.saturating_add(value.len()));
-                }
-            }
+        let end = start.saturating_add(line.len());
+        if line.len() > LINE_BYTES_MAX {
+            secrets.push(start..end);
+        } else {
+            secrets.extend(
+                values_of_secret_keys(line)
+                    .into_iter()
+                    .chain(tokens(line))
+                    .map(|found| start.saturating_add(found.start)..start.saturating_add(found.end)),
+            );
         }
-        for (at, _) in line.match_indices("eyJ") {
-            let length = line.get(at..).map_or(0, |rest| rest.find(|c| !is_token(c)).unwrap_or(rest.len()));
-            secrets.push(line_start.saturating_add(at)..line_start.saturating_add(at).saturating_add(length));
-        }
-        line_start = line_start.saturating_add(line.len());
+        start = end;
     }
     secrets
 }
 
+fn values_of_secret_keys(line: &str) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for (at, _) in line.match_indices(':') {
+        let (Some(before), Some(after)) = (line.get(..at), line.get(at.saturating_add(1)..)) else { continue };
+        if found.last().is_some_and(|last| at < last.end) || !is_secret_key(last_word(before)) {
+            continue;
+        }
+        let value = value_of(after);
+        let blank = after.len().saturating_sub(after.trim_start().len());
+        let start = at.saturating_add(1).saturating_add(blank);
+        if !value.is_empty() && !is_placeholder(value) && !is_collection(value) {
+            found.push(start..start.saturating_add(value.len()));
+        }
+    }
+    found
+}
+
+/// JWTs begin with a JSON object in base64url.
+fn tokens(line: &str) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for (at, _) in line.match_indices("eyJ") {
+        if found.last().is_none_or(|last| at >= last.end) {
+            let length = line.get(at..).map_or(0, |rest| rest.find(|c| !is_token(c)).unwrap_or(rest.len()));
+            found.push(at..at.saturating_add(length));
+        }
+    }
+    found
+}
+
+/// The word before a colon; looks back only as far as a secret key is long.
 fn last_word(before: &str) -> &str {
-    let trimmed = before.trim_end().trim_end_matches(['"', '\'']);
+    let mut from = before.len().saturating_sub(64);
+    while !before.is_char_boundary(from) {
+        from = from.saturating_add(1);
+    }
+    let trimmed = before.get(from..).unwrap_or_default().trim_end().trim_end_matches(['"', '\'']);
     trimmed.rsplit(|c: char| c.is_whitespace() || matches!(c, '{' | '[' | ',' | '"' | '\'')).next().unwrap_or(trimmed)
 }
 
@@ -73,7 +108,8 @@ fn value_of(after: &str) -> &str {
     let quote = after.chars().next().filter(|first| matches!(first, '"' | '\''));
     let end = match quote {
         Some(quote) => after.char_indices().skip(1).find(|(_, c)| *c == quote).map(|(at, _)| at.saturating_add(1)),
-        None => after.find(|c| matches!(c, ',' | '}' | ']')).filter(|_| !after.starts_with("${")),
+        None if after.starts_with("${") => after.find('}').map(|at| at.saturating_add(1)),
+        None => after.find([',', '}', ']']),
     };
     end.and_then(|end| after.get(..end)).unwrap_or(after)
 }
@@ -127,6 +163,7 @@ mod tests {
         check("{\"value\": \"abc\"}", "{\"value\": *****}");
         check("secret: ${KEY}  # ours", "secret: ${KEY}  # ours");
         check("secret: hunter2 # theirs", "secret: ******* # theirs");
+        check("- { secret: ${KEY}, kid: a }", "- { secret: ${KEY}, kid: a }");
         check("secret: ${KEY:-hunter2}", "secret: ***************");
         check("secret: \"${file:/run/key}\"", "secret: \"${file:/run/key}\"");
         check("  - value: a b c\n", "  - value: *****\n");
@@ -135,5 +172,8 @@ mod tests {
         check("x: Bearer eyJhbGciOi.J9.x end", "x: Bearer *************** end");
         check("secret: aü€b", "secret: *\u{b7}\u{2022}*");
         check("consumerId: value", "consumerId: value");
+        let long = "secret:".repeat(1_500);
+        check(&long, &"*".repeat(long.len()));
+        check("secret: a:b secret: c", "secret: *************");
     }
 }

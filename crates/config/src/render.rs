@@ -9,7 +9,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use crate::diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Diagnostics, Note, Place, Severity};
-use crate::source::Sources;
+use crate::source::{Source, Sources};
 
 /// The width that messages and excerpts keep to, in columns.
 const WIDTH: usize = 140;
@@ -128,21 +128,33 @@ fn bytes(excerpt: &str, first: u32, place: &Place) -> Option<Range<usize>> {
 }
 
 /// The files' texts with their secrets hidden, made once a rendering.
-struct Masked<'a>(Vec<(&'a str, String)>);
+struct Masked<'a>(Vec<MaskedFile<'a>>);
+
+struct MaskedFile<'a> {
+    name: &'a str,
+    text: String,
+    /// Where lines begin, from line 1, in bytes.
+    starts: Vec<usize>,
+}
 
 impl<'a> Masked<'a> {
     fn of(sources: &'a Sources) -> Self {
-        Self(sources.iter().map(|source| (&*source.name, source.masked())).collect())
+        let file = |source: &'a Source| {
+            let text = source.masked();
+            let starts =
+                std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at.saturating_add(1))).collect();
+            MaskedFile { name: &source.name, text, starts }
+        };
+        Self(sources.iter().map(file).collect())
     }
 
-    fn lines(&self, file: &str, first: u32, last: u32) -> Option<&str> {
-        let (_, text) = self.0.iter().find(|(name, _)| *name == file)?;
-        let start_of = |line: u32| match (line as usize).checked_sub(2) {
-            None => Some(0),
-            Some(line_end) => text.match_indices('\n').nth(line_end).map(|(at, _)| at.saturating_add(1)),
-        };
-        let end = start_of(last.saturating_add(1)).unwrap_or(text.len());
-        text.get(start_of(first)?..end).map(|lines| lines.strip_suffix('\n').unwrap_or(lines))
+    fn lines(&self, name: &str, first: u32, last: u32) -> Option<&str> {
+        let file = self.0.iter().find(|file| file.name == name)?;
+        let start = *file.starts.get((first as usize).checked_sub(1)?)?;
+        let end = file.starts.get(last as usize).copied().unwrap_or(file.text.len());
+        let lines = file.text.get(start..end)?;
+        let lines = lines.strip_suffix('\n').unwrap_or(lines);
+        Some(lines.strip_suffix('\r').unwrap_or(lines))
     }
 }
 

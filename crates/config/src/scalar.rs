@@ -7,7 +7,7 @@ use crate::tree::Value;
 
 /// Types a plain scalar.
 #[must_use]
-pub fn typed(text: &str) -> Value {
+pub(crate) fn typed(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
         "true" | "True" | "TRUE" => Value::Bool(true),

@@ -63,7 +63,7 @@ fn drop_null_branch(object: &mut Map<String, Value>) {
                     object.entry(key).or_insert(value);
                 }
             }
-            _ => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {}
         }
     }
 }
@@ -104,7 +104,7 @@ mod tests {
                 object.iter().for_each(|(key, value)| walk(value, &format!("{path}/{key}"), check));
             }
             Value::Array(items) => items.iter().for_each(|item| walk(item, path, check)),
-            _ => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
 

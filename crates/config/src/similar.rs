@@ -2,7 +2,7 @@
 
 /// The candidate that a slip of the fingers or of the convention (`rate_limit`, `ratelimit`) most likely meant.
 #[must_use]
-pub fn closest<'c>(written: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub(crate) fn closest<'c>(written: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let bare = bare(written);
     let distance_max = match bare.chars().count() {
         0..=2 => 0,

@@ -105,8 +105,7 @@ pub struct Span {
     pub length: u32,
 }
 
-/// One file that was read.
-#[derive(Debug)]
+/// One file that was read. Not `Debug`: its text may hold secrets.
 pub struct Source {
     /// As the operator named it.
     pub name: Arc<str>,
@@ -118,7 +117,7 @@ pub struct Source {
 }
 
 /// All files that were read.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Sources(Vec<Source>);
 
 impl Sources {

@@ -1,16 +1,17 @@
 //! Where an item of the raw tree stands: JSON pointer (RFC 6901) in, places of its key and value out.
 
+use std::fmt::Write as _;
+
 use crate::source::Span;
 use crate::tree::{Node, Value};
 
 /// The merged tree, asked by pointer.
-#[derive(Debug)]
 pub struct Spans {
     root: Node,
 }
 
 /// Where one item stands.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Located<'a> {
     /// None for the root and for items of a list.
     pub key: Option<Span>,
@@ -23,9 +24,8 @@ impl Located<'_> {
     #[must_use]
     pub fn span(&self) -> Span {
         match &self.node.value {
-            Value::List(_) => self.key.unwrap_or(self.value),
             Value::Map(entries) => self.key.or(entries.first().map(|first| first.key_span)).unwrap_or(self.value),
-            Value::Null => self.key.unwrap_or(self.value),
+            Value::List(_) | Value::Null => self.key.unwrap_or(self.value),
             Value::Bool(_) | Value::Integer(_) | Value::Large(_) | Value::Float(_) | Value::Text(_) => self.value,
         }
     }
@@ -100,7 +100,7 @@ pub fn spoken(pointer: &str) -> String {
     for token in pointer.split('/').skip(1) {
         let token = token.replace("~1", "/").replace("~0", "~");
         if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit()) {
-            spoken.push_str(&format!("[{token}]"));
+            let _ = write!(spoken, "[{token}]");
         } else {
             if !spoken.is_empty() {
                 spoken.push('.');

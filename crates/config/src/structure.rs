@@ -19,7 +19,7 @@ use crate::schema;
 use crate::source::Sources;
 use crate::spans::Spans;
 use crate::text;
-use crate::tree::{Node, Value};
+use crate::tree::{Node, Origin, Value};
 use describe::Model;
 
 /// What the pass is about, handed to those who word the findings.
@@ -76,7 +76,6 @@ struct Range {
 }
 
 impl Range {
-    #[expect(clippy::unnecessary_wraps, reason = "the validator asks for this signature")]
     fn of<'a>(
         parent: &'a Map<String, Json>,
         bounds: &'a Json,
@@ -115,13 +114,18 @@ impl Pass<'_> {
         let Some((schema, name)) = model.around(error.evaluation_path().as_str()) else {
             return self.unworded(error, pointer);
         };
+        if self.spans.at(pointer).is_some_and(|located| located.node.origin == Origin::Unresolved) {
+            return;
+        }
         let is_map = matches!(self.spans.near(pointer).node.value, Value::Map(_));
         match error.kind() {
             Kind::AdditionalProperties { unexpected } => {
-                unexpected.iter().for_each(|key| self.unknown_key(pointer, key, schema, name, model));
+                for key in unexpected {
+                    self.unknown_key(pointer, key, schema, name, model);
+                }
             }
             Kind::Required { property } => {
-                self.missing_key(pointer, property.as_str().unwrap_or_default(), schema, model)
+                self.missing_key(pointer, property.as_str().unwrap_or_default(), schema, model);
             }
             Kind::OneOfNotValid { .. } | Kind::OneOfMultipleValid { .. } | Kind::Not { .. } if !is_map => {}
             Kind::OneOfNotValid { .. } => self.none_chosen(pointer, schema),
@@ -131,7 +135,7 @@ impl Pass<'_> {
             Kind::AnyOf { context } => self.branches(pointer, context, schema, model),
             Kind::PropertyNames { error: inner } => {
                 let key = inner.instance().as_str().unwrap_or_default();
-                let format = schema.get("propertyNames").and_then(|names| names.get("format")).and_then(Json::as_str);
+                let format = if let Kind::Format { format } = inner.kind() { Some(format.as_str()) } else { None };
                 self.malformed_key(pointer, key, format);
             }
             Kind::Type { .. } => self.wrong_type(pointer, schema, model),
@@ -154,6 +158,10 @@ impl Pass<'_> {
                 .any(|error| error.instance_path().as_str() == pointer && matches!(error.kind(), Kind::Type { .. }))
         };
         match context.iter().find(is_of_type) {
+            // Its closed list is one way of several: all of them are what can be written.
+            Some(errors) if errors.iter().any(|error| matches!(error.kind(), Kind::Enum { .. })) => {
+                self.unknown_choice(pointer, schema, model);
+            }
             Some(errors) => errors.iter().for_each(|error| self.explain(error, model)),
             None => self.wrong_type(pointer, schema, model),
         }

@@ -9,7 +9,7 @@ use crate::source::{Files, Sources, Span};
 use crate::tree::{Node, Origin, Style, Value};
 
 /// The largest file that `${file:…}` puts into a value: keys and certificates, not data.
-pub const SECRET_FILE_BYTES_MAX: u64 = 1024 * 1024;
+pub(crate) const SECRET_FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The longest value after substitution, in bytes.
 const VALUE_BYTES_MAX: usize = 1024 * 1024;
@@ -36,7 +36,10 @@ pub(crate) fn run(node: &mut Node, around: &Surroundings<'_>, sources: &Sources,
                     node.value = if retype { scalar::typed(&new) } else { Value::Text(new) };
                     node.origin = origin;
                 }
-                Err(fault) => diagnostics.push(fault.diagnostic(text, node.span, sources)),
+                Err(fault) => {
+                    node.origin = Origin::Unresolved;
+                    diagnostics.push(fault.diagnostic(text, node.span, sources));
+                }
             }
         }
     }
@@ -126,7 +129,7 @@ fn variable(name: &str, otherwise: &Otherwise<'_>, written: &str, around: &Surro
         (Some(value), _) if !value.is_empty() => Ok(value),
         (_, Otherwise::Default(default)) => Ok((*default).to_owned()),
         (_, Otherwise::FaultSaying(message)) => {
-            let message = format!("the environment variable {} is not set: {message}", quoted(name));
+            let message = format!("the environment variable {} is not set: {}", quoted(name), quoted(message));
             fault(message, format!("set {} before the program starts", quoted(name)))
         }
         (None, Otherwise::Fault) => {

@@ -57,7 +57,10 @@ const fn format<T: Text>() -> Format {
 
 /// All formats.
 pub(crate) const FORMATS: &[Format] = &[
-    Format { measure: Some(|text| Duration::read(text).ok().map(|it| it.milliseconds())), ..format::<Duration>() },
+    Format {
+        measure: Some(|text| Duration::read(text).ok().map(duration::Duration::milliseconds)),
+        ..format::<Duration>()
+    },
     Format { measure: Some(|text| Size::read(text).ok().map(Size::bytes)), ..format::<Size>() },
     format::<Moment>(),
     format::<Cidr>(),
@@ -107,7 +110,8 @@ macro_rules! text_type {
                     "examples": [$($example),+],
                 });
                 if let Some(pattern) = <Self as $crate::text::Text>::PATTERN {
-                    schema.insert("pattern".to_owned(), pattern.into());
+                    // An editor sees placeholders unfilled.
+                    schema.insert("pattern".to_owned(), format!("{pattern}|\\$\\{{").into());
                 }
                 schema
             }
@@ -136,7 +140,7 @@ mod tests {
         };
         check(Duration::PATTERN, &["250ms", "5s", "10m", "24h", "7d"]);
         check(Size::PATTERN, &["512B", "64KiB", "1MiB", "10MB", "2GiB", "1kB"]);
-        check(Sha256Hex::PATTERN, &[&"aF0".repeat(22)[..64]]);
+        check(Sha256Hex::PATTERN, &[&"aF".repeat(32)]);
         check(CountingKey::PATTERN, &["consumerId", "header:X-A", "claim:sub"]);
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! Knows nothing of what the keys mean. Strings are typed as the YAML 1.2 core schema does it (`scalar.rs`).
 
+use std::fmt;
+
 use crate::source::Span;
 
 /// A value and its place.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Node {
     pub value: Value,
     /// Of a scalar: its first line. Of a block map or list: its first key or dash.
@@ -27,6 +29,16 @@ pub enum Value {
     Text(String),
     List(Vec<Node>),
     Map(Vec<Entry>),
+}
+
+impl fmt::Debug for Node {
+    /// Without what came in by substitution.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.origin {
+            Origin::Written | Origin::Unresolved => self.value.fmt(formatter),
+            Origin::Substituted => formatter.write_str("(substituted)"),
+        }
+    }
 }
 
 impl PartialEq for Node {
@@ -62,6 +74,8 @@ pub enum Style {
 pub enum Origin {
     Written,
     Substituted,
+    /// It holds a placeholder that could not be filled in, of which a diagnostic speaks already.
+    Unresolved,
 }
 
 impl Node {
@@ -109,7 +123,8 @@ impl Node {
             Value::Bool(value) => (*value).into(),
             Value::Integer(value) => (*value).into(),
             Value::Large(value) => (*value).into(),
-            Value::Float(value) => (*value).into(),
+            // JSON Schema counts 200.0 among the integers, serde does not.
+            Value::Float(value) => whole(*value).map_or_else(|| (*value).into(), Into::into),
             Value::Text(text) => text.as_str().into(),
             Value::List(items) => serde_yaml::Value::Sequence(items.iter().map(Self::to_yaml).collect()),
             Value::Map(entries) => serde_yaml::Value::Mapping(
@@ -117,4 +132,12 @@ impl Node {
             ),
         }
     }
+}
+
+/// The integer that a float is, if every integer around it has a float of its own.
+#[must_use]
+pub(crate) fn whole(value: f64) -> Option<i64> {
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    // Rust prints a float without exponent, so what has no fraction reads as an integer.
+    if value.fract() == 0.0 && value.abs() <= EXACT_MAX { format!("{value:.0}").parse().ok() } else { None }
 }

@@ -2,7 +2,8 @@
 //!
 //! Knows nothing of Tollgate's keys, but which of them hold secrets.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
 use std::ops::Range;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span as ParserSpan, Tag};
@@ -15,10 +16,10 @@ use crate::tree::{Entry, Node, Origin, Style, Value};
 use crate::yaml_help;
 
 /// How deep maps and lists may nest, aliases expanded.
-pub const DEPTH_MAX: usize = 64;
+pub(crate) const DEPTH_MAX: usize = 64;
 
 /// How many values aliases may add to a file.
-pub const ALIASED_NODES_MAX: usize = 100_000;
+pub(crate) const ALIASED_NODES_MAX: usize = 100_000;
 
 /// Reads one file's text. None if it is empty or cannot be read to its end; the reason is among the diagnostics.
 pub(crate) fn read(file: FileId, sources: &mut Sources, diagnostics: &mut Diagnostics) -> Option<Node> {
@@ -83,7 +84,7 @@ struct Frame {
 
 enum Open {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, seen: HashSet<String>, key: Option<(String, Span)> },
+    Map { entries: Vec<Entry>, seen: HashMap<String, Span>, key: Option<(String, Span)> },
 }
 
 impl Reader<'_> {
@@ -109,7 +110,7 @@ impl Reader<'_> {
                 self.open(builder, Open::List(Vec::new()), anchor, tag.as_deref(), span)
             }
             Event::MappingStart(anchor, tag) => {
-                let map = Open::Map { entries: Vec::new(), seen: HashSet::new(), key: None };
+                let map = Open::Map { entries: Vec::new(), seen: HashMap::new(), key: None };
                 self.open(builder, map, anchor, tag.as_deref(), span)
             }
             Event::SequenceEnd | Event::MappingEnd => {
@@ -155,12 +156,15 @@ impl Reader<'_> {
             Open::List(items) => items.push(node),
             Open::Map { entries, seen, key } => {
                 let (key, key_span) = key.take()?;
-                if seen.insert(key.clone()) {
-                    entries.push(Entry { key, key_span, node });
-                } else {
-                    let first =
-                        entries.iter().find(|entry| entry.key == key).map(|entry| self.sources.place(entry.key_span));
-                    self.duplicate(&key, key_span, first);
+                match seen.entry(key.clone()) {
+                    Slot::Vacant(free) => {
+                        free.insert(key_span);
+                        entries.push(Entry { key, key_span, node });
+                    }
+                    Slot::Occupied(first) => {
+                        let first = *first.get();
+                        self.duplicate(&key, key_span, first);
+                    }
                 }
             }
         }
@@ -182,7 +186,8 @@ impl Reader<'_> {
         let style = if style == ScalarStyle::Plain && !is_text_by_tag { Style::Plain } else { Style::Quoted };
         let value = if style == Style::Plain { scalar::typed(text) } else { Value::Text(text.to_owned()) };
         if let Some(Frame { value: Open::Map { key: Some((key, key_span)), .. }, .. }) = builder.open.last() {
-            if mask::is_secret_key(key) && !mask::is_placeholder(text) {
+            // A lone `$` is the begin of a placeholder that a brace cut off.
+            if mask::is_secret_key(key) && !mask::is_placeholder(text) && text != "$" {
                 self.sources.hide(self.file, self.lines.bytes(span));
             }
             // An empty value has no width of its own: its key is what one can point at.
@@ -225,7 +230,8 @@ impl Reader<'_> {
         }
     }
 
-    fn duplicate(&mut self, key: &str, span: Span, first: Option<Place>) {
+    fn duplicate(&mut self, key: &str, span: Span, first: Span) {
+        let first = self.sources.place(first);
         let message = format!("the key {} stands twice in one map", quoted(key));
         let diagnostic = Diagnostic::error(Code::DuplicateKey, self.sources.place(span), message).label("again here");
         let help = "keep one of the two; a list of values goes under one key";
@@ -250,7 +256,7 @@ impl Reader<'_> {
     fn syntax(&mut self, error: &ScanError) {
         let place = self.place(*error.marker(), 1);
         let line = self.lines.get(place.line);
-        let message = format!("this is not YAML: {}", error.info());
+        let message = format!("this is not YAML: {}", quoted(error.info()).trim_matches('`'));
         let diagnostic = Diagnostic::error(Code::YamlSyntax, place, message);
         self.diagnostics.push(diagnostic.help(yaml_help::for_line(line, error.info())));
     }

@@ -6,6 +6,13 @@ pub(crate) fn for_line(line: &str, said: &str) -> &'static str {
     let value = line.split_once(": ").map_or(line, |(_, value)| value).trim_start().trim_start_matches("- ");
     if indent.contains('\t') || said.contains("tab") {
         "indent with spaces: YAML does not allow tabs there"
+    } else if line
+        .match_indices("${")
+        .any(|(at, _)| line.get(..at).is_some_and(|before| before.trim_end().ends_with([':', ',', '['])))
+        && line.contains(['{', '['])
+        && said.contains("flow")
+    {
+        "quote a placeholder that stands inside braces or brackets: `\"${NAME}\"`"
     } else if value.starts_with(['@', '`', '%']) {
         "quote a value that begins with `@`, `%` or a backtick"
     } else if value.starts_with('*') || said.contains("anchor") {

@@ -1,7 +1,6 @@
 //! What every section needs at hand: places, files, the list of policies, and where to put what is wrong.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use engine::names::{Name, PolicyId};
 use engine::snapshot::{PolicyInfo, RateLimitField};
@@ -12,7 +11,6 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Place, listed, quoted};
 use crate::similar;
 use crate::source::{FILE_BYTES_MAX, Files, Sources};
 use crate::spans::Spans;
-use crate::tree::Origin;
 
 pub(super) struct Desk<'a> {
     spans: &'a Spans,
@@ -90,22 +88,15 @@ impl<'a> Desk<'a> {
         mode: Mode,
         rate_limit: Option<RateLimitField>,
     ) -> PolicyId {
-        let place = self.key_place(pointer);
+        let place = self.key_place(pointer).into();
         let id = PolicyId(u32::try_from(self.policies.len()).unwrap_or(u32::MAX));
-        let place = engine::names::Place { file: Arc::clone(&place.file), line: place.line, column: place.column };
         self.policies.push(PolicyInfo { name: name.into(), place, mode, rate_limit });
         id
     }
 
     /// Where an item stands, for the engine.
     pub(super) fn engine_place(&self, pointer: &str) -> engine::names::Place {
-        let Place { file, line, column, length: _ } = self.place(pointer);
-        engine::names::Place { file, line, column }
-    }
-
-    /// Whether the value stands in the file itself, and not in a variable or another file.
-    pub(super) fn is_literal(&self, pointer: &str) -> bool {
-        self.spans.near(pointer).node.origin == Origin::Written
+        self.place(pointer).into()
     }
 
     /// A path that the config names, as seen from the file that names it.

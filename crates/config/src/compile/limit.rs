@@ -288,14 +288,7 @@ fn api_key(
 ) -> Option<ApiKeyEntry> {
     let sha256: [u8; 32] = match (&raw.sha256, &raw.value) {
         (Some(hash), _) => hash.get(),
-        (None, Some(value)) => {
-            if desk.is_literal(&format!("{pointer}/value")) {
-                let help =
-                    "write its hash, `sha256: …` (`tollgate key new` prints it), or a placeholder: `value: \"${KEY}\"`";
-                desk.warn(Code::Unsafe, &format!("{pointer}/value"), "an API key stands in the config in clear", help);
-            }
-            Sha256::digest(value.as_bytes()).into()
-        }
+        (None, Some(value)) => Sha256::digest(value.as_bytes()).into(),
         (None, None) => return None,
     };
     if let Some(earlier) = seen.get(&sha256) {

@@ -37,9 +37,9 @@ impl Model {
                 self.follow(part.0)?
             } else {
                 let token = token.replace("~1", "/").replace("~0", "~");
-                let next = match part.0 {
-                    Json::Array(items) => items.get(token.parse::<usize>().ok()?),
-                    other => other.get(&token),
+                let next = match part.0.as_array() {
+                    Some(items) => items.get(token.parse::<usize>().ok()?),
+                    None => part.0.get(&token),
                 };
                 (next?, part.1)
             };
@@ -71,7 +71,10 @@ impl Model {
             return;
         }
         let inner = |key: &str| if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") };
-        for (key, property) in part.get("properties").and_then(Json::as_object).into_iter().flatten() {
+        let properties = part.get("properties").and_then(Json::as_object).into_iter().flatten();
+        // What stands in both is better called by its place in a route.
+        let (last, first): (Vec<_>, Vec<_>) = properties.partition(|(key, _)| *key == "defaults");
+        for (key, property) in first.into_iter().chain(last) {
             homes.entry(key.clone()).or_default().push(at.to_owned());
             self.gather(property, &inner(key), seen, homes);
         }
@@ -81,8 +84,8 @@ impl Model {
         if let Some(value) = part.get("additionalProperties").filter(|value| value.is_object()) {
             self.gather(value, &inner("NAME"), seen, homes);
         }
-        for branches in ["allOf", "anyOf"].iter().filter_map(|key| part.get(*key)?.as_array()) {
-            branches.iter().for_each(|branch| self.gather(branch, at, seen, homes));
+        for branch in ["allOf", "anyOf"].iter().filter_map(|key| part.get(*key)?.as_array()).flatten() {
+            self.gather(branch, at, seen, homes);
         }
     }
 

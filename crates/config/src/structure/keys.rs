@@ -53,9 +53,14 @@ const ELSEWHERE_CALLED: &[(&str, &[&str])] = &[
     ("jwtProviders", &["jwt", "providers", "issuers"]),
     ("accessLog", &["log", "logs", "logging"]),
     ("telemetry", &["metrics", "prometheus"]),
-    ("address", &["listen", "port", "bind"]),
+    ("address", &["listen", "port", "bind", "host", "ip"]),
+    ("id", &["name", "username"]),
+    ("name", &["id"]),
     ("clockSkew", &["leeway"]),
 ];
+
+/// How many keys of a section are listed beside another advice.
+const KEYS_LISTED_MAX: usize = 20;
 
 impl Pass<'_> {
     pub(super) fn unknown_key(&mut self, pointer: &str, key: &str, part: &Json, name: &str, model: &Model) {
@@ -79,9 +84,10 @@ impl Pass<'_> {
         } else if homes.contains(&"") {
             ("unknown here", format!("{} is a top-level key: move it to the left margin", quoted(key)))
         } else if let [first, ..] = homes.as_slice() {
-            ("unknown here", format!("{} belongs in {}", quoted(key), quoted(first)))
+            let known = listed(describe::keys(part).take(KEYS_LISTED_MAX));
+            ("unknown here", format!("{} belongs in {}; the keys here are {known}", quoted(key), quoted(first)))
         } else {
-            let known = describe::keys(part).map(str::to_owned).collect::<Vec<_>>();
+            let known: Vec<&str> = describe::keys(part).collect();
             let help =
                 if known.is_empty() { "write `{}`".to_owned() } else { format!("the keys here are {}", listed(known)) };
             ("unknown key", help)

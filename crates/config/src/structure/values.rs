@@ -21,7 +21,7 @@ impl Pass<'_> {
         if node.value == Value::Null {
             let (message, help) = match node.origin {
                 Origin::Written => (format!("{subject} has no value"), "give it a value, or remove the key".to_owned()),
-                Origin::Substituted => (
+                Origin::Substituted | Origin::Unresolved => (
                     format!("{subject} is empty after substitution"),
                     "set the variable, or quote the placeholder to mean empty text".to_owned(),
                 ),
@@ -30,15 +30,15 @@ impl Pass<'_> {
             return self.push(Code::WrongType, place, message, Some(help));
         }
         // `5` where `5s` is wanted: the format knows better than the type what is missing.
-        let formats = branches(model.resolved(part)).filter_map(|part| text::named(part.get("format")?.as_str()?));
-        if let (Some(number), Some(format)) = (number_text(node), { formats }.find(|format| format.measure.is_some()))
+        let format = branches(model.resolved(part)).find_map(|part| text::named(part.get("format")?.as_str()?));
+        if let (Some(number), Some(format)) = (number_text(node), format)
             && let Err(fault) = (format.check)(&number)
         {
             return self.fault(pointer, format.what, &fault);
         }
         let message = format!("{subject} must be {}, not {}", model.expected(part), actual(&node.value));
-        let help = self.type_help(pointer, part, model);
-        self.push(Code::WrongType, place, message, help);
+        let help = self.type_help(pointer, part, model).unwrap_or_else(|| format!("write {}", model.expected(part)));
+        self.push(Code::WrongType, place, message, Some(help));
     }
 
     fn type_help(&self, pointer: &str, part: &Json, model: &Model) -> Option<String> {
@@ -55,11 +55,15 @@ impl Pass<'_> {
                 let shown = shown.map_or_else(|| "…".to_owned(), |shown| shown.trim_matches('`').to_owned());
                 Some(match node.origin {
                     Origin::Written => format!("quote it: `\"{shown}\"`"),
-                    Origin::Substituted => "quote the placeholder, so that its value stays text".to_owned(),
+                    Origin::Substituted | Origin::Unresolved => {
+                        "quote the placeholder, so that its value stays text".to_owned()
+                    }
                 })
             }
             Value::Map(_) if wants("array") => Some("begin each item of the list with a dash: `- `".to_owned()),
-            Value::List(_) if wants("object") => Some("write a map: remove the dashes or brackets".to_owned()),
+            Value::List(_) if wants("object") && !wants("string") => {
+                Some("write a map: remove the dashes or brackets".to_owned())
+            }
             Value::List(items) if wants("string") && items.len() == 1 => {
                 Some("write the one value without brackets or dash".to_owned())
             }
@@ -107,13 +111,29 @@ impl Pass<'_> {
         self.push(Code::UnknownValue, place, message, Some(help));
     }
 
+    /// A word where one word of a list, or something else altogether, can stand.
+    pub(super) fn unknown_choice(&mut self, pointer: &str, part: &Json, model: &Model) {
+        let shown = self.shown(pointer).unwrap_or_else(|| "this value".to_owned());
+        let message = format!("{} cannot be {shown}", self.subject(pointer));
+        let place = self.place(pointer);
+        let quotes = match self.node(pointer).origin {
+            Origin::Written | Origin::Unresolved => "",
+            Origin::Substituted => "; a quoted placeholder is always text",
+        };
+        self.push(Code::UnknownValue, place, message, Some(format!("write {}{quotes}", model.expected(part))));
+    }
+
     pub(super) fn not_the_constant(&mut self, pointer: &str, expected: &Json) {
         let place = self.place(pointer);
         let subject = self.subject(pointer);
         if pointer == "/version" {
-            let is_number = matches!(self.node(pointer).value, Value::Integer(_));
+            let is_integer = match self.node(pointer).value {
+                Value::Integer(_) | Value::Large(_) => true,
+                Value::Float(value) => value.fract() == 0.0,
+                Value::Null | Value::Bool(_) | Value::Text(_) | Value::List(_) | Value::Map(_) => false,
+            };
             // A wrong type is said by the type.
-            if is_number {
+            if is_integer {
                 let message = "this program reads version 1 of the format only".to_owned();
                 self.push(Code::Version, place, message, Some("write `version: 1`".to_owned()));
             }
@@ -132,9 +152,13 @@ impl Pass<'_> {
     fn fault(&mut self, pointer: &str, what: &str, fault: &Fault) {
         let place = self.place(pointer);
         let subject = self.subject(pointer);
-        let (message, help) = match self.shown(pointer) {
-            Some(shown) => (format!("{subject}: {shown} {}", fault.what), fault.help.clone()),
-            None => (format!("{subject}: the value {}", fault.what), format!("the value must be {what}")),
+        let (message, help) = if let Some(shown) = self.shown(pointer) {
+            (format!("{subject}: {shown} {}", fault.what), fault.help.clone())
+        } else {
+            let text = self.node(pointer).as_text().unwrap_or_default();
+            let is_telling = self.node(pointer).origin != Origin::Written || fault.help.contains(text);
+            let help = if is_telling { format!("the value must be {what}") } else { fault.help.clone() };
+            (format!("{subject}: the value {}", fault.what), help)
         };
         self.push(Code::MalformedValue, place, message, Some(help));
     }
@@ -188,7 +212,7 @@ impl Pass<'_> {
     fn shown(&self, pointer: &str) -> Option<String> {
         let node = self.node(pointer);
         let is_secret = pointer.split('/').any(mask::is_secret_key);
-        if is_secret || node.origin == Origin::Substituted {
+        if is_secret || node.origin != Origin::Written {
             return None;
         }
         match &node.value {
@@ -238,7 +262,7 @@ fn number_help(text: &str, origin: Origin, is_shown: bool) -> Option<String> {
     let bare: String = text.chars().filter(|c| !matches!(c, '_' | ',' | ' ' | '\'')).collect();
     let number = bare.parse::<u64>().ok()?;
     match origin {
-        Origin::Substituted => {
+        Origin::Substituted | Origin::Unresolved => {
             Some("remove the quotes around the placeholder, so that its value becomes a number".to_owned())
         }
         Origin::Written if !is_shown => None,

@@ -39,7 +39,7 @@ impl fmt::Display for Duration {
     /// The largest unit that leaves no remainder.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let milliseconds = self.milliseconds();
-        let unit = UNITS.iter().rev().find(|(_, size)| milliseconds % size == 0 && milliseconds >= *size);
+        let unit = UNITS.iter().rev().find(|(_, size)| milliseconds.is_multiple_of(*size) && milliseconds >= *size);
         let (unit, size) = unit.unwrap_or(&("s", 1_000));
         write!(formatter, "{}{unit}", milliseconds / size)
     }

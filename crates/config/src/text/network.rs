@@ -96,6 +96,12 @@ impl Text for ListenAddress {
         if let Ok(address) = text.parse() {
             return Ok(Self(address));
         }
+        if let Ok(port) = text.parse::<u16>() {
+            return Err(Fault::new(
+                "has no IP address",
+                format!("write `0.0.0.0:{port}` or `[::]:{port}` for all interfaces"),
+            ));
+        }
         let (host, port) = host_and_port(text)?;
         if host.is_empty() || host == "*" {
             return Err(Fault::new(
@@ -227,6 +233,7 @@ mod tests {
         check::<ListenAddress>("0.0.0.0:8080", Ok(()));
         check::<ListenAddress>("[::]:0", Ok(()));
         check::<ListenAddress>(":8080", Err("`0.0.0.0:8080`"));
+        check::<ListenAddress>("8080", Err("`0.0.0.0:8080`"));
         check::<ListenAddress>("*:8080", Err("`0.0.0.0:8080`"));
         check::<ListenAddress>("localhost:8080", Err("`127.0.0.1:8080`"));
         check::<ListenAddress>("0.0.0.0", Err("has no port"));

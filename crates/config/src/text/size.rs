@@ -42,7 +42,7 @@ impl fmt::Display for Size {
     /// In the largest binary unit that leaves no remainder.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let binary = UNITS.iter().rev().filter(|(name, _)| name.ends_with("iB"));
-        let unit = binary.into_iter().find(|(_, size)| self.0 >= *size && self.0 % size == 0);
+        let unit = binary.into_iter().find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size));
         let (unit, size) = unit.unwrap_or(&("B", 1));
         write!(formatter, "{}{unit}", self.0 / size)
     }
@@ -81,6 +81,7 @@ impl Text for Size {
         let spelled = if unit == "KB" { "kB" } else { unit };
         let Some((_, size)) = UNITS.iter().find(|(name, _)| *name == spelled) else {
             let near = match unit.trim().to_ascii_lowercase().as_str() {
+                _ if UNITS.iter().any(|(name, _)| *name == unit.trim()) => Some(unit.trim()),
                 "b" | "byte" | "bytes" => Some("B"),
                 "k" | "kb" | "ki" | "kib" => Some("KiB"),
                 "m" | "mb" | "mi" | "mib" => Some("MiB"),
@@ -124,6 +125,7 @@ mod tests {
         bad("1M", "has an unknown unit", "`1MiB`");
         bad("1mb", "has an unknown unit", "`1MiB`");
         bad("64 KiB", "has an unknown unit", "`64KiB`");
+        bad("1 MB", "has an unknown unit", "`1MB`");
         bad("1.5MiB", "is not a whole number", "1536KiB");
         bad("-1B", "is negative", "");
         bad("big", "does not begin", "");

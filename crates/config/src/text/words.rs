@@ -26,7 +26,7 @@ const COUNTING_WORDS: &[&str] = &["consumerId", "apiKey", "ip", "token", "route"
 
 impl Text for CountingKey {
     const FORMAT: &'static str = "tollgate-counting-key";
-    const WHAT: &'static str = "what to count by";
+    const WHAT: &'static str = "a name of what to count by, such as `consumerId`";
     const PATTERN: Option<&'static str> = Some("^(consumerId|apiKey|ip|token|route|header:.+|claim:.+)$");
 
     fn read(text: &str) -> Result<Self, Fault> {
@@ -81,7 +81,7 @@ pub enum ErrorSelector {
 
 impl Text for ErrorSelector {
     const FORMAT: &'static str = "tollgate-error-selector";
-    const WHAT: &'static str = "which errors are meant";
+    const WHAT: &'static str = "a kind or reason of errors";
     const PATTERN: Option<&'static str> = Some("^([a-z_]+|4xx|5xx|\\*)$");
 
     fn read(text: &str) -> Result<Self, Fault> {
