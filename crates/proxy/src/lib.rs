@@ -1,4 +1,4 @@
 //! The Pingora adapter: the only crate that names it.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the gateway does not use it yet"))]
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the gateway does not use it yet"))]
 mod intake;
