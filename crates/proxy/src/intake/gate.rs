@@ -188,3 +188,6 @@ impl Drop for Gate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

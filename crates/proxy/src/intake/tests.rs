@@ -2,7 +2,8 @@ mod agreement;
 mod harness;
 
 use super::{IntakeLimits, Pace};
-use harness::{Client, LIMITS, PATIENCE, Seen, gateway};
+pub(super) use harness::LIMITS;
+use harness::{Client, PATIENCE, Seen, gateway};
 use std::time::{Duration, Instant};
 use testkit::heads::{Expect, corpus};
 
@@ -242,8 +243,26 @@ async fn an_early_answer_closes_if_much_is_left_and_arrives_all_the_same() {
         client.send(&b"8000\r\n".repeat(5_000)).await;
         let answer = client.rest().await.to_ascii_lowercase();
         assert!(answer.starts_with("http/1.1 403 ") && answer.contains("connection: close"), "{framing}: {answer}");
-        assert!(answer.ends_with("\r\n\r\nno"), "{framing}: {answer}");
+        assert!(answer.ends_with("\r\n\r\nno") && answer.matches("http/1.1 ").count() == 1, "{framing}: {answer}");
+        stays_open_for_what_is_on_its_way(&mut client).await;
     }
+}
+
+/// A socket that is closed for good resets the connection when more arrives, which the next write notices.
+async fn stays_open_for_what_is_on_its_way(client: &mut Client) {
+    for _ in 0..3 {
+        assert!(!client.send_fails(&b"x".repeat(1_000)).await, "a reset");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_arrives_though_the_client_still_sends() {
+    let gateway = gateway(LIMITS).await;
+    let mut client = gateway.connect().await;
+    client.send(b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5, 5\r\n\r\n").await;
+    assert!(client.rest().await.starts_with("HTTP/1.1 400 "));
+    stays_open_for_what_is_on_its_way(&mut client).await;
 }
 
 #[tokio::test]
