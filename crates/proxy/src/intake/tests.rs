@@ -2,8 +2,8 @@ mod agreement;
 mod harness;
 
 use super::{IntakeLimits, Pace};
-pub(super) use harness::LIMITS;
-use harness::{Client, PATIENCE, Seen, gateway};
+use harness::{Client, Seen, gateway};
+pub(super) use harness::{LIMITS, PATIENCE};
 use std::time::{Duration, Instant};
 use testkit::heads::{Expect, corpus};
 

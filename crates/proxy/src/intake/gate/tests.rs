@@ -1,8 +1,10 @@
 use super::Gate;
+use crate::intake::tests::{LIMITS, PATIENCE};
 use crate::intake::{Caps, Pace};
 use engine::wire::Framing;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
 
 const HEAD: &[u8] = b"HEAD";
 const AHEAD_MAX: usize = 1_000;
@@ -52,8 +54,7 @@ proptest! {
                 }
                 far
             });
-            let limits = crate::intake::tests::LIMITS;
-            let mut gate = Gate::new(Box::new(near), Caps::new().admit(None, &limits).unwrap());
+            let mut gate = Gate::new(Box::new(near), Caps::new().admit(None, &LIMITS).unwrap());
             while gate.ahead().len() < HEAD.len() {
                 gate.fill(AHEAD_MAX).await.unwrap();
             }
@@ -74,12 +75,13 @@ proptest! {
                 read = gate.read(&mut buffer) => panic!("{read:?} behind the body"),
                 () = async { while !sender.is_finished() { tokio::task::yield_now().await; } } => {}
             }
+            let far = sender.await.unwrap();
             while gate.ahead().len() < next.len() {
-                gate.fill(AHEAD_MAX).await.unwrap();
+                let more = timeout(PATIENCE, gate.fill(AHEAD_MAX)).await;
+                assert!(more.expect("bytes were lost").unwrap() > 0);
             }
             assert_eq!(gate.ahead(), &next[..]);
 
-            let far = sender.await.unwrap();
             gate.open(next.len(), Framing::None, Pace::DEFAULT, AHEAD_MAX);
             drop(far);
             assert_eq!(gate.read(&mut buffer).await.unwrap(), 0, "the client has gone");

@@ -22,7 +22,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::timeout;
 
 /// No test waits longer for anything.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(in crate::intake) const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(in crate::intake) const LIMITS: IntakeLimits = IntakeLimits {
     head: HeadLimits { head_bytes_max: 32 * 1024, lines_max: 100, uri_bytes_max: 8 * 1024 },
