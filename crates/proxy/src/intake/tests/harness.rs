@@ -5,11 +5,11 @@ use async_trait::async_trait;
 use engine::reason::Kind;
 use engine::wire::chunked::Chunks;
 use engine::wire::{CheckedHead, Framing, HeadEnd, HeadLimits, check_head, head_end};
-use pingora::apps::ServerApp;
 use pingora::http::ResponseHeader;
 use pingora::protocols::l4::stream::Stream as SocketStream;
 use pingora::protocols::{GetSocketDigest, SocketDigest};
 use pingora::server::configuration::ServerConf;
+use pingora::services::listening::Service;
 use pingora::upstreams::peer::HttpPeer;
 use pingora_proxy::{FailToProxy, ProxyHttp, Session, http_proxy};
 use std::net::SocketAddr;
@@ -123,7 +123,7 @@ pub(super) async fn gateway(limits: IntakeLimits) -> Gateway {
             let digest = SocketDigest::from_raw_fd(stream.as_raw_fd());
             stream.set_socket_digest(digest);
             let (intake, stopping) = (Arc::clone(&intake), stopping.clone());
-            tokio::spawn(async move { intake.process_new(Box::new(stream), &stopping).await.is_none() });
+            tokio::spawn(Service::handle_event(Box::new(stream), intake, stopping));
         }
     });
     Gateway { address, front, upstream, stop }
