@@ -5,6 +5,7 @@
 //! checked head and its body; bytes behind it wait for their own check. Routes and policies are not known here.
 
 mod caps;
+mod fault;
 mod gate;
 mod pace;
 mod read;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use caps::Caps;
+pub(crate) use fault::body_fault;
 pub(crate) use pace::Pace;
 
 /// What may be asked of a connection. Read anew for each connection and each request, so that a reload applies to both.

@@ -158,8 +158,7 @@ impl Gate {
         let count = self.body.follow(self.ahead.get(..room).unwrap_or_default())?;
         buffer.put_slice(self.ahead.get(..count).unwrap_or_default());
         self.ahead.advance(count);
-        self.progress.arrived(count, &self.pace, clock::now);
-        Ok(())
+        self.keep_pace(count)
     }
 
     fn read_body(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
@@ -178,10 +177,12 @@ impl Gate {
         let count = self.body.follow(arrived)?;
         self.ahead.extend_from_slice(arrived.get(count..).unwrap_or_default());
         buffer.set_filled(before.saturating_add(count));
-        if !self.progress.arrived(count, &self.pace, clock::now) {
-            return Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the request body arrives too slowly")));
-        }
-        Poll::Ready(Ok(()))
+        Poll::Ready(self.keep_pace(count))
+    }
+
+    fn keep_pace(&mut self, bytes: usize) -> Result<()> {
+        let kept = self.progress.arrived(bytes, &self.pace, clock::now);
+        kept.map_err(|slow| Error::new(ErrorKind::TimedOut, slow))
     }
 }
 
@@ -197,3 +198,6 @@ impl Drop for Gate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! How slow a client may send its body and read its answer.
 
 use limits::clock::Now;
+use std::fmt;
 use std::time::Duration;
 
 /// Bounds on a client that is slow. Only the time that the gateway waits for the client counts, never what an upstream takes.
@@ -40,15 +41,33 @@ impl Progress {
         self.waiting_since.get_or_insert_with(now);
     }
 
-    /// Says whether the body is still fast enough.
-    pub(super) fn arrived(&mut self, bytes: usize, pace: &Pace, now: impl FnOnce() -> Now) -> bool {
+    /// Fails if the body is no longer fast enough.
+    pub(super) fn arrived(&mut self, bytes: usize, pace: &Pace, now: impl FnOnce() -> Now) -> Result<(), SlowBody> {
         self.bytes = self.bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
-        let Some(since) = self.waiting_since.take() else { return true };
+        let Some(since) = self.waiting_since.take() else { return Ok(()) };
         self.waited = self.waited.saturating_add(now().since(since));
         let asked = self.waited.as_millis().saturating_mul(u128::from(pace.body_bytes_per_second_min)) / 1_000;
-        self.waited <= pace.grace || u128::from(self.bytes) >= asked
+        if self.waited <= pace.grace || u128::from(self.bytes) >= asked {
+            return Ok(());
+        }
+        Err(SlowBody { bytes: self.bytes, waited: self.waited })
     }
 }
+
+/// A body that would take for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SlowBody {
+    bytes: u64,
+    waited: Duration,
+}
+
+impl fmt::Display for SlowBody {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} bytes of the body came in {:?} of waiting", self.bytes, self.waited)
+    }
+}
+
+impl std::error::Error for SlowBody {}
 
 #[cfg(test)]
 mod tests {
@@ -66,7 +85,7 @@ mod tests {
         for (waited, worked, bytes) in steps {
             progress.wait(|| now);
             now = now.plus(Duration::from_secs(*waited));
-            found = progress.arrived(*bytes, &pace, || now);
+            found = progress.arrived(*bytes, &pace, || now).is_ok();
             now = now.plus(Duration::from_secs(*worked));
         }
         assert_eq!(found, expected, "{name}");

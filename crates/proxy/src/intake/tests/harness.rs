@@ -1,17 +1,17 @@
 //! A gateway of one upstream behind a real socket, the upstream that writes down what it gets, and a raw client.
 
-use crate::intake::{Caps, Intake, IntakeLimits, Pace, Refusal, Refuse};
+use crate::intake::{Caps, Intake, IntakeLimits, Pace, Refusal, Refuse, body_fault};
 use async_trait::async_trait;
 use engine::reason::Kind;
 use engine::wire::chunked::Chunks;
 use engine::wire::{CheckedHead, Framing, HeadEnd, HeadLimits, check_head, head_end};
-use pingora::apps::ServerApp;
 use pingora::http::ResponseHeader;
 use pingora::protocols::l4::stream::Stream as SocketStream;
 use pingora::protocols::{GetSocketDigest, SocketDigest};
 use pingora::server::configuration::ServerConf;
+use pingora::services::listening::Service;
 use pingora::upstreams::peer::HttpPeer;
-use pingora_proxy::{ProxyHttp, Session, http_proxy};
+use pingora_proxy::{FailToProxy, ProxyHttp, Session, http_proxy};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex};
@@ -22,9 +22,9 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::timeout;
 
 /// No test waits longer for anything.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(in crate::intake) const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(super) const LIMITS: IntakeLimits = IntakeLimits {
+pub(in crate::intake) const LIMITS: IntakeLimits = IntakeLimits {
     head: HeadLimits { head_bytes_max: 32 * 1024, lines_max: 100, uri_bytes_max: 8 * 1024 },
     header_timeout: Duration::from_secs(5),
     idle_timeout: Duration::from_secs(5),
@@ -91,6 +91,17 @@ impl ProxyHttp for PassThrough {
         Ok(true)
     }
 
+    async fn fail_to_proxy(&self, session: &mut Session, error: &pingora::Error, (): &mut ()) -> FailToProxy {
+        let status = body_fault(error).map_or(0, |denial| denial.kind().status());
+        if status > 0 {
+            let mut header = ResponseHeader::build(status, None).unwrap();
+            header.insert_header("Content-Length", "0").unwrap();
+            session.set_keepalive(None);
+            session.as_downstream_mut().write_response_header(Box::new(header)).await.unwrap();
+        }
+        FailToProxy { error_code: status, can_reuse_downstream: false }
+    }
+
     async fn upstream_peer(&self, _session: &mut Session, (): &mut ()) -> pingora::Result<Box<HttpPeer>> {
         Ok(Box::new(HttpPeer::new(self.upstream, false, String::new())))
     }
@@ -112,7 +123,7 @@ pub(super) async fn gateway(limits: IntakeLimits) -> Gateway {
             let digest = SocketDigest::from_raw_fd(stream.as_raw_fd());
             stream.set_socket_digest(digest);
             let (intake, stopping) = (Arc::clone(&intake), stopping.clone());
-            tokio::spawn(async move { intake.process_new(Box::new(stream), &stopping).await.is_none() });
+            tokio::spawn(Service::handle_event(Box::new(stream), intake, stopping));
         }
     });
     Gateway { address, front, upstream, stop }
@@ -145,7 +156,12 @@ impl Client {
 
     /// True if the other side has stopped to listen.
     pub(super) async fn send_fails(&mut self, bytes: &[u8]) -> bool {
-        self.socket.write_all(bytes).await.is_err()
+        timeout(PATIENCE, self.socket.write_all(bytes)).await.expect("a full connection lives on").is_err()
+    }
+
+    /// True if something has arrived, or the end.
+    pub(super) fn hears(&mut self) -> bool {
+        self.socket.try_read_buf(&mut self.arrived).is_ok()
     }
 
     /// The status, head and body of one response that has a Content-Length.
