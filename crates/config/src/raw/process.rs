@@ -108,11 +108,11 @@ pub struct Limits {
     /// The largest request head, request line included; above it 431. 1KiB to 1MiB.
     #[schemars(extend("x-range" = ["1KiB", "1MiB"]))]
     pub header_bytes: Size,
-    /// The most header lines of a request; above it 431. 10 to 1000.
-    #[schemars(range(min = 10, max = 1_000))]
+    /// The most header lines of a request; above it 431. 10 to 256.
+    #[schemars(range(min = 10, max = 256))]
     pub headers: u32,
-    /// The longest request target; above it 414. 256B to 64KiB.
-    #[schemars(extend("x-range" = ["256B", "64KiB"]))]
+    /// The longest request target; above it 414. 256B to 63KiB.
+    #[schemars(extend("x-range" = ["256B", "63KiB"]))]
     pub uri_bytes: Size,
     /// How long a request head may take from its first byte to its last; then 408. 100ms to 5m.
     #[schemars(extend("x-range" = ["100ms", "5m"]))]

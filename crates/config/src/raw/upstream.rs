@@ -32,9 +32,9 @@ pub struct Upstream {
 pub struct EndpointDetails {
     /// Host name or IP address, and port.
     pub address: Endpoint,
-    /// Its share of the requests in proportion to the others. 1 to 1000, default 1.
+    /// Its share of the requests in proportion to the others. 0 (none) to 1000, default 1.
     #[serde(default = "one")]
-    #[schemars(range(min = 1, max = 1_000))]
+    #[schemars(range(min = 0, max = 1_000))]
     pub weight: u32,
 }
 

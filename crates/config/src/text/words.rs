@@ -1,6 +1,7 @@
 //! Words of Tollgate: what is counted by, which errors are meant, hashes, patterns, URLs.
 
 use engine::reason::{Kind, Reason};
+use engine::reply;
 
 use super::{Fault, HeaderName, Text, text_type};
 use crate::diagnostic::listed;
@@ -82,7 +83,7 @@ pub enum ErrorSelector {
 impl Text for ErrorSelector {
     const FORMAT: &'static str = "tollgate-error-selector";
     const WHAT: &'static str = "a kind or reason of errors";
-    const PATTERN: Option<&'static str> = Some("^([a-z_]+|4xx|5xx|\\*)$");
+    const PATTERN: Option<&'static str> = Some("^([a-z_]+|[A-Z_]+|4xx|5xx|\\*)$");
 
     fn read(text: &str) -> Result<Self, Fault> {
         match text {
@@ -90,6 +91,10 @@ impl Text for ErrorSelector {
             "4xx" => return Ok(Self::Client4xx),
             "5xx" => return Ok(Self::Server5xx),
             _ => {}
+        }
+        // The names of the founding document, as they stand in configs that are carried over.
+        if let Some(reply::Selector::Kind(kind)) = reply::Selector::parse(text) {
+            return Ok(Self::Kind(kind));
         }
         if let Some(kind) = Kind::named(text) {
             return Ok(Self::Kind(kind));

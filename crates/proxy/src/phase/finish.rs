@@ -2,11 +2,12 @@
 
 use crate::context::{RequestContext, Stage};
 use crate::fault::{self, Progress};
+use crate::intake::body_fault;
 use crate::phase::connect::DECIDED;
 use crate::respond;
 use crate::shared::Shared;
 use engine::denial::Denial;
-use engine::reason::{Kind, Reason};
+use engine::reason::{Fault, Kind, Reason};
 use limits::clock::{Now, now};
 use pingora::Error;
 use pingora_proxy::{FailToProxy, Session};
@@ -21,7 +22,7 @@ pub(crate) async fn failed(
 ) -> FailToProxy {
     let denial = reason_of(error, context, now());
     count_failure(context, &denial);
-    refund(shared, context).await;
+    refund(shared, context, &denial).await;
     let status = denial.reason.status();
     let written = session.response_written().is_some_and(|response| !response.status.is_informational());
     let gone = denial.reason == Reason::ClientClosedRequest;
@@ -41,6 +42,9 @@ fn reason_of(error: &Error, context: &RequestContext, now: Now) -> Denial {
     if let Some(denial) = &context.denial {
         return denial.clone();
     }
+    if let Some(denial) = body_fault(error) {
+        return denial;
+    }
     if error.etype() == &DECIDED {
         return Denial::new(Reason::InternalError).because("an error without its refusal");
     }
@@ -58,17 +62,23 @@ fn reason_of(error: &Error, context: &RequestContext, now: Now) -> Denial {
 }
 
 fn count_failure(context: &RequestContext, denial: &Denial) {
-    let is_upstreams = denial.kind().fault() == engine::reason::Fault::Upstream;
+    let is_upstreams = denial.kind().fault() == Fault::Upstream;
     let upstream = context.admission().and_then(|admission| context.installed.upstream(admission.upstream()));
     if let (true, Some((_, prepared))) = (is_upstreams, upstream) {
         prepared.metrics.failed(denial.reason.code());
     }
 }
 
-/// A call that the gateway could not deliver is not billed. What upstream has answered, or the client gave up on, is.
-async fn refund(shared: &Shared, context: &mut RequestContext) {
-    let delivered = context.attempt.progress == Progress::Answering;
-    if let (Stage::Admitted(admission), false) = (&mut context.stage, delivered) {
+/// A call that the gateway refused after all, or could not send, is not billed. One that upstream has received is, whatever became
+/// of it then.
+async fn refund(shared: &Shared, context: &mut RequestContext, denial: &Denial) {
+    let refused = match denial.kind().fault() {
+        Fault::Client => denial.reason != Reason::ClientClosedRequest,
+        Fault::Operator => true,
+        Fault::Upstream => false,
+    };
+    let unsent = context.attempt.progress == Progress::Unconnected;
+    if let (Stage::Admitted(admission), true) = (&mut context.stage, refused || unsent) {
         let charges = admission.take_charges();
         if !charges.is_empty() {
             shared.counters.refund(&charges).await;

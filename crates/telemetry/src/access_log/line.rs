@@ -53,7 +53,10 @@ impl Entry<'_> {
 pub const fn fields() -> &'static [(&'static str, &'static str)] {
     &[
         ("time", "When the request began: RFC 3339, UTC, milliseconds."),
-        ("requestId", "The ID that the client got too; `tollgate requests ID` finds the request by it."),
+        (
+            "requestId",
+            "The ID that the client and the upstream got too: what to search for when a client reports an error.",
+        ),
         ("traceId", "The W3C trace ID, 32 hex digits."),
         ("client", "The client's IP address, as far as trusted proxies vouch for it."),
         ("method", "The request method."),

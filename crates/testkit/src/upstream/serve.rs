@@ -111,7 +111,7 @@ fn echo(received: &Received) -> Answer {
 pub(super) async fn answer(wire: &mut Wire, received: &Received, answer: Answer) -> Result<After, Fault> {
     let after = if keeps_alive(received) { After::KeepAlive } else { After::Close };
     let bodiless = matches!(answer.status, 204 | 304);
-    let mut head = format!("HTTP/1.1 {} Test\r\n", answer.status);
+    let mut head = format!("HTTP/1.1 {} OK\r\n", answer.status);
     for (name, value) in &answer.headers {
         head.extend([name, ": ", value, "\r\n"]);
     }
