@@ -56,6 +56,9 @@ fn main() -> Result<()> {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
     let cores = pin()?;
+    if options.urgent {
+        rustix::process::setpriority_process(None, -20).context("--urgent needs root")?;
+    }
     let programs = find_programs(&options, &cases)?;
     let out_dir = options.folder.join("out");
     let work_dir = out_dir.join("work");
