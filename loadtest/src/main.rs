@@ -30,6 +30,7 @@ use clap::Parser;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::fs;
 use std::io::Write;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -153,6 +154,8 @@ fn pin() -> Result<Cores> {
     let mut own = CpuSet::new();
     own.set(load);
     sched_setaffinity(None, &own)?;
+    // Requests of the open loop are due at times of their own, not 50 us later.
+    rustix::thread::set_current_timer_slack(NonZeroU64::new(1))?;
     Ok(Cores { count: cores.len(), load, proxy })
 }
 
@@ -172,7 +175,7 @@ fn launch_upstream(programs: &Programs, work_dir: &Path, ports: &mut Ports) -> R
     let dir = work_dir.join("upstream");
     fs::create_dir_all(&dir)?;
     let listen = ports.free()?;
-    let args = vec!["--listen".to_owned(), listen.to_string(), "--awake".to_owned()];
+    let args = vec!["--listen".to_owned(), listen.to_string()];
     Ok(Launch { program: programs.upstream.clone(), args, dir, listen, access_log: None, metrics: None })
 }
 

@@ -8,15 +8,13 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use memchr::memmem::Finder;
 use rustix::buffer::spare_capacity;
-use rustix::event::{Timespec, epoll};
+use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
-use rustix::thread::sched_yield;
 use std::collections::HashMap;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
-use std::time::{Duration, Instant};
 
 const BODY_BYTES: usize = 1024;
 const HEAD_END: &[u8] = b"\r\n\r\n";
@@ -26,13 +24,7 @@ const LISTENER: u64 = u64::MAX;
 struct Options {
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// Sleep only after a while without requests: proxies then need not wake this core for each of theirs.
-    #[arg(long)]
-    awake: bool,
 }
-
-/// How long it stays awake without requests.
-const AWAKE: Duration = Duration::from_millis(20);
 
 /// A proxy's connection and how much of a head's end its last read ended with.
 struct Connection {
@@ -46,12 +38,10 @@ struct Server<'a> {
     connections: HashMap<u64, Connection>,
     head_end: Finder<'a>,
     answer: Vec<u8>,
-    awake: bool,
 }
 
 fn main() -> Result<()> {
-    let options = Options::parse();
-    let listener = TcpListener::bind(options.listen).context("cannot listen")?;
+    let listener = TcpListener::bind(Options::parse().listen).context("cannot listen")?;
     listener.set_nonblocking(true)?;
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{}", listener.local_addr()?)?;
@@ -59,8 +49,7 @@ fn main() -> Result<()> {
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     epoll::add(&epoll, &listener, epoll::EventData::new_u64(LISTENER), epoll::EventFlags::IN)?;
     let connections = HashMap::new();
-    let (head_end, answer, awake) = (Finder::new(HEAD_END), answer(), options.awake);
-    Server { epoll, listener, connections, head_end, answer, awake }.serve()
+    Server { epoll, listener, connections, head_end: Finder::new(HEAD_END), answer: answer() }.serve()
 }
 
 impl Server<'_> {
@@ -69,7 +58,10 @@ impl Server<'_> {
         let mut buffer = Vec::with_capacity(64 * 1024);
         loop {
             events.clear();
-            self.wait(&mut events).context("cannot wait for requests")?;
+            match epoll::wait(&self.epoll, spare_capacity(&mut events), None) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error).context("cannot wait for requests"),
+            }
             for event in &events {
                 let id = event.data.u64();
                 if id == LISTENER {
@@ -78,22 +70,6 @@ impl Server<'_> {
                     self.connections.remove(&id);
                 }
             }
-        }
-    }
-
-    fn wait(&self, events: &mut Vec<epoll::Event>) -> rustix::io::Result<()> {
-        const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let deadline = Instant::now() + AWAKE;
-        while self.awake && Instant::now() < deadline {
-            epoll::wait(&self.epoll, spare_capacity(events), Some(&NOW))?;
-            if !events.is_empty() {
-                return Ok(());
-            }
-            sched_yield();
-        }
-        match epoll::wait(&self.epoll, spare_capacity(events), None) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(error) => Err(error),
         }
     }
 
