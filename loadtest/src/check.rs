@@ -161,14 +161,14 @@ fn expect_tokens(material: &Material, expect: &mut impl FnMut(&'static str, Vec<
     let token = material.tokens.first().context("no tokens")?;
     let (_, signature) = token.rsplit_once('.').context("a token has three parts")?;
     let other = signer.token(&changed("sub", "client-9999"))?;
-    let (signed, _) = other.rsplit_once('.').context("a token has three parts")?;
+    let (unsigned, _) = other.rsplit_once('.').context("a token has three parts")?;
     for token in [material.tokens.first(), material.tokens.last()].into_iter().flatten() {
         expect("a good token", with_token(&path, token), 200);
         expect("the same again", with_token(&path, token), 200);
     }
     expect("no token", get(&path, &[]), 401);
     expect("no token but a word", with_token(&path, "word"), 401);
-    expect("another token's signature", with_token(&path, &format!("{signed}.{signature}")), 401);
+    expect("another token's signature", with_token(&path, &format!("{unsigned}.{signature}")), 401);
     expect("another issuer's key", with_token(&path, &material.stranger.token(&good)?), 401);
     expect("an expired token", with_token(&path, &signer.token(&material.expired_claims(&consumer))?), 401);
     expect("another issuer", with_token(&path, &signer.token(&changed("iss", "https://other.example/"))?), 401);

@@ -61,7 +61,7 @@ pub(crate) fn closed<T>(
     let mut opened: Option<Opened<T>> = None;
     let mut heard = start;
     loop {
-        fleet.wait(Duration::from_secs(1))?;
+        fleet.wait_awake(Duration::from_secs(1))?;
         let now = Instant::now();
         heard = still_heard(load, fleet.done().len(), heard, now)?;
         if let Some(window) = &mut opened {

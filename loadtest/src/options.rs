@@ -33,6 +33,9 @@ pub(crate) struct Options {
     pub(crate) rate: u32,
     #[arg(long, default_value_t = 32)]
     pub(crate) connections: usize,
+    /// Run everything at nice -20, against the other programs of a busy machine. Needs root.
+    #[arg(long)]
+    pub(crate) urgent: bool,
     /// Also write BASELINE.md and baseline.svg.
     #[arg(long)]
     pub(crate) write_baseline: bool,
@@ -57,7 +60,7 @@ impl Options {
         Ok(Effort { rounds, warm_up_s, saturated_s: seconds, paced_s: seconds, rate, connections })
     }
 
-    /// In the report's order.
+    /// In the order of measuring.
     pub(crate) fn selected(&self) -> Result<Vec<Case>> {
         for selection in &self.cases {
             ensure!(

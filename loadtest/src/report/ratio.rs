@@ -1,6 +1,7 @@
 //! Two cases beside each other, round by round: what both rounds had of the machine's weather cancels out.
 
 use super::{Median, Report};
+use crate::measure::Sample;
 use serde::Serialize;
 
 #[derive(Copy, Clone)]
@@ -18,6 +19,8 @@ pub(super) struct Ratio {
     pub(super) second: &'static str,
     pub(super) unit: &'static str,
     pub(super) value: Median,
+    /// The least of the first case beside the least of the second: what a busy machine blurs least.
+    pub(super) of_least: f64,
     /// What the project has set itself: at most this.
     pub(super) target: Option<f64>,
 }
@@ -57,16 +60,19 @@ pub(super) fn ratios(report: &Report) -> Vec<Ratio> {
     COMPARISONS
         .into_iter()
         .filter_map(|(says, first, second, comparison, target)| {
-            let pairs = report.samples(first)?.iter().zip(report.samples(second)?);
-            let values = pairs.map(|(first, second)| match comparison {
-                Comparison::More => (first.cpu_us - second.cpu_us) / second.cpu_us * 100.0,
-                Comparison::Difference => first.cpu_us - second.cpu_us,
-            });
+            let (firsts, seconds) = (report.samples(first)?, report.samples(second)?);
+            let compare = |first: f64, second: f64| match comparison {
+                Comparison::More => (first - second) / second * 100.0,
+                Comparison::Difference => first - second,
+            };
+            let values = firsts.iter().zip(seconds).map(|(first, second)| compare(first.cpu_us, second.cpu_us));
+            let least = |samples: &[Sample]| Some(Median::of(samples.iter().map(|sample| sample.cpu_us))?.least);
+            let of_least = compare(least(firsts)?, least(seconds)?);
             let unit = match comparison {
                 Comparison::More => "%",
                 Comparison::Difference => "us",
             };
-            Some(Ratio { says, first, second, unit, value: Median::of(values)?, target })
+            Some(Ratio { says, first, second, unit, value: Median::of(values)?, of_least, target })
         })
         .collect()
 }

@@ -69,7 +69,7 @@ fn write_ratios(text: &mut String, report: &Report) -> fmt::Result {
         return Ok(());
     }
     writeln!(text, "## Side by side (median of the rounds' differences, least and most)\n")?;
-    writeln!(text, "| | | target |\n|---|---:|---:|")?;
+    writeln!(text, "| | median | of the least of each | target, by the median |\n|---|---:|---:|---:|")?;
     for ratio in ratios {
         let (value, unit) = (ratio.value, ratio.unit);
         let target = ratio.target.map(|target| {
@@ -78,13 +78,14 @@ fn write_ratios(text: &mut String, report: &Report) -> fmt::Result {
         });
         writeln!(
             text,
-            "| {} (`{}`, `{}`) | {:+.1} {unit} ({:+.1} to {:+.1}) | {} |",
+            "| {} (`{}`, `{}`) | {:+.1} {unit} ({:+.1} to {:+.1}) | {:+.1} {unit} | {} |",
             ratio.says,
             ratio.first,
             ratio.second,
             value.middle,
             value.least,
             value.most,
+            ratio.of_least,
             target.unwrap_or_default()
         )?;
     }
