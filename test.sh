@@ -94,6 +94,7 @@ outside() {
 need_rust
 say "all checks of Tollgate; the first run compiles everything: 20 to 40 minutes on two cores, later ones a few"
 need_build_tools
+need_test_tools
 step "format" cargo fmt --all --check
 step "lints" cargo clippy --locked --workspace --all-targets -- -D warnings
 dependencies

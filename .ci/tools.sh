@@ -34,6 +34,15 @@ need_build_tools() {
     install_packages "${packages[@]}"
 }
 
+# What the tests run beside Rust: curl sends the lines that the demo prints.
+need_test_tools() {
+    if command -v curl >/dev/null; then
+        say "curl: there"
+    else
+        install_packages curl
+    fi
+}
+
 install_packages() {
     local install="apt-get update && apt-get install -y --no-install-recommends $*"
     if ! command -v apt-get >/dev/null; then

@@ -89,10 +89,10 @@ impl ProxyHttp for Gateway {
         &self,
         _session: &mut Session,
         bytes: &mut Option<Bytes>,
-        _end_of_stream: bool,
+        end_of_stream: bool,
         context: &mut RequestContext,
     ) -> Result<()> {
-        body::count(bytes.as_ref(), context)
+        body::count(bytes.as_ref(), end_of_stream, context)
     }
 
     async fn upstream_response_filter(

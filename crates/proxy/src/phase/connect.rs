@@ -44,16 +44,28 @@ pub(crate) async fn peer(context: &mut RequestContext) -> Result<Box<HttpPeer>> 
     }
 }
 
+/// A connection to the endpoint is there. Until the request has been sent only the end of the whole exchange counts: how long an
+/// upload takes is for the client to say.
 pub(crate) fn connected(context: &mut RequestContext) {
-    let now = now();
-    context.attempt.connected = Some(now);
+    context.attempt.connected = Some(now());
     context.attempt.progress = Progress::Waiting;
-    let first_byte = context
-        .admission()
-        .and_then(|admission| context.installed.upstream(admission.upstream()))
-        .map(|(upstream, _)| upstream.timeouts.first_byte);
-    if let Some(first_byte) = first_byte {
-        context.wait_until(now, first_byte);
+    if let (Some(deadline), Some(end)) = (&context.deadline, context.attempt.total_ends_ns) {
+        deadline.set(end);
+    }
+}
+
+/// The request has been sent: now the endpoint has `firstByte` to answer. Without a body that was at once.
+pub(crate) fn wait_for_answer(context: &RequestContext, had_body: bool) {
+    if context.attempt.progress != Progress::Waiting {
+        return;
+    }
+    let sent = match context.attempt.connected {
+        Some(connected) if !had_body => connected,
+        Some(_) | None => now(),
+    };
+    let found = context.admission().and_then(|admission| context.installed.upstream(admission.upstream()));
+    if let Some((upstream, _)) = found {
+        context.wait_until(sent, upstream.timeouts.first_byte);
     }
 }
 

@@ -6,6 +6,7 @@ use crate::phase::connect::decided;
 use crate::respond;
 use engine::denial::Denial;
 use engine::reason::Reason;
+use http::HeaderName;
 use http::header;
 use limits::clock::now;
 use pingora::Result;
@@ -62,11 +63,39 @@ fn check(response: &ResponseHeader, context: &mut RequestContext) -> Result<(), 
     Ok(())
 }
 
+/// Takes out what concerns only the connection to upstream (RFC 9110, 7.6.1). The connection's own fields are Pingora's.
+fn remove_hop_by_hop(response: &mut ResponseHeader) {
+    const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+    const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+    let nominated: Vec<HeaderName> = response
+        .headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+        .filter(|name| !UNTOUCHABLE.contains(name) && response.headers.contains_key(name))
+        .collect();
+    for name in nominated.iter().chain(&[KEEP_ALIVE, PROXY_CONNECTION, header::UPGRADE, header::TE]) {
+        response.remove_header(name);
+    }
+}
+
+/// What a `Connection` field cannot take away: without these the answer would mean something else.
+static UNTOUCHABLE: [HeaderName; 5] = [
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::CONTENT_TYPE,
+    header::CACHE_CONTROL,
+    header::CONNECTION,
+];
+
 /// Adds the request ID and where the caller stands with its limits.
 pub(crate) fn edit(response: &mut ResponseHeader, context: &RequestContext) -> Result<()> {
     if response.status.is_informational() {
         return Ok(());
     }
+    remove_hop_by_hop(response);
     respond::add_request_id(response, context)?;
     match context.admission() {
         Some(admission) => respond::add_standings(response, &context.installed.snapshot, admission.standings()),
