@@ -19,6 +19,9 @@ use store::quotas::charge;
 use telemetry::request_id::RequestId;
 use telemetry::trace_context::TraceContext;
 
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
 /// True when the request has been answered here.
 pub(crate) async fn run(shared: &Shared, session: &mut Session, context: &mut RequestContext) -> Result<bool> {
     let now = context.received;
@@ -116,7 +119,7 @@ pub(crate) fn target(header: &RequestHeader) -> Cow<'_, str> {
     }
 }
 
-/// Takes over the caller's request ID and trace where it may, and begins new ones where not.
+/// Takes over the caller's request ID where it may, and its trace.
 fn name_request(header: &RequestHeader, context: &mut RequestContext, peer_trusted: bool) {
     let rules = &context.installed.snapshot.request_id;
     let accepted = match rules.accept {
@@ -130,13 +133,14 @@ fn name_request(header: &RequestHeader, context: &mut RequestContext, peer_trust
     {
         context.request_id = id;
     }
-    const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-    const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
-    context.trace = Some(TraceContext::continue_or_start(
-        header.headers.get_all(TRACEPARENT).iter().map(http::HeaderValue::as_bytes),
-        header.headers.get_all(TRACESTATE).iter().map(http::HeaderValue::as_bytes),
-        telemetry::random::bytes(),
-    ));
+    // A trace that nobody began is not begun here: unsampled, it would switch off the sampling of services behind the gateway.
+    if header.headers.contains_key(TRACEPARENT) {
+        context.trace = Some(TraceContext::continue_or_start(
+            header.headers.get_all(TRACEPARENT).iter().map(http::HeaderValue::as_bytes),
+            header.headers.get_all(TRACESTATE).iter().map(http::HeaderValue::as_bytes),
+            telemetry::random::bytes(),
+        ));
+    }
 }
 
 fn peer_address(session: &Session) -> IpAddr {
