@@ -24,21 +24,22 @@ pub(crate) struct Gateway {
 
 #[async_trait]
 impl ProxyHttp for Gateway {
-    type CTX = RequestContext;
+    // Boxed: Pingora moves it from future to future.
+    type CTX = Box<RequestContext>;
 
-    fn new_ctx(&self) -> RequestContext {
+    fn new_ctx(&self) -> Box<RequestContext> {
         let deadline = CONNECTION.try_with(Arc::clone).ok();
-        RequestContext::new(self.shared.installed.load_full(), now(), deadline)
+        Box::new(RequestContext::new(self.shared.installed.load_full(), now(), deadline))
     }
 
     // Not even the disabled compression module: each costs several calls a request.
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
-    async fn request_filter(&self, session: &mut Session, context: &mut RequestContext) -> Result<bool> {
+    async fn request_filter(&self, session: &mut Session, context: &mut Box<RequestContext>) -> Result<bool> {
         admit::run(&self.shared, session, context).await
     }
 
-    async fn upstream_peer(&self, _session: &mut Session, context: &mut RequestContext) -> Result<Box<HttpPeer>> {
+    async fn upstream_peer(&self, _session: &mut Session, context: &mut Box<RequestContext>) -> Result<Box<HttpPeer>> {
         connect::peer(context).await
     }
 
@@ -49,7 +50,7 @@ impl ProxyHttp for Gateway {
         _peer: &HttpPeer,
         _descriptor: RawFd,
         _digest: Option<&Digest>,
-        context: &mut RequestContext,
+        context: &mut Box<RequestContext>,
     ) -> Result<()> {
         connect::connected(context);
         Ok(())
@@ -59,7 +60,7 @@ impl ProxyHttp for Gateway {
         &self,
         _session: &mut Session,
         _peer: &HttpPeer,
-        _context: &mut RequestContext,
+        _context: &mut Box<RequestContext>,
         error: Box<Error>,
     ) -> Box<Error> {
         error
@@ -70,7 +71,7 @@ impl ProxyHttp for Gateway {
         _peer: &HttpPeer,
         session: &mut Session,
         error: Box<Error>,
-        context: &mut RequestContext,
+        context: &mut Box<RequestContext>,
         reused: bool,
     ) -> Box<Error> {
         connect::failed(session, context, error, reused)
@@ -80,7 +81,7 @@ impl ProxyHttp for Gateway {
         &self,
         session: &mut Session,
         upstream: &mut RequestHeader,
-        context: &mut RequestContext,
+        context: &mut Box<RequestContext>,
     ) -> Result<()> {
         forward::edit(session, upstream, context)
     }
@@ -90,7 +91,7 @@ impl ProxyHttp for Gateway {
         _session: &mut Session,
         bytes: &mut Option<Bytes>,
         end_of_stream: bool,
-        context: &mut RequestContext,
+        context: &mut Box<RequestContext>,
     ) -> Result<()> {
         body::count(bytes.as_ref(), end_of_stream, context)
     }
@@ -99,7 +100,7 @@ impl ProxyHttp for Gateway {
         &self,
         _session: &mut Session,
         response: &mut ResponseHeader,
-        context: &mut RequestContext,
+        context: &mut Box<RequestContext>,
     ) -> Result<()> {
         reply::received(response, context)
     }
@@ -108,7 +109,7 @@ impl ProxyHttp for Gateway {
         &self,
         _session: &mut Session,
         response: &mut ResponseHeader,
-        context: &mut RequestContext,
+        context: &mut Box<RequestContext>,
     ) -> Result<()> {
         reply::edit(response, context)
     }
@@ -118,22 +119,27 @@ impl ProxyHttp for Gateway {
         _session: &mut Session,
         _bytes: &mut Option<Bytes>,
         end_of_stream: bool,
-        context: &mut RequestContext,
+        context: &mut Box<RequestContext>,
     ) -> Result<Option<Duration>> {
         reply::body(end_of_stream, context);
         Ok(None)
     }
 
-    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut RequestContext) -> FailToProxy {
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        context: &mut Box<RequestContext>,
+    ) -> FailToProxy {
         finish::failed(&self.shared, session, error, context).await
     }
 
-    async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut RequestContext) {
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut Box<RequestContext>) {
         finish::record(&self.shared, session, error, context);
     }
 
     // Failures are in the access log, with their reason; Pingora's own lines would flood the log under attack.
-    fn suppress_error_log(&self, _session: &Session, _context: &RequestContext, _error: &Error) -> bool {
+    fn suppress_error_log(&self, _session: &Session, _context: &Box<RequestContext>, _error: &Error) -> bool {
         true
     }
 }
