@@ -240,9 +240,15 @@ fn tell_origin(
     Ok(())
 }
 
+/// The request ID, and the trace where the caller takes part in one: a trace that the gateway would begin here, nobody could find.
 fn tell_trace(upstream: &mut RequestHeader, snapshot: &Snapshot, context: &RequestContext) -> Result<()> {
     upstream.insert_header(snapshot.request_id.header.clone(), value_of(context.request_id.as_str()))?;
-    let Some(trace) = &context.trace else { return Ok(()) };
+    let traced = upstream.headers.contains_key(TRACEPARENT);
+    let Some(trace) = context.trace.as_ref().filter(|_| traced) else {
+        // State without its parent is nobody's (W3C Trace Context, 3.3).
+        upstream.remove_header(&TRACESTATE);
+        return Ok(());
+    };
     upstream.insert_header(TRACEPARENT, value_of_bytes(&trace.header()))?;
     match trace.state() {
         Some(state) => upstream.insert_header(TRACESTATE, value_of(state))?,
