@@ -149,9 +149,8 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, plain: SocketAddr)
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
             // A client that does not like the certificate ends here.
-            let (Ok(mut outer), Ok(mut inner)) = (acceptor.accept(stream).await, TcpStream::connect(plain).await) else {
-                return;
-            };
+            let Ok(mut outer) = acceptor.accept(stream).await else { return };
+            let Ok(mut inner) = TcpStream::connect(plain).await else { return };
             tokio::io::copy_bidirectional(&mut outer, &mut inner).await.ok();
         });
     }

@@ -21,7 +21,8 @@ throttles:
 /// What does not differ from request to request.
 fn bytes(response: &Response) -> String {
     let id = response.header("x-request-id").unwrap_or_default();
-    let mut text: Vec<String> = String::from_utf8_lossy(&response.raw).replace(id, "ID").lines().map(str::to_owned).collect();
+    let mut text: Vec<String> =
+        String::from_utf8_lossy(&response.raw).replace(id, "ID").lines().map(str::to_owned).collect();
     text.retain(|line| !line.to_ascii_lowercase().starts_with("date:"));
     text.join("\n")
 }
@@ -41,7 +42,10 @@ async fn no_byte_changes_and_all_is_recorded() {
         assert_eq!(found.status, 200);
         // The address is another one, the rest is the same.
         let address = |gateway: &Gateway| gateway.address("listen").to_string();
-        assert_eq!(bytes(expected).replace(&address(&off), "ADDRESS"), bytes(found).replace(&address(&trial), "ADDRESS"));
+        assert_eq!(
+            bytes(expected).replace(&address(&off), "ADDRESS"),
+            bytes(found).replace(&address(&trial), "ADDRESS")
+        );
     }
     let mut would_deny = Vec::new();
     for response in &found {

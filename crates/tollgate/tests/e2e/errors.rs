@@ -66,7 +66,11 @@ async fn without_a_template_the_default_suits_the_client() {
         ("Accept: image/png", "application/problem+json", "{"),
     ] {
         let response = gateway.send(&get("/keyed", &["x-api-key: bad", accept])).await;
-        assert_eq!((response.status, response.header("content-type")), (401, Some(content_type)), "{accept}: {response}");
+        assert_eq!(
+            (response.status, response.header("content-type")),
+            (401, Some(content_type)),
+            "{accept}: {response}"
+        );
         assert!(response.text().starts_with(begins), "{accept}: {response}");
     }
     let response = gateway.send(&get("/keyed", &["x-api-key: bad"])).await;
@@ -78,10 +82,14 @@ async fn hostile_values_break_no_format() {
     let gateway = with_echo(CONFIG).await;
     let hostile = "/keyed/%22%3Cb%3E%0D%0AX-Evil:%201&'\"<b>";
     let response = gateway.send(&request("GET", "/keyed/'&;b=1", &["Accept: application/xml"], "")).await;
-    assert!(response.text().contains("<path>/keyed/&#39;&amp;;b=1</path>") || response.text().contains("<path>/keyed/&apos;&amp;;b=1</path>"), "{response}");
+    assert!(
+        response.text().contains("<path>/keyed/&#39;&amp;;b=1</path>")
+            || response.text().contains("<path>/keyed/&apos;&amp;;b=1</path>"),
+        "{response}"
+    );
     let html = gateway.send(&get("/x'&lt;", &[])).await;
     assert_eq!(html.header("content-type"), Some("text/html"), "{html}");
-    assert!(html.text().contains("&amp;lt;") && !html.text().contains("'"), "{html}");
+    assert!(html.text().contains("&amp;lt;") && !html.text().contains('\''), "{html}");
     let refused = gateway.send(&get(hostile, &[])).await;
     assert_eq!((refused.status, refused.header("x-evil")), (400, None), "{refused}");
 }
@@ -96,7 +104,10 @@ async fn a_throttle_has_its_own_error() {
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert_eq!(refused.json()["wait"], wait);
     let line = gateway.log_line(refused.header("x-request-id").unwrap()).await;
-    assert_eq!((&line["status"], &line["policy"], &line["kind"]), (&420.into(), &"burst".into(), &"throttling_limit_reached".into()));
+    assert_eq!(
+        (&line["status"], &line["policy"], &line["kind"]),
+        (&420.into(), &"burst".into(), &"throttling_limit_reached".into())
+    );
     let counted = gateway.metric("tollgate_requests_total", &[("route", "busy"), ("status", "420")]).await;
     assert!((counted - 1.0).abs() < 1e-9, "{counted}");
 }

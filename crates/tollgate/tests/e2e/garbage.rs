@@ -16,10 +16,30 @@ const AT_ONCE: usize = 50;
 
 /// Pieces that get further into a parser than noise does.
 const PIECES: [&[u8]; 24] = [
-    b"GET ", b"POST ", b"HEAD ", b"/", b"/a?b=c", b"%2e%2e", b"%", b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", b" HTTP/2.0\r\n",
-    b"Host: a.example\r\n", b"Host:\r\n", b"Content-Length: 5\r\n", b"Content-Length: 99999999999999999999\r\n",
-    b"Transfer-Encoding: chunked\r\n", b"Expect: 100-continue\r\n", b"Connection: close\r\n", b"Cookie: a=b;=;;\r\n",
-    b"Authorization: Bearer a.b.c\r\n", b"\r\n", b"\r\n\r\n", b"5\r\nabcde\r\n0\r\n\r\n", b"\x00\xff\x7f", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"GET ",
+    b"POST ",
+    b"HEAD ",
+    b"/",
+    b"/a?b=c",
+    b"%2e%2e",
+    b"%",
+    b" HTTP/1.1\r\n",
+    b" HTTP/1.0\r\n",
+    b" HTTP/2.0\r\n",
+    b"Host: a.example\r\n",
+    b"Host:\r\n",
+    b"Content-Length: 5\r\n",
+    b"Content-Length: 99999999999999999999\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Expect: 100-continue\r\n",
+    b"Connection: close\r\n",
+    b"Cookie: a=b;=;;\r\n",
+    b"Authorization: Bearer a.b.c\r\n",
+    b"\r\n",
+    b"\r\n\r\n",
+    b"5\r\nabcde\r\n0\r\n\r\n",
+    b"\x00\xff\x7f",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 ];
 
 /// Noise and pieces, at most 400 bytes or so; always the same for the same number.

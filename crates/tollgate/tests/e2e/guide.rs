@@ -1,6 +1,7 @@
 //! The founding guide's two snippets work as they stand; `defaults` brings what they leave out.
 
-use crate::support::{get, request, with_echo};
+use crate::support::{gateway, get, request, with_echo};
+use testkit::upstream::echo;
 
 /// As printed.
 const ROUTES: &str = "routes:
@@ -47,25 +48,15 @@ async fn the_routes_block() {
     }
 }
 
-/// JSON is YAML: the block is the value of `defaults`, as it stands, with the other defaults beside it.
+/// JSON is YAML: the block is a `defaults` section as it stands. The rest of that section comes from another file.
 #[tokio::test]
 async fn the_rate_limit_block() {
-    let beside = RATE_LIMIT.replacen('{', "{ \"upstream\": \"orders\", \"auth\": { \"apiKey\": {} },", 1);
-    let config = format!("{REST}defaults: {beside}{ROUTES}");
-    let gateway = with_echo(&config).await;
+    let config = format!("include: [rest.yaml]\n{REST}defaults: {RATE_LIMIT}{ROUTES}");
+    let rest = "defaults: { upstream: orders, auth: { apiKey: {} } }\n";
+    let gateway = gateway(&config).file("rest.yaml", rest).upstream(echo()).start().await;
     let first = gateway.send(&get("/v1/orders", &[HOST, "x-api-key: good"])).await;
     assert_eq!(first.status, 200, "{first}");
     assert_eq!(first.header("ratelimit-policy"), Some("\"routes.orders-route.rateLimit\";q=200;w=2"));
     let other = gateway.send(&get("/v1/orders", &[HOST, "x-api-key: another"])).await;
     assert!(other.header("ratelimit").is_some_and(|field| field.contains(";r=199;")), "counted by itself: {other}");
-}
-
-/// In a file of its own it is a whole `defaults` section.
-#[tokio::test]
-async fn the_rate_limit_block_by_itself() {
-    let routes = ROUTES.replace("    methods:", "    upstream: orders\n    auth: { apiKey: {} }\n    methods:");
-    let config = format!("{REST}defaults: {RATE_LIMIT}{routes}");
-    let gateway = with_echo(&config).await;
-    let first = gateway.send(&get("/v1/orders", &[HOST, "x-api-key: good"])).await;
-    assert_eq!(first.header("ratelimit-policy"), Some("\"routes.orders-route.rateLimit\";q=200;w=2"), "{first}");
 }

@@ -31,7 +31,11 @@ async fn a_refusal_does_not_cost_the_connection() {
     ];
     for (what, status, bytes) in steps {
         let response = connection.send(&bytes).await;
-        assert_eq!((response.status, response.header("connection")), (status, None), "{what}: {response}");
+        assert_eq!(
+            (response.status, response.header("connection")),
+            (status, Some("keep-alive")),
+            "{what}: {response}"
+        );
         let next = connection.send(&get("/open", &[])).await;
         assert_eq!(next.status, 200, "the request after {what}: {next}");
     }
@@ -69,7 +73,8 @@ async fn requests_may_be_sent_ahead() {
         let target = if response.status == 200 { response.json()["target"].to_string() } else { String::new() };
         answers.push((response.status, target));
     }
-    let expected = [(200, "\"/open?first\""), (404, ""), (401, ""), (200, "\"/open?second\""), (200, "\"/open?third\"")];
+    let expected =
+        [(200, "\"/open?first\""), (404, ""), (401, ""), (200, "\"/open?second\""), (200, "\"/open?third\"")];
     assert_eq!(answers, expected.map(|(status, target)| (status, target.to_owned())));
 }
 

@@ -1,5 +1,7 @@
 //! The program as its users meet it: a process, its config, its sockets. One module a subject; what they share is in `support`.
 
+#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a broken expectation ends the test")]
+
 mod support;
 
 mod dry_run;

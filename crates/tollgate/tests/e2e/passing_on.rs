@@ -14,12 +14,15 @@ routes: [{ name: all, paths: ["/*"], upstream: echo, auth: { none: {} } }]
 async fn upstreams_own_errors_pass_untouched() {
     let gateway = with_echo(CONFIG).await;
     for status in [400, 401, 403, 404, 405, 413, 429, 500, 502, 503, 504, 599] {
-        let headers = [("Content-Type", "text/x-own"), ("X-Own", "1"), ("WWW-Authenticate", "Basic"), ("Retry-After", "7")];
+        let headers =
+            [("Content-Type", "text/x-own"), ("X-Own", "1"), ("WWW-Authenticate", "Basic"), ("Retry-After", "7")];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         gateway.upstream(0).behave(Behaviour::Fixed(Answer { status, headers, body: b"theirs".to_vec() }));
         let response = gateway.send(&get("/", &[])).await;
         assert_eq!((response.status, response.text()), (status, "theirs".to_owned()), "{response}");
-        for (name, value) in [("content-type", "text/x-own"), ("x-own", "1"), ("www-authenticate", "Basic"), ("retry-after", "7")] {
+        for (name, value) in
+            [("content-type", "text/x-own"), ("x-own", "1"), ("www-authenticate", "Basic"), ("retry-after", "7")]
+        {
             assert_eq!(response.headers(name), [value], "{status}: {response}");
         }
         assert_eq!(response.header("x-error"), None, "{status}: {response}");
@@ -44,6 +47,18 @@ async fn answers_of_every_framing_pass() {
     assert_eq!(connection.send(&request("DELETE", "/", &[], "")).await.status, 204);
     gateway.upstream(0).behave(Behaviour::Echo);
     assert_eq!(connection.send(&get("/", &[])).await.status, 200, "the connection is where it should be");
+}
+
+/// RFC 9110, 7.6.1: what upstream says to the gateway alone does not reach the client.
+#[tokio::test]
+async fn what_belongs_to_upstreams_connection_stays_there() {
+    let gateway = with_echo(CONFIG).await;
+    let headers = [("Connection", "X-Hop"), ("X-Hop", "1"), ("Keep-Alive", "timeout=5"), ("X-End", "1")];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    gateway.upstream(0).behave(Behaviour::Fixed(Answer { status: 200, headers, body: b"x".to_vec() }));
+    let response = gateway.send(&get("/", &[])).await;
+    assert_eq!((response.status, response.header("x-end")), (200, Some("1")), "{response}");
+    assert_eq!((response.header("x-hop"), response.header("keep-alive")), (None, None), "{response}");
 }
 
 /// What follows the announced length is nobody's answer.

@@ -131,7 +131,9 @@ async fn bodies_that_are_good() {
         let response = gateway.send(&request("POST", target, fields, body)).await;
         assert_eq!((response.status, &response.json()["body"]), (200, &body.into()), "{target}: {response}");
     }
-    for (target, body) in [("/small", "10\r\n1234567890123456\r\n0\r\n\r\n"), ("/open", "1;a=b\r\nx\r\n0\r\nX-T: 1\r\n\r\n")] {
+    for (target, body) in
+        [("/small", "10\r\n1234567890123456\r\n0\r\n\r\n"), ("/open", "1;a=b\r\nx\r\n0\r\nX-T: 1\r\n\r\n")]
+    {
         assert_eq!(gateway.send(&chunked(target, body)).await.status, 200, "{target}");
     }
     assert_eq!(gateway.send(&get("/sized", &[])).await.status, 200, "nothing has no length");

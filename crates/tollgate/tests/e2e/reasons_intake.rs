@@ -50,7 +50,6 @@ pub fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-
 pub fn all_connections() -> Vec<Scenario> {
     vec![Scenario::new(Reason::ConnectionsExhausted, "the third of two", Steps::Do(one_too_many))]
 }

@@ -1,6 +1,6 @@
 //! Refusals of callers with tokens: what a hostile client could send instead of a genuine one.
 
-use crate::support::{Scenario, Steps, get, gateway, play};
+use crate::support::{Scenario, Steps, gateway, get, play};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use engine::reason::Reason;
@@ -38,9 +38,10 @@ fn claims() -> Value {
 
 fn claims_with(name: &str, value: Value) -> Value {
     let mut claims = claims();
-    match value {
-        Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
-        value => claims[name] = value,
+    if value.is_null() {
+        claims.as_object_mut().unwrap().remove(name);
+    } else {
+        claims[name] = value;
     }
     claims
 }
@@ -130,7 +131,11 @@ fn forged() -> Vec<Scenario> {
         token(algorithm, "none", &none("none")),
         token(algorithm, "None", &none("None")),
         token(algorithm, "the public key as a secret", &public.token(&claims())),
-        token(algorithm, "one that the provider does not list", &Signer::fixed(Algorithm::ES384, Some("ec")).token(&claims())),
+        token(
+            algorithm,
+            "one that the provider does not list",
+            &Signer::fixed(Algorithm::ES384, Some("ec")).token(&claims()),
+        ),
         token(algorithm, "one that the key is not for", &ec().token_with(&json!({"kid": "rsa"}), &claims())),
     ]
 }
@@ -217,5 +222,8 @@ async fn challenges() {
     let expired = challenge("/profile", Some(&ec().token(&claims_with("exp", json!(PAST)))), 401).await;
     assert!(expired.contains("error=\"invalid_token\""), "{expired}");
     let narrow = challenge("/orders", Some(&ec().token(&claims())), 403).await;
-    assert!(narrow.contains("error=\"insufficient_scope\"") && narrow.contains("scope=\"orders:read orders:write\""), "{narrow}");
+    assert!(
+        narrow.contains("error=\"insufficient_scope\"") && narrow.contains("scope=\"orders:read orders:write\""),
+        "{narrow}"
+    );
 }

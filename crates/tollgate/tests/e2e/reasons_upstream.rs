@@ -106,7 +106,9 @@ async fn faults() {
     let config = CONFIG.replace("BLACK_HOLE", &silent.address().to_string());
     let gateway = gateway(&config).upstream(echo()).start().await;
     play(&gateway, &scenarios()).await;
-    for (upstream, outcome) in [("nobody", "connection_refused"), ("hasty", "first_byte_timeout"), ("calm", "upstream_reset")] {
+    for (upstream, outcome) in
+        [("nobody", "connection_refused"), ("hasty", "first_byte_timeout"), ("calm", "upstream_reset")]
+    {
         let labels = [("upstream", upstream), ("outcome", outcome)];
         assert!(gateway.metric("tollgate_upstream_requests_total", &labels).await > 0.0, "{upstream} {outcome}");
     }

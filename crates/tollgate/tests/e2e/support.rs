@@ -32,7 +32,7 @@ pub fn request(method: &str, target: &str, fields: &[&str], body: &str) -> Vec<u
         text.extend([field, "\r\n"]);
     }
     if !body.is_empty() {
-        text.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        text.extend(["Content-Length: ", &body.len().to_string(), "\r\n"]);
     }
     text.extend(["\r\n", body]);
     text.into_bytes()
@@ -40,6 +40,22 @@ pub fn request(method: &str, target: &str, fields: &[&str], body: &str) -> Vec<u
 
 pub fn get(target: &str, fields: &[&str]) -> Vec<u8> {
     request("GET", target, fields, "")
+}
+
+/// All values of a field that the echoing upstream got.
+pub fn told_all(response: &Response, name: &str) -> Vec<String> {
+    assert_eq!(response.status, 200, "{response}");
+    let seen = response.json();
+    let fields = seen["headers"].as_array().unwrap().iter();
+    let named = fields.filter(|field| field[0].as_str().is_some_and(|known| known.eq_ignore_ascii_case(name)));
+    named.map(|field| field[1].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// The value of a field that it may have got once.
+pub fn told(response: &Response, name: &str) -> Option<String> {
+    let values = told_all(response, name);
+    assert!(values.len() < 2, "{name} twice: {values:?}");
+    values.into_iter().next()
 }
 
 /// Asks again and again, until there is an answer or the deadline passes.

@@ -1,7 +1,6 @@
 //! The name of a request and the trace that it belongs to: in, through, out.
 
-use crate::support::{get, with_echo};
-use testkit::client::Response;
+use crate::support::{get, told, with_echo};
 
 const CONFIG: &str = r#"
 upstreams: { echo: { endpoints: ["{{upstream}}"] } }
@@ -10,14 +9,6 @@ routes: [{ name: all, paths: [/open], upstream: echo, auth: { none: {} } }]
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
-
-fn told(response: &Response, name: &str) -> Option<String> {
-    assert_eq!(response.status, 200, "{response}");
-    let seen = response.json();
-    let mut fields = seen["headers"].as_array().unwrap().iter();
-    let named = fields.find(|field| field[0].as_str().is_some_and(|known| known.eq_ignore_ascii_case(name)));
-    named.map(|field| field[1].as_str().unwrap_or_default().to_owned())
-}
 
 #[tokio::test]
 async fn a_request_has_one_name() {
