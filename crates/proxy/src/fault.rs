@@ -3,6 +3,7 @@
 use engine::denial::Denial;
 use engine::reason::Reason;
 use pingora::{Error, ErrorSource, ErrorType};
+use std::io::{self, ErrorKind};
 
 /// How far the exchange with the endpoint had come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,12 +22,14 @@ pub(crate) fn denial(error: &Error, progress: Progress) -> Denial {
     Denial::new(reason(error, progress)).because(text.chars().take(DETAIL_CHARACTERS_MAX).collect::<String>())
 }
 
+/// What Pingora calls a body that breaks the chunked coding; the constants themselves are not public.
+const BROKEN_CHUNKS: [&str; 2] = ["InvalidChunk", "InvalidTrailerEnd"];
 /// Of an error's own words in the record.
 const DETAIL_CHARACTERS_MAX: usize = 400;
 
 fn reason(error: &Error, progress: Progress) -> Reason {
     if error.esource() == &ErrorSource::Downstream {
-        return of_client(error.etype());
+        return of_client(error);
     }
     match error.etype() {
         ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout => Reason::UpstreamConnectTimeout,
@@ -50,6 +53,7 @@ fn reason(error: &Error, progress: Progress) -> Reason {
         | ErrorType::H2Error
         | ErrorType::H2Downgrade
         | ErrorType::InvalidH2 => Reason::UpstreamProtocolError,
+        ErrorType::Custom(name) if BROKEN_CHUNKS.contains(name) => Reason::UpstreamProtocolError,
         ErrorType::AcceptError
         | ErrorType::HTTPStatus(_)
         | ErrorType::FileOpenError
@@ -63,9 +67,11 @@ fn reason(error: &Error, progress: Progress) -> Reason {
     }
 }
 
-fn of_client(error: &ErrorType) -> Reason {
-    match error {
+fn of_client(error: &Error) -> Reason {
+    match error.etype() {
         ErrorType::ReadTimedout => Reason::BodyTimeout,
+        ErrorType::ReadError => of_gate(error),
+        ErrorType::Custom(name) if BROKEN_CHUNKS.contains(name) => Reason::BodyMalformed,
         ErrorType::InvalidHTTPHeader | ErrorType::H1Error | ErrorType::H2Error | ErrorType::InvalidH2 => {
             Reason::BodyMalformed
         }
@@ -85,7 +91,6 @@ fn of_client(error: &ErrorType) -> Reason {
         | ErrorType::SocketError
         | ErrorType::ConnectProxyFailure
         | ErrorType::H2Downgrade
-        | ErrorType::ReadError
         | ErrorType::WriteError
         | ErrorType::WriteTimedout
         | ErrorType::ConnectionClosed
@@ -100,11 +105,20 @@ fn of_client(error: &ErrorType) -> Reason {
     }
 }
 
+/// The gate fails a read where the body breaks its framing, ends early or only drips; anything else is the connection's end.
+fn of_gate(error: &Error) -> Reason {
+    match error.root_cause().downcast_ref::<io::Error>().map(io::Error::kind) {
+        Some(ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => Reason::BodyMalformed,
+        Some(ErrorKind::TimedOut) => Reason::BodyTimeout,
+        Some(_) | None => Reason::ClientClosedRequest,
+    }
+}
+
 /// rustls says what is wrong with a certificate only in its error's text.
 fn of_handshake(error: &Error) -> Reason {
     let text = format!("{error:?} {error}");
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if says(&["Expired", "NotValidYet", "expired"]) {
+    if says(&["Expired", "NotValidYet", "expired", "not valid yet"]) {
         Reason::CertificateExpired
     } else if says(&["NotValidForName", "not valid for name"]) {
         Reason::CertificateNameMismatch
@@ -126,6 +140,7 @@ mod tests {
     use super::{Progress, reason};
     use engine::reason::Reason;
     use pingora::{Error, ErrorType};
+    use std::io::{self, ErrorKind};
 
     #[test]
     fn each_failure_has_its_reason() {
@@ -142,6 +157,7 @@ mod tests {
         check(ErrorType::ReadTimedout, Answering, Reason::IdleTimeout);
         check(ErrorType::ConnectionClosed, Waiting, Reason::UpstreamReset);
         check(ErrorType::InvalidHTTPHeader, Waiting, Reason::UpstreamProtocolError);
+        check(ErrorType::Custom("InvalidChunk"), Answering, Reason::UpstreamProtocolError);
         check(ErrorType::InternalError, Waiting, Reason::InternalError);
     }
 
@@ -155,5 +171,33 @@ mod tests {
         check(ErrorType::ReadTimedout, Reason::BodyTimeout);
         check(ErrorType::ConnectionClosed, Reason::ClientClosedRequest);
         check(ErrorType::WriteError, Reason::ClientClosedRequest);
+        check(ErrorType::Custom("InvalidTrailerEnd"), Reason::BodyMalformed);
+    }
+
+    #[test]
+    fn what_the_gate_found_in_a_body_is_told_apart() {
+        let check = |kind: ErrorKind, expected: Reason| {
+            let mut error = Error::because(ErrorType::ReadError, "when reading body", io::Error::from(kind));
+            error.as_down();
+            assert_eq!(reason(&error, Progress::Waiting), expected, "{error}");
+        };
+        check(ErrorKind::InvalidData, Reason::BodyMalformed);
+        check(ErrorKind::UnexpectedEof, Reason::BodyMalformed);
+        check(ErrorKind::TimedOut, Reason::BodyTimeout);
+        check(ErrorKind::ConnectionReset, Reason::ClientClosedRequest);
+    }
+
+    #[test]
+    fn a_handshake_fails_for_what_rustls_says() {
+        let check = |text: &'static str, expected: Reason| {
+            let mut error = Error::explain(ErrorType::TLSHandshakeFailure, text);
+            error.as_up();
+            assert_eq!(reason(&error, Progress::Unconnected), expected, "{error}");
+        };
+        check("invalid peer certificate: certificate expired: verification time 2", Reason::CertificateExpired);
+        check("invalid peer certificate: certificate not valid yet: verification time 2", Reason::CertificateExpired);
+        check("invalid peer certificate: certificate not valid for name \"a\"", Reason::CertificateNameMismatch);
+        check("invalid peer certificate: UnknownIssuer", Reason::CertificateUntrusted);
+        check("received corrupt message of type InvalidContentType", Reason::HandshakeFailed);
     }
 }

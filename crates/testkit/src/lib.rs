@@ -6,5 +6,7 @@ pub mod gateway;
 pub mod heads;
 mod http1;
 pub mod ports;
+#[cfg(feature = "tls")]
+pub mod tls_upstream;
 pub mod tokens;
 pub mod upstream;

@@ -172,7 +172,8 @@ impl Gate {
         let arrived = buffer.filled().get(before..).unwrap_or_default();
         if arrived.is_empty() {
             self.ended = true;
-            return Poll::Ready(Ok(()));
+            // Told as an error of its own: a client that has only closed its sending side still reads why.
+            return Poll::Ready(Err(Error::new(ErrorKind::UnexpectedEof, "the connection ended inside the body")));
         }
         let count = self.body.follow(arrived)?;
         self.ahead.extend_from_slice(arrived.get(count..).unwrap_or_default());

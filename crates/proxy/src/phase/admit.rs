@@ -110,13 +110,9 @@ fn note(head: &RequestHead<'_>, target: &str, context: &mut RequestContext) {
     }
 }
 
-/// The request target as it was sent, in a form that the engine can borrow from.
+/// The request target as it was sent. Not the URI's: of a target in absolute form Pingora keeps the path alone there.
 pub(crate) fn target(header: &RequestHeader) -> Cow<'_, str> {
-    match header.uri.authority() {
-        // Absolute form: rare enough to be written out.
-        Some(_) => Cow::Owned(header.uri.to_string()),
-        None => Cow::Borrowed(header.uri.path_and_query().map_or("/", |target| target.as_str())),
-    }
+    String::from_utf8_lossy(header.raw_path())
 }
 
 /// Takes over the caller's request ID where it may, and its trace.

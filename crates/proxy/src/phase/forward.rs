@@ -58,11 +58,8 @@ fn rewrite_target(
 ) -> Result<(), Denial> {
     let uri = &session.req_header().uri;
     let query = hidden_query(uri.query(), snapshot);
-    let absolute = uri.authority().is_some();
-    if context.path.is_none()
-        && !absolute
-        && matches!(query, Cow::Borrowed(same) if same == uri.query().unwrap_or_default())
-    {
+    // A target in absolute form has a path of its own in the context, as it is not the one that was sent.
+    if context.path.is_none() && matches!(query, Cow::Borrowed(same) if same == uri.query().unwrap_or_default()) {
         return Ok(());
     }
     let path = context.path.as_deref().unwrap_or_else(|| uri.path());
@@ -73,11 +70,6 @@ fn rewrite_target(
     };
     let fault = |_| Denial::new(Reason::InternalError).because("the normal form of the path is no target");
     upstream.set_uri(http::Uri::try_from(target).map_err(fault)?);
-    if absolute {
-        let authority = uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
-        let host = HeaderValue::from_str(authority).map_err(|_| Denial::new(Reason::HostMissing))?;
-        upstream.insert_header(header::HOST, host).map_err(|_| Denial::new(Reason::InternalError))?;
-    }
     Ok(())
 }
 
@@ -240,9 +232,15 @@ fn tell_origin(
     Ok(())
 }
 
+/// The request ID, and the trace where the caller takes part in one: a trace that the gateway would begin here, nobody could find.
 fn tell_trace(upstream: &mut RequestHeader, snapshot: &Snapshot, context: &RequestContext) -> Result<()> {
     upstream.insert_header(snapshot.request_id.header.clone(), value_of(context.request_id.as_str()))?;
-    let Some(trace) = &context.trace else { return Ok(()) };
+    let traced = upstream.headers.contains_key(TRACEPARENT);
+    let Some(trace) = context.trace.as_ref().filter(|_| traced) else {
+        // State without its parent is nobody's (W3C Trace Context, 3.3).
+        upstream.remove_header(&TRACESTATE);
+        return Ok(());
+    };
     upstream.insert_header(TRACEPARENT, value_of_bytes(&trace.header()))?;
     match trace.state() {
         Some(state) => upstream.insert_header(TRACESTATE, value_of(state))?,

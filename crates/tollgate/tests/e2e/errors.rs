@@ -1,0 +1,133 @@
+//! Errors in the operator's words.
+
+use crate::support::{get, request, with_echo};
+use testkit::client::Response;
+
+const CONFIG: &str = r#"
+upstreams: { echo: { endpoints: ["{{upstream}}"] } }
+errors:
+  helpUrl: https://docs.example.com/errors/
+  headers: { Request-ID: "{{request.id}}", X-Route: "{{route.name}}" }
+  templates:
+    - on: api_key_missing
+      accept: application/xml
+      contentType: application/problem+xml
+      headers: { X-Help: "https://docs.example.com/keys" }
+      body: "<problem><title>{{error.title}}</title><path>{{request.path}}</path><instance>{{request.id}}</instance></problem>"
+    - on: api_key_missing
+      status: 400
+      contentType: application/json
+      body: '{"path":"{{request.path}}","host":"{{request.host}}","id":"{{request.id}}"}'
+    - { on: path_unknown, contentType: text/html, body: "<p>{{request.path}}</p>" }
+consumers: [{ id: acme, apiKeys: [{ value: good }] }]
+throttles:
+  - name: burst
+    when: { routes: [busy] }
+    rateLimit: { requestsPerSecond: 0.001, burst: 1, key: ip }
+    error: { status: 420, contentType: application/json, headers: { X-Limit: "{{policy.name}}" }, body: '{"wait":{{retry.after}}}' }
+defaults: { upstream: echo, auth: { none: {} } }
+routes:
+  - { name: keyed, paths: [/keyed, "/keyed/*"], auth: { apiKey: {} } }
+  - { name: busy, paths: [/busy] }
+  - { name: small, paths: [/small], body: { bytesMax: 4B }, errors: [{ on: 4xx, status: 422, contentType: text/plain, body: "too much" }] }
+"#;
+
+fn check(response: &Response, status: u16, content_type: &str, body: &str) {
+    let id = response.header("request-id").unwrap_or_default();
+    assert_eq!(response.status, status, "{response}");
+    assert_eq!(response.header("content-type"), Some(content_type), "{response}");
+    assert_eq!(response.text(), body.replace("ID", id), "{response}");
+    assert!(!id.is_empty() && response.header("x-request-id") == Some(id), "{response}");
+}
+
+#[tokio::test]
+async fn a_template_is_chosen_by_what_the_client_accepts() {
+    let gateway = with_echo(CONFIG).await;
+    let xml = gateway.send(&get("/keyed", &["Accept: application/xml"])).await;
+    let expected = "<problem><title>API key missing</title><path>/keyed</path><instance>ID</instance></problem>";
+    check(&xml, 401, "application/problem+xml", expected);
+    assert_eq!((xml.header("x-help"), xml.header("vary")), (Some("https://docs.example.com/keys"), Some("Accept")));
+    assert_eq!(xml.header("link"), Some("<https://docs.example.com/errors/api_key_missing>; rel=\"help\""));
+    let json = gateway.send(&get("/keyed", &["Accept: application/json"])).await;
+    check(&json, 400, "application/json", r#"{"path":"/keyed","host":"a.example","id":"ID"}"#);
+    assert_eq!(json.header("x-route"), Some("keyed"));
+    // The log keeps what happened, whatever the client is told.
+    let line = gateway.log_line(json.header("x-request-id").unwrap()).await;
+    assert_eq!((&line["status"], &line["reason"]), (&400.into(), &"api_key_missing".into()));
+}
+
+#[tokio::test]
+async fn without_a_template_the_default_suits_the_client() {
+    let gateway = with_echo(CONFIG).await;
+    for (accept, content_type, begins) in [
+        ("Accept: */*", "application/problem+json", "{"),
+        ("Accept: application/xml", "application/problem+xml", "<?xml"),
+        ("Accept: text/plain", "text/plain; charset=utf-8", ""),
+        ("Accept: image/png", "application/problem+json", "{"),
+    ] {
+        let response = gateway.send(&get("/keyed", &["x-api-key: bad", accept])).await;
+        assert_eq!(
+            (response.status, response.header("content-type")),
+            (401, Some(content_type)),
+            "{accept}: {response}"
+        );
+        assert!(response.text().starts_with(begins), "{accept}: {response}");
+    }
+    let response = gateway.send(&get("/keyed", &["x-api-key: bad"])).await;
+    assert_eq!(response.json()["type"], "https://docs.example.com/errors/api_key_invalid");
+}
+
+#[tokio::test]
+async fn hostile_values_break_no_format() {
+    let gateway = with_echo(CONFIG).await;
+    let hostile = "/keyed/%22%3Cb%3E%0D%0AX-Evil:%201&'\"<b>";
+    let response = gateway.send(&request("GET", "/keyed/'&;b=1", &["Accept: application/xml"], "")).await;
+    assert!(
+        response.text().contains("<path>/keyed/&#39;&amp;;b=1</path>")
+            || response.text().contains("<path>/keyed/&apos;&amp;;b=1</path>"),
+        "{response}"
+    );
+    let html = gateway.send(&get("/x'&lt;", &[])).await;
+    assert_eq!(html.header("content-type"), Some("text/html"), "{html}");
+    assert!(html.text().contains("&amp;lt;") && !html.text().contains('\''), "{html}");
+    let refused = gateway.send(&get(hostile, &[])).await;
+    assert_eq!((refused.status, refused.header("x-evil")), (400, None), "{refused}");
+}
+
+#[tokio::test]
+async fn a_throttle_has_its_own_error() {
+    let gateway = with_echo(CONFIG).await;
+    assert_eq!(gateway.send(&get("/busy", &[])).await.status, 200);
+    let refused = gateway.send(&get("/busy", &["Accept: application/xml"])).await;
+    assert_eq!((refused.status, refused.header("content-type")), (420, Some("application/json")), "{refused}");
+    assert_eq!(refused.header("x-limit"), Some("burst"));
+    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert_eq!(refused.json()["wait"], wait);
+    let line = gateway.log_line(refused.header("x-request-id").unwrap()).await;
+    assert_eq!(
+        (&line["status"], &line["policy"], &line["kind"]),
+        (&420.into(), &"burst".into(), &"throttling_limit_reached".into())
+    );
+    let counted = gateway.metric("tollgate_requests_total", &[("route", "busy"), ("status", "420")]).await;
+    assert!((counted - 1.0).abs() < 1e-9, "{counted}");
+}
+
+#[tokio::test]
+async fn a_route_has_its_own_errors() {
+    let gateway = with_echo(CONFIG).await;
+    let refused = gateway.send(&request("POST", "/small", &[], "12345")).await;
+    check(&refused, 422, "text/plain", "too much");
+}
+
+#[tokio::test]
+async fn the_exact_reason_is_told_only_on_request() {
+    for (settings, expected) in [("", false), ("errors: { disclose: reason }\n", true)] {
+        let config = format!(
+            "{settings}upstreams: {{ echo: {{ endpoints: [\"{{{{upstream}}}}\"] }} }}\n\
+             routes: [{{ name: keyed, paths: [/keyed], upstream: echo, auth: {{ apiKey: {{}} }} }}]\n"
+        );
+        let gateway = with_echo(&config).await;
+        let response = gateway.send(&get("/keyed", &["x-api-key: bad"])).await;
+        assert_eq!(response.text().contains("key_unknown"), expected, "{response}");
+    }
+}

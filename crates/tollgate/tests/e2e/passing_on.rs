@@ -1,0 +1,106 @@
+//! Upstream's answers pass untouched, and requests are spread as the config says.
+
+use crate::support::{gateway, get, request, with_echo};
+use testkit::client::Connection;
+use testkit::upstream::{Answer, Behaviour, echo, fixed};
+
+const CONFIG: &str = r#"
+upstreams: { echo: { endpoints: ["{{upstream}}"] } }
+errors: { headers: { X-Error: "ours" }, templates: [{ on: "*", contentType: text/plain, body: "ours" }] }
+routes: [{ name: all, paths: ["/*"], upstream: echo, auth: { none: {} } }]
+"#;
+
+#[tokio::test]
+async fn upstreams_own_errors_pass_untouched() {
+    let gateway = with_echo(CONFIG).await;
+    for status in [400, 401, 403, 404, 405, 413, 429, 500, 502, 503, 504, 599] {
+        let headers =
+            [("Content-Type", "text/x-own"), ("X-Own", "1"), ("WWW-Authenticate", "Basic"), ("Retry-After", "7")];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        gateway.upstream(0).behave(Behaviour::Fixed(Answer { status, headers, body: b"theirs".to_vec() }));
+        let response = gateway.send(&get("/", &[])).await;
+        assert_eq!((response.status, response.text()), (status, "theirs".to_owned()), "{response}");
+        for (name, value) in
+            [("content-type", "text/x-own"), ("x-own", "1"), ("www-authenticate", "Basic"), ("retry-after", "7")]
+        {
+            assert_eq!(response.headers(name), [value], "{status}: {response}");
+        }
+        assert_eq!(response.header("x-error"), None, "{status}: {response}");
+        let line = gateway.log_line(response.header("x-request-id").unwrap()).await;
+        assert!(line["kind"].is_null() && line["upstreamStatus"] == status && line["status"] == status, "{line}");
+    }
+    let denied = gateway.metric("tollgate_denials_total", &[]).await;
+    assert!(denied.abs() < 1e-9, "{denied}");
+}
+
+#[tokio::test]
+async fn answers_of_every_framing_pass() {
+    let gateway = with_echo(CONFIG).await;
+    let mut connection = Connection::open(gateway.address("listen")).await.unwrap();
+    let chunked = connection.send(&get("/__misbehave/chunked", &[])).await;
+    assert_eq!((chunked.status, chunked.text()), (200, "part and parts".to_owned()), "{chunked}");
+    let interim = connection.send(&get("/__misbehave/interim", &[])).await;
+    assert_eq!((interim.status, interim.text()), (200, "late".to_owned()), "{interim}");
+    let slow = connection.send(&get("/__misbehave/trickle/1", &[])).await;
+    assert_eq!((slow.status, slow.text()), (200, "late".to_owned()), "{slow}");
+    gateway.upstream(0).behave(Behaviour::Fixed(Answer { status: 204, headers: vec![], body: vec![] }));
+    assert_eq!(connection.send(&request("DELETE", "/", &[], "")).await.status, 204);
+    gateway.upstream(0).behave(Behaviour::Echo);
+    assert_eq!(connection.send(&get("/", &[])).await.status, 200, "the connection is where it should be");
+}
+
+/// RFC 9110, 7.6.1: what upstream says to the gateway alone does not reach the client.
+#[tokio::test]
+async fn what_belongs_to_upstreams_connection_stays_there() {
+    let gateway = with_echo(CONFIG).await;
+    let headers = [("Connection", "X-Hop"), ("X-Hop", "1"), ("Keep-Alive", "timeout=5"), ("X-End", "1")];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    gateway.upstream(0).behave(Behaviour::Fixed(Answer { status: 200, headers, body: b"x".to_vec() }));
+    let response = gateway.send(&get("/", &[])).await;
+    assert_eq!((response.status, response.header("x-end")), (200, Some("1")), "{response}");
+    assert_eq!((response.header("x-hop"), response.header("keep-alive")), (None, None), "{response}");
+}
+
+/// What follows the announced length is nobody's answer.
+#[tokio::test]
+async fn a_forged_second_answer_reaches_nobody() {
+    let gateway = with_echo(CONFIG).await;
+    let mut connection = Connection::open(gateway.address("listen")).await.unwrap();
+    let first = connection.send(&get("/__misbehave/length-too-short", &[])).await;
+    assert_eq!((first.status, first.text()), (200, "long".to_owned()), "{first}");
+    for _ in 0..3 {
+        let next = connection.send(&get("/next", &[])).await;
+        assert_eq!((next.status, &next.json()["target"]), (200, &"/next".into()), "{next}");
+    }
+}
+
+/// A kept connection that upstream has closed or resets costs no request, if asking twice does no harm.
+#[tokio::test]
+async fn a_stale_connection_is_replaced() {
+    let gateway = with_echo(CONFIG).await;
+    for how in ["reset-reused", "close-idle"] {
+        for _ in 0..4 {
+            let response = gateway.send(&get(&format!("/__misbehave/{how}"), &[])).await;
+            assert_eq!(response.status, 200, "{how}: {response}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn endpoints_take_turns_by_weight() {
+    let config = r#"
+upstreams:
+  echo: { endpoints: [{ address: "{{upstream}}", weight: 3 }, "{{upstream2}}", { address: "{{upstream3}}", weight: 2 }] }
+routes: [{ name: all, paths: ["/*"], upstream: echo, auth: { none: {} } }]
+"#;
+    let started = gateway(config).upstream(echo()).upstream(echo()).upstream(fixed(200, &[], b"third"));
+    let gateway = started.start().await;
+    let mut connection = Connection::open(gateway.address("listen")).await.unwrap();
+    for round in 1..=10_u64 {
+        for _ in 0..6 {
+            assert_eq!(connection.send(&get("/", &[])).await.status, 200);
+        }
+        let counts = [0, 1, 2].map(|index| gateway.upstream(index).count());
+        assert_eq!(counts, [3 * round, round, 2 * round]);
+    }
+}

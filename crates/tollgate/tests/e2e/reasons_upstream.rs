@@ -1,0 +1,133 @@
+//! Failures of what is behind the gateway, and clients that leave.
+
+use crate::support::{Doing, Scenario, Seen, Steps, gateway, get, play, request};
+use engine::reason::Reason;
+use testkit::client::Connection;
+use testkit::gateway::Gateway;
+use testkit::ports::BlackHole;
+use testkit::upstream::echo;
+
+/// Nothing listens at `{{listen9}}`. To a broadcast address no system opens a TCP connection, so nothing leaves the machine.
+const CONFIG: &str = r#"
+upstreams:
+  calm: { endpoints: ["{{upstream}}"] }
+  hasty: { endpoints: ["{{upstream}}"], timeouts: { firstByte: 200ms, idle: 200ms } }
+  brief: { endpoints: ["{{upstream}}"], timeouts: { total: 200ms } }
+  nobody: { endpoints: ["{{listen9}}"] }
+  nowhere: { endpoints: ["255.255.255.255:9"] }
+  nameless: { endpoints: ["no-such-host.invalid:80"] }
+  silent: { endpoints: ["BLACK_HOLE"], timeouts: { connect: 200ms } }
+defaults: { auth: { none: {} } }
+routes:
+  - { name: calm, host: calm.example, paths: ["/*"], upstream: calm }
+  - { name: hasty, host: hasty.example, paths: ["/*"], upstream: hasty }
+  - { name: brief, host: brief.example, paths: ["/*"], upstream: brief }
+  - { name: nobody, host: nobody.example, paths: ["/*"], upstream: nobody }
+  - { name: nowhere, host: nowhere.example, paths: ["/*"], upstream: nowhere }
+  - { name: nameless, host: nameless.example, paths: ["/*"], upstream: nameless }
+  - { name: silent, host: silent.example, paths: ["/*"], upstream: silent }
+"#;
+
+pub fn scenarios() -> Vec<Scenario> {
+    let to = |reason, what, route: &'static str, target: &str| {
+        Scenario::new(reason, what, Steps::Send(get(target, &[&format!("Host: {route}.example")]))).on(route)
+    };
+    let broken = |reason, what, target: &str| to(reason, what, "calm", &format!("/__misbehave/{target}"));
+    let protocol = Reason::UpstreamProtocolError;
+    let reset = Reason::UpstreamReset;
+    vec![
+        to(Reason::ConnectionRefused, "nobody listens", "nobody", "/"),
+        to(Reason::HostUnreachable, "a broadcast address", "nowhere", "/"),
+        to(Reason::DnsFailed, "a name that there is not", "nameless", "/"),
+        to(Reason::UpstreamConnectTimeout, "a full backlog", "silent", "/"),
+        broken(reset, "an end instead of an answer", "close"),
+        broken(reset, "a reset instead of an answer", "reset"),
+        broken(protocol, "garbage", "garbage"),
+        broken(protocol, "a head of 1 MiB", "huge-head"),
+        broken(protocol, "two lengths", "two-lengths"),
+        broken(protocol, "a protocol that nobody asked for", "switch"),
+        to(Reason::FirstByteTimeout, "no answer", "hasty", "/__misbehave/never"),
+        Scenario::new(Reason::FirstByteTimeout, "no answer to a body", Steps::Do(no_answer_to_a_body)).on("hasty"),
+        to(Reason::TotalTimeout, "a head byte by byte", "brief", "/__misbehave/trickle/5"),
+        Scenario::new(Reason::IdleTimeout, "half a body, then nothing", Steps::Do(half_a_body)).on("hasty"),
+        Scenario::new(Reason::UpstreamReset, "a reset in the body", Steps::Do(reset_in_body)).on("calm"),
+        Scenario::new(Reason::UpstreamReset, "an end before the length", Steps::Do(early_end)).on("calm"),
+        Scenario::new(protocol, "a chunk without a size", Steps::Do(bad_chunk)).on("calm"),
+        Scenario::new(Reason::ClientClosedRequest, "before the answer", Steps::Do(gone)).on("calm"),
+    ]
+}
+
+async fn beginning(gateway: &Gateway, host: &str, how: &str) -> Seen {
+    let mut connection = Connection::open(gateway.address("listen")).await.unwrap();
+    let sent = get(&format!("/__misbehave/{how}"), &[&format!("Host: {host}.example")]);
+    let response = connection.send(&sent).await;
+    assert!(connection.closed().await, "a cut answer must not look whole");
+    Seen::Beginning(response)
+}
+
+fn half_a_body(gateway: &Gateway) -> Doing<'_> {
+    Box::pin(beginning(gateway, "hasty", "delay-body/60000"))
+}
+
+fn reset_in_body(gateway: &Gateway) -> Doing<'_> {
+    Box::pin(beginning(gateway, "calm", "reset-in-body"))
+}
+
+fn early_end(gateway: &Gateway) -> Doing<'_> {
+    Box::pin(beginning(gateway, "calm", "length-too-long"))
+}
+
+fn bad_chunk(gateway: &Gateway) -> Doing<'_> {
+    Box::pin(beginning(gateway, "calm", "bad-chunk"))
+}
+
+fn no_answer_to_a_body(gateway: &Gateway) -> Doing<'_> {
+    Box::pin(async move {
+        let sent = request("POST", "/__misbehave/never", &["Host: hasty.example"], "body");
+        Seen::Refusal(gateway.send(&sent).await)
+    })
+}
+
+fn gone(gateway: &Gateway) -> Doing<'_> {
+    Box::pin(async move {
+        let upstream = gateway.upstream(0);
+        let before = upstream.count();
+        let mut connection = Connection::open(gateway.address("listen")).await.unwrap();
+        connection.write(&get("/__misbehave/never", &["Host: calm.example"])).await.unwrap();
+        assert!(upstream.wait_for(before + 1).await);
+        drop(connection);
+        Seen::Nothing
+    })
+}
+
+#[tokio::test]
+async fn faults() {
+    let silent = BlackHole::open().await.unwrap();
+    let config = CONFIG.replace("BLACK_HOLE", &silent.address().to_string());
+    let gateway = gateway(&config).upstream(echo()).start().await;
+    play(&gateway, &scenarios()).await;
+    for (upstream, outcome) in
+        [("nobody", "connection_refused"), ("hasty", "first_byte_timeout"), ("calm", "upstream_reset")]
+    {
+        let labels = [("upstream", upstream), ("outcome", outcome)];
+        assert!(gateway.metric("tollgate_upstream_requests_total", &labels).await > 0.0, "{upstream} {outcome}");
+    }
+}
+
+/// RFC 9209.
+#[tokio::test]
+async fn proxy_status_names_the_fault() {
+    let silent = BlackHole::open().await.unwrap();
+    let config = CONFIG.replace("BLACK_HOLE", &silent.address().to_string());
+    let gateway = gateway(&config).upstream(echo()).start().await;
+    for (host, target, expected) in [
+        ("nobody", "/", "tollgate; error=connection_refused"),
+        ("nameless", "/", "tollgate; error=dns_error"),
+        ("silent", "/", "tollgate; error=connection_timeout"),
+        ("hasty", "/__misbehave/never", "tollgate; error=http_response_timeout"),
+        ("calm", "/__misbehave/garbage", "tollgate; error=http_protocol_error"),
+    ] {
+        let response = gateway.send(&get(target, &[&format!("Host: {host}.example")])).await;
+        assert_eq!(response.header("proxy-status"), Some(expected), "{host}: {response}");
+    }
+}
