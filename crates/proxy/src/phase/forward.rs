@@ -2,6 +2,7 @@
 //! fields that say where the request came from. Hop-by-hop fields are already gone (Pingora's policy, set on the peer).
 
 use crate::context::RequestContext;
+use crate::phase::admit::target;
 use crate::phase::connect::decided;
 use crate::text::Line;
 use engine::chain::Admission;
@@ -56,11 +57,12 @@ fn rewrite_target(
     snapshot: &Snapshot,
     context: &RequestContext,
 ) -> Result<(), Denial> {
-    let uri = &session.req_header().uri;
+    let header = session.req_header();
+    let uri = &header.uri;
     let query = hidden_query(uri.query(), snapshot);
-    let absolute = uri.authority().is_some();
+    let authority = authority(target(header));
     if context.path.is_none()
-        && !absolute
+        && authority.is_none()
         && matches!(query, Cow::Borrowed(same) if same == uri.query().unwrap_or_default())
     {
         return Ok(());
@@ -73,12 +75,18 @@ fn rewrite_target(
     };
     let fault = |_| Denial::new(Reason::InternalError).because("the normal form of the path is no target");
     upstream.set_uri(http::Uri::try_from(target).map_err(fault)?);
-    if absolute {
-        let authority = uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+    if let Some(authority) = authority {
+        // RFC 9112, 3.2.2: whatever Host says.
         let host = HeaderValue::from_str(authority).map_err(|_| Denial::new(Reason::HostMissing))?;
         upstream.insert_header(header::HOST, host).map_err(|_| Denial::new(Reason::InternalError))?;
     }
     Ok(())
+}
+
+/// That of a target in absolute form.
+fn authority(target: &str) -> Option<&str> {
+    let (_, rest) = target.split_once("://").filter(|_| !target.starts_with('/'))?;
+    rest.split(['/', '?', '#']).next()
 }
 
 /// The query without the API key, where keys come by query and are hidden.

@@ -155,3 +155,25 @@ async fn check_log(gateway: &Gateway, refusals: &Refusals, lines: usize) {
         assert_eq!(logged, (Some(*reason), Some(u64::from(*status))), "{name}: {line}");
     }
 }
+
+#[tokio::test]
+async fn a_target_in_absolute_form_arrives_in_origin_form() {
+    let gateway = started().await;
+    let check = async |head: &str, target: &str, host: &str| {
+        let response = gateway.send(format!("{head}\r\n\r\n").as_bytes()).await;
+        let seen = response.json();
+        assert_eq!(seen["target"], target, "{head}: {seen}");
+        let hosts: Vec<_> = seen["headers"].as_array().unwrap().iter().filter(|pair| pair[0] == "Host" || pair[0] == "host").collect();
+        assert!(hosts.len() == 1 && hosts[0][1] == host, "{head}: {seen}");
+        let line = gateway.log_line(response.header("x-request-id").unwrap()).await;
+        let logged = target.split('?').next().unwrap();
+        assert_eq!((&line["path"], &line["host"]), (&logged.into(), &"a.example".into()), "{head}");
+    };
+    check("GET http://a.example/a HTTP/1.1\r\nHost: a.example", "/a", "a.example").await;
+    check("GET http://a.example/x/../%61?q=1 HTTP/1.1\r\nHost: a.example", "/a?q=1", "a.example").await;
+    check("GET HTTP://A.example:80/a HTTP/1.1\r\nHost: A.example:80", "/a", "A.example:80").await;
+    check("GET http://a.example HTTP/1.1\r\nHost: a.example", "/", "a.example").await;
+    check("GET http://a.example?q HTTP/1.1\r\nHost: a.example", "/?q", "a.example").await;
+    check("GET http://a.example/a?b://c HTTP/1.0", "/a?b://c", "a.example").await;
+    check("GET /a?b=http://c.example/ HTTP/1.1\r\nHost: a.example", "/a?b=http://c.example/", "a.example").await;
+}
