@@ -12,6 +12,7 @@ use std::process::Command;
 const GOOD: &str = r#"version: 1
 listeners: [{ address: "127.0.0.1:8080" }]
 upstreams: { main: { endpoints: ["127.0.0.1:9"] } }
+consumers: [{ id: acme, apiKeys: [{ sha256: ded8e255c8b35f40c182d38cd977d2b28a91c113196934e02d5544736d42b174 }] }]
 routes:
   - { name: open, paths: [/open], upstream: main, auth: { none: {} } }
   - { name: keyed, paths: [/keyed], upstream: main, auth: { apiKey: {} } }
@@ -33,6 +34,7 @@ upstreams: { main: { endpoints: ["127.0.0.1:9"] } }
 routes:
   - { name: open, paths: [/open], upstream: nobody, auth: { none: {} } }
   - { name: more, paths: [/more], upstream: nowhere, auth: { none: {} } }
+  - { name: rest, paths: [/rest], upstream: main, auth: { none: {} } }
 "#;
 
 /// Where a command says something.
@@ -103,7 +105,12 @@ fn every_command_ends_with_its_code_and_speaks_on_the_right_stream() {
     check(&["explain", "--config", "nowhere.yaml", "http://a.test/open"], 2, Nothing, This("cannot read nowhere.yaml"));
     check(&["explain", "--config", good, "--at", "yesterday", "http://a.test/open"], 2, Nothing, This("yesterday"));
     check(&["explain", "--config", good, "-H", "nonsense", "http://a.test/open"], 2, Nothing, This("nonsense"));
-    check(&["explain", "--config", good, "-d", "@nowhere", "http://a.test/open"], 2, Nothing, This("cannot read nowhere"));
+    check(
+        &["explain", "--config", good, "-d", "@nowhere", "http://a.test/open"],
+        2,
+        Nothing,
+        This("cannot read nowhere"),
+    );
     check(&["test", good], 0, This("1 passed, 0 failed"), Nothing);
     check(&["test", failing], 1, This("expected 404, found 200"), Nothing);
     check(&["test", warned], 2, Nothing, This("no tests"));
@@ -122,7 +129,8 @@ fn every_command_ends_with_its_code_and_speaks_on_the_right_stream() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {
-    for arguments in ["completions bash", "schema", "reasons", "reasons --format json", "--help", "version", "key new"] {
+    for arguments in ["completions bash", "schema", "reasons", "reasons --format json", "--help", "version", "key new"]
+    {
         let script = format!("'{BINARY}' {arguments} | true; exit ${{PIPESTATUS[0]}}");
         for _ in 0..5 {
             let ran = crate::program::run(Command::new("bash").args(["-c", &script])).expect(0);

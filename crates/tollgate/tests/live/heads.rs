@@ -49,7 +49,10 @@ fn check_well_formed(name: &str, received: &Received) {
     for (field, value) in headers {
         let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         assert!(!field.is_empty() && field.bytes().all(is_token), "{name}: {field:?}");
-        assert!(!value.chars().any(|character| character != '\t' && character.is_control() && character.is_ascii()), "{name}: {value:?}");
+        assert!(
+            !value.chars().any(|character| character != '\t' && character.is_control() && character.is_ascii()),
+            "{name}: {value:?}"
+        );
     }
 }
 
@@ -135,7 +138,10 @@ async fn a_malformed_head_behind_a_good_request_is_never_merged_with_it() {
             check_well_formed(name, received);
         }
         let first = &came[0];
-        assert!(first.target == "/good?n=1" && first.body.is_empty() && first.header("host") == Some("good.example"), "{name}: {first:?}");
+        assert!(
+            first.target == "/good?n=1" && first.body.is_empty() && first.header("host") == Some("good.example"),
+            "{name}: {first:?}"
+        );
     }
     check_log(&gateway, &refusals, cases.len() * 2).await;
 }
@@ -148,7 +154,8 @@ async fn check_log(gateway: &Gateway, refusals: &Refusals, lines: usize) {
     })
     .await;
     assert_eq!(log.len(), lines, "more log lines than requests");
-    let by_id: HashMap<&str, &Value> = log.iter().filter_map(|line| Some((line["requestId"].as_str()?, line))).collect();
+    let by_id: HashMap<&str, &Value> =
+        log.iter().filter_map(|line| Some((line["requestId"].as_str()?, line))).collect();
     for (id, (name, reason, status)) in refusals {
         let line = by_id.get(id.as_str()).unwrap_or_else(|| panic!("{name}: not in the log"));
         let logged = (line["reason"].as_str(), line["status"].as_u64());
@@ -163,7 +170,8 @@ async fn a_target_in_absolute_form_arrives_in_origin_form() {
         let response = gateway.send(format!("{head}\r\n\r\n").as_bytes()).await;
         let seen = response.json();
         assert_eq!(seen["target"], target, "{head}: {seen}");
-        let hosts: Vec<_> = seen["headers"].as_array().unwrap().iter().filter(|pair| pair[0] == "Host" || pair[0] == "host").collect();
+        let hosts: Vec<_> =
+            seen["headers"].as_array().unwrap().iter().filter(|pair| pair[0] == "Host" || pair[0] == "host").collect();
         assert!(hosts.len() == 1 && hosts[0][1] == host, "{head}: {seen}");
         let line = gateway.log_line(response.header("x-request-id").unwrap()).await;
         let logged = target.split('?').next().unwrap();

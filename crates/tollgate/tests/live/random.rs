@@ -1,4 +1,4 @@
-//! Numbers that are the same for the same seed (SplitMix64), so that a failure can be had again.
+//! Numbers that are the same for the same seed (`SplitMix64`), so that a failure can be had again.
 
 pub(crate) struct Random(u64);
 

@@ -44,7 +44,14 @@ impl Credentials {
             json!({ "exp": null }),
         ];
         let mut tokens: Vec<String> = changed.into_iter().map(|changes| signer.token(&claims(changes))).collect();
-        tokens.extend([with_signature(&good, &[7; 64]), with_signature(&good, b"short"), other, none, "garbage".into(), "a.b.c".into()]);
+        tokens.extend([
+            with_signature(&good, &[7; 64]),
+            with_signature(&good, b"short"),
+            other,
+            none,
+            "garbage".into(),
+            "a.b.c".into(),
+        ]);
         tokens.extend(std::iter::repeat_n(good, 10));
         let good_keys = ["key-acme", "key-globex", "key-loner"];
         let keys = ["key-gone", "key-revoked", "key-expired", "nobodys-key", "a key", ""];
@@ -60,25 +67,53 @@ pub(super) struct RandomRequest {
     pub(super) body: Option<String>,
 }
 
-const HOSTS: &[&str] = &["a.test", "a.test", "a.test", "a.test", "a.test", "a.test", "x.a.test", "y.a.test", "b.test", "c.test"];
-const ODD_HOSTS: &[&str] = &["A.Test", "a.test:8080", "a.test.", "a..test", "*.a.test", "[::1]", "127.0.0.1", "a_b.test", "xa.test", "a.test:x"];
+const HOSTS: &[&str] =
+    &["a.test", "a.test", "a.test", "a.test", "a.test", "a.test", "x.a.test", "y.a.test", "b.test", "c.test"];
+const ODD_HOSTS: &[&str] = &[
+    "A.Test",
+    "a.test:8080",
+    "a.test.",
+    "a..test",
+    "*.a.test",
+    "[::1]",
+    "127.0.0.1",
+    "a_b.test",
+    "xa.test",
+    "a.test:x",
+];
 const METHODS: &[&str] = &["GET", "GET", "GET", "GET", "POST", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"];
 const ODD_METHODS: &[&str] = &["get", "G@T", "CONNECT", "TRACE", "BREW", "G(T"];
 /// Paths of the config.
 const KNOWN: &[&str] = &[
-    "/a", "/a/b", "/a/x", "/a/b/b", "/x/b/y", "/k", "/k", "/k/a", "/k/b", "/t", "/t", "/t", "/t/1", "/t/1", "/t/1", "/e", "/e", "/e/1", "/body", "/body", "/body/a", "/body/b",
-    "/body/k", "/c", "/i", "/i/", "/i/a/", "/r", "/r/", "/r/a", "/ab/x", "/b/c", "/s",
+    "/a", "/a/b", "/a/x", "/a/b/b", "/x/b/y", "/k", "/k", "/k/a", "/k/b", "/t", "/t", "/t", "/t/1", "/t/1", "/t/1",
+    "/e", "/e", "/e/1", "/body", "/body", "/body/a", "/body/b", "/body/k", "/c", "/i", "/i/", "/i/a/", "/r", "/r/",
+    "/r/a", "/ab/x", "/b/c", "/s",
 ];
 const SEGMENTS: &[&str] = &[
-    "a", "b", "k", "t", "e", "x", "body", "i", "r", "", ".", "..", "%61", "%2e", "%2E%2e", "a;v=1", ";", "..;", "%2F", "%5C", "%00", "%zz", "%",
-    "a%20b", "~", "%7E", "\u{e9}", "a b", "\\", "|",
+    "a", "b", "k", "t", "e", "x", "body", "i", "r", "", ".", "..", "%61", "%2e", "%2E%2e", "a;v=1", ";", "..;", "%2F",
+    "%5C", "%00", "%zz", "%", "a%20b", "~", "%7E", "\u{e9}", "a b", "\\", "|",
 ];
 const QUERIES: &[&str] = &["", "p=1", "p=2", "q&p=1", "p=1&p=2", "p", "P=1", "p=%31", "x=/../", "a b", "#f"];
 const TYPES: &[&str] = &[
-    "application/json", "application/json", "text/plain", "application/json; charset=utf-8", "APPLICATION/JSON", "image/png", "", "text",
+    "application/json",
+    "application/json",
+    "text/plain",
+    "application/json; charset=utf-8",
+    "APPLICATION/JSON",
+    "image/png",
+    "",
+    "text",
     "application/json, text/plain",
 ];
-const BODIES: &[&str] = &["", "{}", "12345678", "123456789", "1234567890123456", "12345678901234567", "a body of more than all limits of the config"];
+const BODIES: &[&str] = &[
+    "",
+    "{}",
+    "12345678",
+    "123456789",
+    "1234567890123456",
+    "12345678901234567",
+    "a body of more than all limits of the config",
+];
 
 impl RandomRequest {
     pub(super) fn new(random: &mut Random, credentials: &Credentials) -> Self {
@@ -110,10 +145,16 @@ impl RandomRequest {
             add("Authorization", &format!("{scheme} {token}"));
         }
         if random.once_in(6) {
-            add("Accept", random.one_of(&["text/html", "application/xml", "*/*", "text/plain;q=0.5, text/html;q=0.1", ""]));
+            add(
+                "Accept",
+                random.one_of(&["text/html", "application/xml", "*/*", "text/plain;q=0.5, text/html;q=0.1", ""]),
+            );
         }
         if random.once_in(40) {
-            add(random.one_of(&["X Y", "", "Connection", "X-Forwarded-For", "Expect", "Transfer-Encoding"]), random.one_of(&["close", "x", "1.2.3.4", "\u{7f}"]));
+            add(
+                random.one_of(&["X Y", "", "Connection", "X-Forwarded-For", "Expect", "Transfer-Encoding"]),
+                random.one_of(&["close", "x", "1.2.3.4", "\u{7f}"]),
+            );
         }
         let body = body(random, &mut headers);
         Self { method, url, headers, body }

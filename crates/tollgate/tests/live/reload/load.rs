@@ -52,7 +52,13 @@ struct Load {
 impl Load {
     /// One connection that is kept: the same request again and again, each answered by one of `statuses`. Ends with the number of
     /// those that were admitted.
-    async fn connection(&self, client: Client, target: &'static str, key: &str, statuses: &'static [u16]) -> JoinHandle<u64> {
+    async fn connection(
+        &self,
+        client: Client,
+        target: &'static str,
+        key: &str,
+        statuses: &'static [u16],
+    ) -> JoinHandle<u64> {
         let request = client.get(target).header("x-api-key", key).bytes();
         let mut connection = client.connect().await;
         let (over, sent, slowest) = (Arc::clone(&self.over), Arc::clone(&self.sent), Arc::clone(&self.slowest_ns));

@@ -45,9 +45,11 @@ async fn a_bad_file_leaves_the_old_one_serving_and_says_why() {
     let gateway = started().await;
     let new = "  - { name: new, paths: [/new] }\n";
     check_refused(&gateway, &format!("{CONFIG}{new}    nonsense: [\n"), "error").await;
-    check_refused(&gateway, &format!("{CONFIG}{new}  - {{ name: x, paths: [/x], upstream: nobody }}\n"), "nobody").await;
+    check_refused(&gateway, &format!("{CONFIG}{new}  - {{ name: x, paths: [/x], upstream: nobody }}\n"), "nobody")
+        .await;
     check_refused(&gateway, &format!("{CONFIG}{new}unknownKey: 1\n"), "unknownKey").await;
-    check_refused(&gateway, &format!("{CONFIG}{new}accessLog: {{ path: /nonexistent/folder/log }}\n"), "access log").await;
+    check_refused(&gateway, &format!("{CONFIG}{new}accessLog: {{ path: /nonexistent/folder/log }}\n"), "access log")
+        .await;
     // All mistakes at once.
     let two = format!("{CONFIG}{new}unknownKey: 1\nanotherKey: 2\n");
     check_refused(&gateway, &two, "anotherKey").await;
@@ -61,7 +63,12 @@ async fn what_cannot_change_while_running_is_refused_by_name() {
     let gateway = started().await;
     let new = "  - { name: new, paths: [/new] }\n";
     let check = async |section: &str, what: &str| {
-        check_refused(&gateway, &format!("{section}{CONFIG}{new}"), &format!("{what} cannot change while the gateway runs")).await;
+        check_refused(
+            &gateway,
+            &format!("{section}{CONFIG}{new}"),
+            &format!("{what} cannot change while the gateway runs"),
+        )
+        .await;
     };
     check("listeners: [{ address: \"{{listen2}}\" }]\n", "listeners").await;
     check("listeners: [{ address: \"{{listen}}\" }, { address: \"{{listen2}}\" }]\n", "listeners").await;
