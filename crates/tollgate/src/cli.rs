@@ -81,6 +81,25 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// Whether it runs until a signal, and takes signals over for that.
+    pub(crate) const fn serves(&self) -> bool {
+        match self {
+            Self::Run { .. } | Self::Demo { .. } => true,
+            Self::Check { .. }
+            | Self::Explain(_)
+            | Self::Test { .. }
+            | Self::Reload { .. }
+            | Self::Reasons { .. }
+            | Self::Schema
+            | Self::Key { .. }
+            | Self::Completions { .. }
+            | Self::Version
+            | Self::Reference { .. } => false,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
     /// Make an API key; print it once, with the hash for the config

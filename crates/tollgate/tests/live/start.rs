@@ -28,11 +28,21 @@ fn said(folder: &Folder) -> String {
     fs::read_to_string(folder.path.join("stderr")).unwrap_or_default()
 }
 
-/// Whether the process has a handler for SIGHUP: before that, it is still the system's loader that the signal ends, not ours.
-fn handles_hangup(process: &Running) -> bool {
+/// One of the signal masks that the system shows of the process.
+fn mask(process: &Running, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", process.0.id())).unwrap_or_default();
-    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0").trim();
-    u64::from_str_radix(caught, 16).is_ok_and(|mask| mask & 1 == 1)
+    let mask = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("0");
+    u64::from_str_radix(mask.trim(), 16).unwrap()
+}
+
+fn handles(process: &Running, signal: Signal) -> bool {
+    mask(process, "SigCgt:") & (1 << (signal as u32 - 1)) != 0
+}
+
+/// Whether the program itself has begun, and holds SIGHUP back or handles it. Before that the system's loader is at work, in which a
+/// signal does what the system says.
+fn has_begun(process: &Running) -> bool {
+    mask(process, "SigBlk:") & 1 != 0 || handles(process, Signal::SIGHUP)
 }
 
 #[test]
@@ -42,7 +52,7 @@ fn hangups_from_the_first_instant_on_end_nothing() {
         let listen = ports::free().unwrap();
         let config = folder.with("tollgate.yaml", &config(listen));
         let mut process = spawn(&config, &folder);
-        until("the handler", || handles_hangup(&process).then_some(()));
+        until("the first instant", || has_begun(&process).then_some(()));
         // Until it serves, and a little beyond: a reload is under way when the listeners open.
         until("the listener", || {
             process.signal(Signal::SIGHUP);
@@ -64,7 +74,7 @@ fn the_signals_are_taken_over_before_the_config_is_opened() {
     let pipe = folder.path.join("tollgate.yaml");
     run(Command::new("mkfifo").arg(&pipe)).expect(0);
     let mut process = spawn(&pipe.display().to_string(), &folder);
-    until("the handler", || handles_hangup(&process).then_some(()));
+    until("the first instant", || has_begun(&process).then_some(()));
     for _ in 0..10 {
         process.signal(Signal::SIGHUP);
     }
@@ -92,7 +102,7 @@ fn an_early_terminate_ends_it_without_having_served() {
     let folder = Folder::new();
     let config = folder.with("tollgate.yaml", &config(ports::free().unwrap()));
     let mut process = spawn(&config, &folder);
-    until("the handler", || handles_hangup(&process).then_some(()));
+    until("the handler", || handles(&process, Signal::SIGTERM).then_some(()));
     process.signal(Signal::SIGTERM);
     let status = until("the end", || process.0.try_wait().unwrap());
     assert_eq!(status.code(), Some(0), "{}", said(&folder));
