@@ -13,6 +13,7 @@ use engine::trail::Trail;
 use engine::wire::{HeadLimits, check_head};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use limits::clock::Now;
+use std::borrow::Cow;
 use std::net::IpAddr;
 use store::Counters;
 
@@ -149,8 +150,14 @@ impl<'a> Offline<'a> {
         Verdict::Forward {
             upstream: found.map(|upstream| upstream.name.to_string()).unwrap_or_default(),
             endpoint: found.and_then(|upstream| Some(upstream.pick()?.1.label.to_string())),
-            target: with_query(&head.path, head.query),
+            target: with_query(&head.path, self.query_for_upstream(head.query).as_deref()),
         }
+    }
+
+    /// A query that was nothing but the hidden key is gone altogether.
+    fn query_for_upstream<'q>(&self, query: Option<&'q str>) -> Option<Cow<'q, str>> {
+        let kept = self.snapshot.api_keys.query_for_upstream(query?);
+        (!kept.is_empty() || query == Some("")).then_some(kept)
     }
 
     fn refused(
@@ -277,7 +284,7 @@ impl Written {
 }
 
 /// Authority and origin form of an absolute URL; what has no scheme is taken as curl does, for `http`.
-pub(crate) fn split_url(url: &str) -> (&str, std::borrow::Cow<'_, str>) {
+pub(crate) fn split_url(url: &str) -> (&str, Cow<'_, str>) {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let rest = rest.split('#').next().unwrap_or_default();
     match rest.find(['/', '?']).and_then(|at| rest.split_at_checked(at)) {

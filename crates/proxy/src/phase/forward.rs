@@ -59,7 +59,7 @@ fn rewrite_target(
 ) -> Result<(), Denial> {
     let header = session.req_header();
     let uri = &header.uri;
-    let query = hidden_query(uri.query(), snapshot);
+    let query = snapshot.api_keys.query_for_upstream(uri.query().unwrap_or_default());
     let authority = authority(target(header));
     if context.path.is_none()
         && authority.is_none()
@@ -87,21 +87,6 @@ fn rewrite_target(
 fn authority(target: &str) -> Option<&str> {
     let (_, rest) = target.split_once("://").filter(|_| !target.starts_with('/'))?;
     rest.split(['/', '?', '#']).next()
-}
-
-/// The query without the API key, where keys come by query and are hidden.
-fn hidden_query<'a>(query: Option<&'a str>, snapshot: &Snapshot) -> Cow<'a, str> {
-    let query = query.unwrap_or_default();
-    let hidden = match (snapshot.api_keys.location(), snapshot.api_keys.hidden_from_upstream()) {
-        (Location::Query(name), true) => name,
-        (Location::Query(_) | Location::Header(_) | Location::Cookie(_), _) => return Cow::Borrowed(query),
-    };
-    let is_hidden = |pair: &str| engine::credential::is_named(pair, hidden);
-    if !query.split('&').any(is_hidden) {
-        return Cow::Borrowed(query);
-    }
-    let kept: Vec<&str> = query.split('&').filter(|pair| !is_hidden(pair)).collect();
-    Cow::Owned(kept.join("&"))
 }
 
 /// Removes what a client says about itself in our words, and says it ourselves.

@@ -120,6 +120,8 @@ async fn serve(mut signals: Signals, begun: oneshot::Receiver<Begin>, stop: mpsc
                 tokio::spawn(async move {
                     match tokio::time::timeout(QUESTION_TIMEOUT, answer(stream, &reloader)).await {
                         Ok(Ok(())) => {}
+                        // Asked without waiting for the verdict.
+                        Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
                         Ok(Err(error)) => warn!(%error, "control socket"),
                         Err(_elapsed) => warn!("control socket: no question in time"),
                     }

@@ -85,7 +85,12 @@ async fn explain_and_the_gateway_decide_alike() {
     // The second time no route is there for every host.
     let hosted: String =
         CONFIG.lines().filter(|line| !line.contains("name: everywhere")).flat_map(|line| [line, "\n"]).collect();
-    for config in [CONFIG, &hosted] {
+    // And the third time credentials are elsewhere.
+    let elsewhere =
+        format!("methodMismatch: 404\napiKeys: {{ location: {{ query: k }}, hideFromUpstream: true }}\n{CONFIG}")
+            .replace("    planClaim: plan\n", "    planClaim: plan\n    location: { cookie: t }\n");
+    assert!(elsewhere.contains("location: { cookie: t }"));
+    for config in [CONFIG, &hosted, &elsewhere] {
         let requests: Vec<_> = (0..REQUESTS).map(|_| RandomRequest::new(&mut random, &credentials)).collect();
         let gateway = gateway(BINARY, config).file("test.pem", signer.public_pem());
         let gateway = gateway.upstream(upstream::echo()).upstream(upstream::echo()).start().await;
@@ -107,8 +112,29 @@ async fn compare(gateway: &Gateway, requests: &[RandomRequest], seed: u64, count
             offline, live,
             "left is explain, right the gateway; seed {seed}\n{request}\n{explained:#}\n{line:#}\n{response}"
         );
+        compare_targets(request, explained, response, seed);
         *counts.entry(live.reason.unwrap_or_else(|| live.status.to_string())).or_default() += 1;
     }
+}
+
+/// Where it went, as upstream or client saw it.
+fn compare_targets(request: &RandomRequest, explained: &Value, response: &Response, seed: u64) {
+    let arrived = match &explained["verdict"] {
+        Value::String(verdict) if verdict == "redirect" => {
+            assert_eq!(
+                explained["location"].as_str(),
+                response.header("location"),
+                "seed {seed}\n{request}\n{explained:#}"
+            );
+            return;
+        }
+        Value::String(verdict) if verdict == "forward" && request.method != "HEAD" => response.json()["target"].clone(),
+        _ => return,
+    };
+    assert_eq!(
+        explained["target"], arrived,
+        "left is explain, right the upstream; seed {seed}\n{request}\n{explained:#}"
+    );
 }
 
 /// A test of two programs that both say 404 would prove little.

@@ -126,6 +126,11 @@ impl RandomRequest {
         if random.once_in(3) {
             url = format!("{url}?{}", random.one_of(QUERIES));
         }
+        if random.once_in(3) {
+            let name = random.one_of(&["k", "k", "k", "K", "%6b", "kk"]);
+            let key = random.one_of(&credentials.keys).replace(' ', "%20");
+            url = format!("{url}{}{name}={key}", if url.contains('?') { '&' } else { '?' });
+        }
         let mut add = |name: &str, value: &str| headers.push((name.to_owned(), value.to_owned()));
         if random.once_in(40) {
             add("Host", random.one_of(&["", "a.test", "b.test", "x y"]));
@@ -211,7 +216,7 @@ fn path(random: &mut Random) -> String {
 }
 
 fn body(random: &mut Random, headers: &mut Vec<(String, String)>) -> Option<String> {
-    if random.below(3) > 0 {
+    if random.below(5) > 1 {
         return None;
     }
     if random.below(4) > 0 {

@@ -105,4 +105,6 @@ async fn without_wait_a_reload_is_only_asked_for() {
         (gateway.get("/new").send().await.status == 200).then_some(())
     })
     .await;
+    // Somebody who does not wait for the verdict is no trouble.
+    assert!(!gateway.said().contains("WARN"), "{}", gateway.said());
 }
