@@ -81,6 +81,25 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// Whether it runs until a signal, and takes signals over for that.
+    pub(crate) const fn serves(&self) -> bool {
+        match self {
+            Self::Run { .. } | Self::Demo { .. } => true,
+            Self::Check { .. }
+            | Self::Explain(_)
+            | Self::Test { .. }
+            | Self::Reload { .. }
+            | Self::Reasons { .. }
+            | Self::Schema
+            | Self::Key { .. }
+            | Self::Completions { .. }
+            | Self::Version
+            | Self::Reference { .. } => false,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
     /// Make an API key; print it once, with the hash for the config
@@ -110,8 +129,12 @@ pub(crate) struct Explain {
     /// The config that decides
     #[arg(long, value_name = "FILE")]
     pub(crate) config: PathBuf,
-    #[arg(value_name = "URL")]
-    pub(crate) url: String,
+    #[arg(value_name = "URL", required_unless_present = "batch")]
+    pub(crate) url: Option<String>,
+    /// Explain many requests in one run: FILE has one JSON object a line (`method`, `url`, `headers` as pairs, `body`), and each
+    /// is answered by one line of `--format json`. Counters go on from one to the next; exit code 0 if all could be decided
+    #[arg(long, hide = true, value_name = "FILE", conflicts_with = "url")]
+    pub(crate) batch: Option<PathBuf>,
     /// The method; GET, or POST when there is data
     #[arg(short = 'X', long = "request", value_name = "METHOD")]
     pub(crate) method: Option<String>,

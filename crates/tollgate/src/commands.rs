@@ -68,7 +68,10 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
         }
         Command::Key { command: KeyCommand::New { consumer } } => key::new(consumer.as_deref()),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "tollgate", &mut std::io::stdout());
+            // By way of memory: clap_complete panics if its reader goes away.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "tollgate", &mut script);
+            output::result(String::from_utf8_lossy(&script));
             Ok(Outcome::Yes)
         }
         Command::Version => version::run(),

@@ -13,6 +13,7 @@ use engine::trail::Trail;
 use engine::wire::{HeadLimits, check_head};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use limits::clock::Now;
+use std::borrow::Cow;
 use std::net::IpAddr;
 use store::Counters;
 
@@ -88,13 +89,14 @@ impl<'a> Offline<'a> {
 
     pub(crate) fn decide(&self, request: &OfflineRequest, now: Now) -> Decided {
         let mut trail = Trail::default();
-        let lines = match Lines::of(request) {
+        let written = Written::of(request);
+        if let Err(denial) = check_head(&written.head, &self.head_limits()) {
+            return self.refused_early(denial, trail, now);
+        }
+        let lines = match written.parse() {
             Ok(lines) => lines,
             Err(denial) => return self.refused_early(denial, trail, now),
         };
-        if let Err(denial) = check_head(&lines.head, &self.head_limits()) {
-            return self.refused_early(denial, trail, now);
-        }
         let parts = RequestParts {
             method: &lines.method,
             target: &lines.target,
@@ -118,12 +120,16 @@ impl<'a> Offline<'a> {
                 let route = pending.route();
                 let counted = poll_once(store::quotas::charge(&self.counters, &pending, now));
                 match chain::settle(pending, self.snapshot, &counted, now, &mut trail) {
-                    Ok(admission) => Decided {
-                        verdict: self.forwarded(&head, admission.upstream()),
-                        trail,
-                        route: Some(route),
-                        identity: admission.identity().clone(),
-                    },
+                    Ok(mut admission) => {
+                        let identity = admission.identity().clone();
+                        // Without an announced length the gateway counts what arrives.
+                        let body = request.body.as_ref().map_or(0, Vec::len);
+                        if let Err(denial) = admission.allowance().spend(body) {
+                            return self.refused(&head, Some(route), identity, denial, trail, now);
+                        }
+                        let verdict = self.forwarded(&head, admission.upstream());
+                        Decided { verdict, trail, route: Some(route), identity }
+                    }
                     Err((denial, identity)) => self.refused(&head, Some(route), identity, denial, trail, now),
                 }
             }
@@ -144,8 +150,14 @@ impl<'a> Offline<'a> {
         Verdict::Forward {
             upstream: found.map(|upstream| upstream.name.to_string()).unwrap_or_default(),
             endpoint: found.and_then(|upstream| Some(upstream.pick()?.1.label.to_string())),
-            target: with_query(&head.path, head.query),
+            target: with_query(&head.path, self.query_for_upstream(head.query).as_deref()),
         }
+    }
+
+    /// A query that was nothing but the hidden key is gone altogether.
+    fn query_for_upstream<'q>(&self, query: Option<&'q str>) -> Option<Cow<'q, str>> {
+        let kept = self.snapshot.api_keys.query_for_upstream(query?);
+        (!kept.is_empty() || query == Some("")).then_some(kept)
     }
 
     fn refused(
@@ -196,7 +208,7 @@ impl<'a> Offline<'a> {
 
 /// What comes close to matching, in words.
 pub(crate) fn near_misses(snapshot: &Snapshot, request: &OfflineRequest, max: usize) -> Vec<String> {
-    let Ok(lines) = Lines::of(request) else { return Vec::new() };
+    let Ok(lines) = Written::of(request).parse() else { return Vec::new() };
     let parts = RequestParts {
         method: &lines.method,
         target: &lines.target,
@@ -217,46 +229,62 @@ pub(crate) fn near_misses(snapshot: &Snapshot, request: &OfflineRequest, max: us
 /// Stands where a running gateway would put the request's own.
 const REQUEST_ID: &str = "00000000-0000-0000-0000-000000000000";
 
-/// The request as bytes on the wire and as parsed parts.
-struct Lines {
+/// The request as bytes on the wire.
+struct Written {
     head: Vec<u8>,
+    method: String,
+    target: String,
+    fields: Vec<(String, String)>,
+}
+
+/// And as the parsed parts of a head that is well-formed.
+struct Lines {
     method: Method,
     target: String,
     headers: HeaderMap,
 }
 
-impl Lines {
-    fn of(request: &OfflineRequest) -> Result<Self, Denial> {
-        use engine::reason::Reason::HeaderMalformed;
-        let unfit = |what: &str| Denial::new(HeaderMalformed).because(format!("{what} cannot stand in a request"));
+impl Written {
+    fn of(request: &OfflineRequest) -> Self {
         let (authority, target) = split_url(&request.url);
-        let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| unfit("the method"))?;
-        let mut lines = request.headers.clone();
+        let mut fields = request.headers.clone();
         let has =
-            |lines: &[(String, String)], name: &str| lines.iter().any(|(field, _)| field.eq_ignore_ascii_case(name));
-        if !has(&lines, "host") {
-            lines.insert(0, ("Host".into(), authority.to_owned()));
+            |fields: &[(String, String)], name: &str| fields.iter().any(|(field, _)| field.eq_ignore_ascii_case(name));
+        if !has(&fields, "host") {
+            fields.insert(0, ("Host".into(), authority.to_owned()));
         }
         if let Some(body) = &request.body
-            && !has(&lines, "content-length")
-            && !has(&lines, "transfer-encoding")
+            && !has(&fields, "content-length")
+            && !has(&fields, "transfer-encoding")
         {
-            lines.push(("Content-Length".into(), body.len().to_string()));
+            fields.push(("Content-Length".into(), body.len().to_string()));
         }
-        let mut head = format!("{method} {target} HTTP/1.1\r\n").into_bytes();
-        let mut headers = HeaderMap::new();
-        for (name, value) in &lines {
+        let mut head = format!("{} {target} HTTP/1.1\r\n", request.method).into_bytes();
+        for (name, value) in &fields {
             head.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unfit("a header name"))?;
-            headers.append(name, HeaderValue::from_str(value).map_err(|_| unfit("a header value"))?);
         }
         head.extend_from_slice(b"\r\n");
-        Ok(Self { head, method, target: target.into_owned(), headers })
+        Self { head, method: request.method.clone(), target: target.into_owned(), fields }
+    }
+
+    /// After the wire check nothing of this fails.
+    fn parse(self) -> Result<Lines, Denial> {
+        use engine::reason::Reason::HeaderMalformed;
+        let unfit = |what: &str| Denial::new(HeaderMalformed).because(format!("{what} cannot stand in a request"));
+        let method = Method::from_bytes(self.method.as_bytes()).map_err(|_| unfit("the method"))?;
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.fields {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unfit("a header name"))?;
+            // Bytes above ASCII may stand in a value, and spaces around it are not part of it.
+            let value = HeaderValue::from_bytes(value.trim_matches([' ', '\t']).as_bytes());
+            headers.append(name, value.map_err(|_| unfit("a header value"))?);
+        }
+        Ok(Lines { method, target: self.target, headers })
     }
 }
 
 /// Authority and origin form of an absolute URL; what has no scheme is taken as curl does, for `http`.
-pub(crate) fn split_url(url: &str) -> (&str, std::borrow::Cow<'_, str>) {
+pub(crate) fn split_url(url: &str) -> (&str, Cow<'_, str>) {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let rest = rest.split('#').next().unwrap_or_default();
     match rest.find(['/', '?']).and_then(|at| rest.split_at_checked(at)) {

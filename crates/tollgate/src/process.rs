@@ -1,5 +1,6 @@
 //! The running gateway: started, told to reload, stopped.
 
 pub(crate) mod control;
+pub(crate) mod hangup;
 pub(crate) mod reload;
 pub(crate) mod startup;

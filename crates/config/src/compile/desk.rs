@@ -75,7 +75,7 @@ impl<'a> Desk<'a> {
         let help = match similar::closest(name, known.iter().copied()) {
             Some(near) => format!("did you mean {}?", quoted(near)),
             None if known.is_empty() => format!("the config has no {what} at all: add it"),
-            None => format!("the config has {}", listed(known.iter().map(|name| quoted(name)))),
+            None => format!("the config has {}", listed(known)),
         };
         self.error(Code::UnknownName, pointer, format!("no {what} is named {}", quoted(name)), help);
     }

@@ -7,13 +7,14 @@ mod new_key;
 pub use new_key::{NewKey, checksum_holds};
 
 use crate::calendar::Rfc3339;
-use crate::credential::{Carried, Location};
+use crate::credential::{Carried, Location, is_named};
 use crate::denial::Denial;
 use crate::identity::ApiKeyHolder;
 use crate::reason::Reason;
 use crate::request::RequestHead;
 use limits::clock::Now;
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
@@ -60,6 +61,21 @@ impl ApiKeys {
     #[must_use]
     pub const fn hidden_from_upstream(&self) -> bool {
         self.hide
+    }
+
+    /// The query without the key, where keys come by query and are hidden.
+    #[must_use]
+    pub fn query_for_upstream<'q>(&self, query: &'q str) -> Cow<'q, str> {
+        let hidden = match (&self.location, self.hide) {
+            (Location::Query(name), true) => name,
+            (Location::Query(_) | Location::Header(_) | Location::Cookie(_), _) => return Cow::Borrowed(query),
+        };
+        let is_hidden = |pair: &str| is_named(pair, hidden);
+        if !query.split('&').any(is_hidden) {
+            return Cow::Borrowed(query);
+        }
+        let kept: Vec<&str> = query.split('&').filter(|pair| !is_hidden(pair)).collect();
+        Cow::Owned(kept.join("&"))
     }
 
     /// `api_key_missing`, `key_unknown`, `key_revoked` or `key_expired`, in this order. A good key in a header allocates nothing.

@@ -13,7 +13,6 @@ use limits::clock::Now;
 use pingora::Result;
 use pingora::http::RequestHeader;
 use pingora_proxy::Session;
-use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use store::quotas::charge;
 use telemetry::request_id::RequestId;
@@ -57,7 +56,7 @@ async fn decide(
     let installed = std::sync::Arc::clone(&context.installed);
     let snapshot = &installed.snapshot;
     let target = target(header);
-    let parts = RequestParts { method: &header.method, target: &target, headers: &header.headers, peer, tls: false };
+    let parts = RequestParts { method: &header.method, target, headers: &header.headers, peer, tls: false };
     let parsed = RequestHead::parse(parts, &snapshot.request);
     name_request(header, context, parsed.as_ref().is_ok_and(|head| head.peer_trusted));
     let head = match parsed {
@@ -67,7 +66,7 @@ async fn decide(
             return Decision::Refuse(denial);
         }
     };
-    note(&head, &target, context);
+    note(&head, target, context);
     match chain::admit(snapshot, &shared.live, &head, now, &mut context.trail) {
         Outcome::Denied { route, identity, denial } => {
             context.route = route;
@@ -110,9 +109,10 @@ fn note(head: &RequestHead<'_>, target: &str, context: &mut RequestContext) {
     }
 }
 
-/// The request target as it was sent. Not the URI's: of a target in absolute form Pingora keeps the path alone there.
-pub(crate) fn target(header: &RequestHeader) -> Cow<'_, str> {
-    String::from_utf8_lossy(header.raw_path())
+/// The request target as it was sent. Pingora's URI has only the path of a target in absolute form.
+pub(crate) fn target(header: &RequestHeader) -> &str {
+    // The wire check lets no byte above ASCII through.
+    std::str::from_utf8(header.raw_path()).unwrap_or_default()
 }
 
 /// Takes over the caller's request ID where it may, and its trace.

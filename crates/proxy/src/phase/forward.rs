@@ -2,6 +2,7 @@
 //! fields that say where the request came from. Hop-by-hop fields are already gone (Pingora's policy, set on the peer).
 
 use crate::context::RequestContext;
+use crate::phase::admit::target;
 use crate::phase::connect::decided;
 use crate::text::Line;
 use engine::chain::Admission;
@@ -56,10 +57,14 @@ fn rewrite_target(
     snapshot: &Snapshot,
     context: &RequestContext,
 ) -> Result<(), Denial> {
-    let uri = &session.req_header().uri;
-    let query = hidden_query(uri.query(), snapshot);
-    // A target in absolute form has a path of its own in the context, as it is not the one that was sent.
-    if context.path.is_none() && matches!(query, Cow::Borrowed(same) if same == uri.query().unwrap_or_default()) {
+    let header = session.req_header();
+    let uri = &header.uri;
+    let query = snapshot.api_keys.query_for_upstream(uri.query().unwrap_or_default());
+    let authority = authority(target(header));
+    if context.path.is_none()
+        && authority.is_none()
+        && matches!(query, Cow::Borrowed(same) if same == uri.query().unwrap_or_default())
+    {
         return Ok(());
     }
     let path = context.path.as_deref().unwrap_or_else(|| uri.path());
@@ -70,22 +75,18 @@ fn rewrite_target(
     };
     let fault = |_| Denial::new(Reason::InternalError).because("the normal form of the path is no target");
     upstream.set_uri(http::Uri::try_from(target).map_err(fault)?);
+    if let Some(authority) = authority {
+        // RFC 9112, 3.2.2: whatever Host says.
+        let host = HeaderValue::from_str(authority).map_err(|_| Denial::new(Reason::HostMissing))?;
+        upstream.insert_header(header::HOST, host).map_err(|_| Denial::new(Reason::InternalError))?;
+    }
     Ok(())
 }
 
-/// The query without the API key, where keys come by query and are hidden.
-fn hidden_query<'a>(query: Option<&'a str>, snapshot: &Snapshot) -> Cow<'a, str> {
-    let query = query.unwrap_or_default();
-    let hidden = match (snapshot.api_keys.location(), snapshot.api_keys.hidden_from_upstream()) {
-        (Location::Query(name), true) => name,
-        (Location::Query(_) | Location::Header(_) | Location::Cookie(_), _) => return Cow::Borrowed(query),
-    };
-    let is_hidden = |pair: &str| engine::credential::is_named(pair, hidden);
-    if !query.split('&').any(is_hidden) {
-        return Cow::Borrowed(query);
-    }
-    let kept: Vec<&str> = query.split('&').filter(|pair| !is_hidden(pair)).collect();
-    Cow::Owned(kept.join("&"))
+/// That of a target in absolute form.
+fn authority(target: &str) -> Option<&str> {
+    let (_, rest) = target.split_once("://").filter(|_| !target.starts_with('/'))?;
+    rest.split(['/', '?', '#']).next()
 }
 
 /// Removes what a client says about itself in our words, and says it ourselves.

@@ -28,6 +28,7 @@ struct Credentials {
 
 pub(crate) fn run(listen: SocketAddr) -> Result<Outcome, Failure> {
     let start = |error| Failure::Start(Box::new(error));
+    let control = startup::take_over()?;
     let listen = free(listen)?;
     let telemetry = free((Ipv4Addr::LOCALHOST, 0).into())?;
     let upstream = Upstream::start_at((Ipv4Addr::LOCALHOST, 0).into(), Behaviour::Echo).map_err(start)?;
@@ -54,7 +55,7 @@ pub(crate) fn run(listen: SocketAddr) -> Result<Outcome, Failure> {
         _ => None,
     };
     let origin = Origin::new(Path::new("quickstart.yaml"), files, Box::new(variables));
-    startup::serve(origin, startup::ControlSocket::None, move |_| {
+    startup::serve(control, origin, startup::ControlSocket::None, move |_| {
         output::result(lines(listen, telemetry, &credentials));
     })?;
     drop(upstream);

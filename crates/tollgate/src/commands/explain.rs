@@ -10,6 +10,7 @@ use limits::clock::{Now, now};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
+mod batch;
 mod request;
 
 /// Near misses that are shown.
@@ -18,12 +19,15 @@ const NEAR_MISSES_MAX: usize = 5;
 pub(crate) fn run(arguments: &Explain) -> Result<Outcome, Failure> {
     let live = Live::new();
     let config = super::load(&arguments.config, &live)?;
-    let request = request::of(arguments)?;
     let at = match &arguments.at {
         None => now(),
         Some(text) => time_at(text)?,
     };
     let offline = Offline::new(&config.snapshot, &live);
+    if let Some(file) = &arguments.batch {
+        return batch::run(&offline, file, arguments.client, at);
+    }
+    let request = request::of(arguments)?;
     let decided = offline.decide(&request, at);
     match arguments.format {
         ListFormat::Text => output::result(text(&config.snapshot, &request, &decided)),

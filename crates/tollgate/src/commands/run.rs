@@ -6,9 +6,10 @@ use crate::process::startup;
 use std::path::Path;
 
 pub(crate) fn run(path: &Path) -> Result<Outcome, Failure> {
+    let control = startup::take_over()?;
     if let Err(source) = std::fs::File::open(path) {
         return Err(Failure::Read { path: path.display().to_string(), source });
     }
-    startup::serve(Origin::disk(path), startup::ControlSocket::InStateDir, |_| {})?;
+    startup::serve(control, Origin::disk(path), startup::ControlSocket::InStateDir, |_| {})?;
     Ok(Outcome::Yes)
 }

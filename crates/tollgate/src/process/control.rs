@@ -1,6 +1,7 @@
 //! Everything that reaches a running gateway from outside its listeners: signals, and the control socket that `tollgate reload`
 //! talks to. One thread of its own, started before the config is read, so that no signal is ever fatal by accident.
 
+use super::hangup;
 use super::reload::{Reloader, Verdict};
 use proxy::Stop;
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,7 @@ impl Control {
                     match Signals::new() {
                         Err(error) => drop(ready.send(Err(error))),
                         Ok(signals) => {
+                            hangup::release();
                             let _ = ready.send(Ok(()));
                             serve(signals, begun, stop).await;
                         }
@@ -118,6 +120,8 @@ async fn serve(mut signals: Signals, begun: oneshot::Receiver<Begin>, stop: mpsc
                 tokio::spawn(async move {
                     match tokio::time::timeout(QUESTION_TIMEOUT, answer(stream, &reloader)).await {
                         Ok(Ok(())) => {}
+                        // Asked without waiting for the verdict.
+                        Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
                         Ok(Err(error)) => warn!(%error, "control socket"),
                         Err(_elapsed) => warn!("control socket: no question in time"),
                     }

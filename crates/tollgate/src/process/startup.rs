@@ -25,16 +25,21 @@ pub(crate) enum ControlSocket {
     None,
 }
 
+/// Takes over log and signals. Before anything that takes time, opening the config included: an early SIGHUP must not end the
+/// process.
+pub(crate) fn take_over() -> Result<Control, Failure> {
+    telemetry::logging::init(telemetry::logging::Format::Auto).map_err(|error| Failure::Start(Box::new(error)))?;
+    Control::start().map_err(|error| Failure::Start(Box::new(error)))
+}
+
 /// Serves that config until a signal. `listening` is called once, when the gateway accepts connections.
 pub(crate) fn serve(
+    mut control: Control,
     origin: Origin,
     control_socket: ControlSocket,
     listening: impl FnOnce(&Process) + Send + 'static,
 ) -> Result<(), Failure> {
     let start = |error| Failure::Start(error);
-    telemetry::logging::init(telemetry::logging::Format::Auto).map_err(|error| start(Box::new(error)))?;
-    // Before anything that takes time: an early SIGHUP must not end the process.
-    let mut control = Control::start().map_err(|error| start(Box::new(error)))?;
     let live = Arc::new(Live::new());
     let config = load_from(&origin, &live)?;
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION")).map_err(|error| start(Box::new(error)))?;

@@ -13,7 +13,8 @@ pub(super) fn of(arguments: &Explain) -> Result<OfflineRequest, Failure> {
         headers.push(("Cookie".into(), cookie.clone()));
     }
     let data = data(arguments)?;
-    let mut url = arguments.url.clone();
+    // clap asks for it unless there is a batch.
+    let mut url = arguments.url.clone().unwrap_or_default();
     let body = match data {
         Some(data) if arguments.get => {
             url.push(if url.contains('?') { '&' } else { '?' });

@@ -1,0 +1,128 @@
+//! TERM drains, INT does not wait.
+
+use crate::program::{BINARY, eventually};
+use limits::clock::now;
+use std::time::Duration;
+use testkit::client::{Client, Connection};
+use testkit::gateway::{Gateway, Signal, gateway};
+use testkit::upstream;
+use tokio::task::JoinHandle;
+
+fn config(drain: &str) -> String {
+    format!(
+        "server: {{ drain: {drain} }}\n\
+         upstreams: {{ main: {{ endpoints: [\"{{{{upstream}}}}\"] }} }}\n\
+         defaults: {{ upstream: main, auth: {{ none: {{}} }} }}\n\
+         routes:\n  - {{ name: open, paths: [/open, /__misbehave/*] }}\n"
+    )
+}
+
+/// Much more than a stop may take on a slow machine, and much less than the drain time of these tests.
+const SOON: Duration = Duration::from_secs(20);
+const DRAIN: &str = "10m";
+
+async fn started(drain: &str) -> Gateway {
+    gateway(BINARY, &config(drain)).upstream(upstream::echo()).start().await
+}
+
+async fn refused(gateway: &Gateway) {
+    let address = gateway.address("listen");
+    eventually("the end of listening", async || Connection::open(address).await.is_err().then_some(())).await;
+}
+
+/// 503, or nobody there any more.
+async fn unready(gateway: &Gateway) {
+    let probe = Client::new(gateway.address("telemetry")).get("/readyz");
+    eventually("unreadiness", async || {
+        probe.try_send().await.map_or(true, |response| response.status == 503).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn terminate_lets_a_request_end_and_nothing_begin() {
+    let gateway = started(DRAIN).await;
+    let open = gateway.client().get("/open").bytes();
+    let mut fresh = gateway.client().connect().await;
+    let mut idle = gateway.client().connect().await;
+    assert_eq!(idle.send(&open).await.status, 200);
+    let slow = ["/__misbehave/delay-head/2000", "/__misbehave/delay-body/2000"];
+    let slow = slow.map(|target| tokio::spawn(gateway.client().get(target).send()));
+    assert!(gateway.upstream(0).wait_for(3).await);
+
+    let began = now();
+    gateway.signal(Signal::SIGTERM);
+    assert!(idle.closed().await, "the idle connection stays open");
+    assert!(fresh.closed().await, "the connection without a request stays open");
+    refused(&gateway).await;
+    unready(&gateway).await;
+    assert!(!slow.iter().any(JoinHandle::is_finished), "a request was over before the drain: nothing was tested");
+    for task in slow {
+        let response = task.await.unwrap();
+        assert!(response.status == 200 && response.cut.is_none(), "{response}");
+        gateway.log_line(response.header("x-request-id").unwrap()).await;
+    }
+    let status = gateway.ended().await;
+    assert_eq!(status.code(), Some(0), "{}", gateway.said());
+    assert!(now().since(began) < SOON, "nothing was left to wait for");
+    assert_eq!(gateway.log_lines().len(), 3, "every request is in the log");
+}
+
+#[tokio::test]
+async fn terminate_with_nothing_under_way_ends_at_once() {
+    let gateway = started(DRAIN).await;
+    gateway.get("/open").expect(200).await;
+    let began = now();
+    let status = gateway.stop().await;
+    assert_eq!(status.code(), Some(0), "{}", gateway.said());
+    assert!(now().since(began) < SOON);
+    assert_eq!(gateway.log_lines().len(), 1);
+    assert!(!gateway.directory().join("state/control.sock").exists(), "the control socket is left behind");
+}
+
+#[tokio::test]
+async fn the_drain_time_is_the_longest_wait() {
+    let gateway = started("1s").await;
+    let never = tokio::spawn({
+        let request = gateway.client().get("/__misbehave/never");
+        async move { request.try_send().await }
+    });
+    assert!(gateway.upstream(0).wait_for(1).await);
+    let began = now();
+    let status = gateway.stop().await;
+    assert_eq!(status.code(), Some(0), "{}", gateway.said());
+    let took = now().since(began);
+    assert!((Duration::from_secs(1)..SOON).contains(&took), "{took:?}");
+    assert!(never.await.unwrap().is_err(), "nobody can have answered");
+}
+
+#[tokio::test]
+async fn interrupt_waits_for_nobody() {
+    let gateway = started(DRAIN).await;
+    let never = tokio::spawn({
+        let request = gateway.client().get("/__misbehave/never");
+        async move { request.try_send().await }
+    });
+    assert!(gateway.upstream(0).wait_for(1).await);
+    let began = now();
+    gateway.signal(Signal::SIGINT);
+    let status = gateway.ended().await;
+    assert_eq!(status.code(), Some(0), "{}", gateway.said());
+    assert!(now().since(began) < SOON);
+    assert!(never.await.unwrap().is_err(), "nobody can have answered");
+}
+
+#[tokio::test]
+async fn reloads_while_draining_change_nothing() {
+    let gateway = started(DRAIN).await;
+    let slow = tokio::spawn(gateway.client().get("/__misbehave/delay-head/1500").send());
+    assert!(gateway.upstream(0).wait_for(1).await);
+    gateway.signal(Signal::SIGTERM);
+    refused(&gateway).await;
+    for _ in 0..5 {
+        gateway.signal(Signal::SIGHUP);
+        gateway.signal(Signal::SIGUSR1);
+    }
+    assert_eq!(slow.await.unwrap().status, 200);
+    assert_eq!(gateway.ended().await.code(), Some(0), "{}", gateway.said());
+}
