@@ -6,7 +6,7 @@ use engine::reply::{self, ErrorRules, ErrorTemplate, MediaType, Selector, is_res
 use engine::template::{Escape, Template, TemplateFault};
 use http::{HeaderName, HeaderValue, header};
 
-use super::desk::Desk;
+use super::{desk::Desk, patterns};
 use crate::diagnostic::{Code, listed, quoted};
 use crate::raw::{self, Disclose, RawConfig};
 use crate::spans::deeper;
@@ -107,6 +107,7 @@ type Headers = Vec<(HeaderName, Template)>;
 
 /// Header templates; `Content-Type` among them is the body's type, as the founding document writes it.
 fn headers(raw: &BTreeMap<String, String>, pointer: &str, desk: &mut Desk<'_>) -> (Headers, Option<HeaderValue>) {
+    patterns::header_names(raw, pointer, desk);
     let mut headers = Vec::new();
     let mut content_type = None;
     for (name, text) in raw {

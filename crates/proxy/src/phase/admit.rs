@@ -118,6 +118,8 @@ pub(crate) fn target(header: &RequestHeader) -> Cow<'_, str> {
 
 /// Takes over the caller's request ID and trace where it may, and begins new ones where not.
 fn name_request(header: &RequestHeader, context: &mut RequestContext, peer_trusted: bool) {
+    const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+    const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
     let rules = &context.installed.snapshot.request_id;
     let accepted = match rules.accept {
         AcceptRequestId::Always => true,
@@ -130,8 +132,6 @@ fn name_request(header: &RequestHeader, context: &mut RequestContext, peer_trust
     {
         context.request_id = id;
     }
-    const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-    const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
     context.trace = Some(TraceContext::continue_or_start(
         header.headers.get_all(TRACEPARENT).iter().map(http::HeaderValue::as_bytes),
         header.headers.get_all(TRACESTATE).iter().map(http::HeaderValue::as_bytes),
