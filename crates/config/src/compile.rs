@@ -62,7 +62,10 @@ pub(crate) fn compile(
     let throttles = limit::throttles(raw, &names, &mut rules, &mut desk);
     let routes = routes::compile(raw, &names, &throttles, &mut rules, &mut desk);
     let tests = scenarios::compile(raw, &names, &mut desk);
-    notice::unused(raw, &mut desk);
+    // A name that leads nowhere is one mistake, not two.
+    if !desk.has_errors() {
+        notice::unused(raw, &mut desk);
+    }
     let (policies, revision) = desk.finish();
     if diagnostics.has_errors() {
         return None;

@@ -10,7 +10,7 @@ use http::{HeaderName, header};
 
 use super::desk::Desk;
 use super::keys;
-use crate::diagnostic::{Code, quoted};
+use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, RawConfig};
 use crate::spans::deeper;
 
@@ -104,11 +104,14 @@ pub(super) fn told(raw: &RawConfig, desk: &mut Desk<'_>) -> ToldUpstream {
     for (index, (pointer, name)) in named.iter().enumerate() {
         if RESERVED.contains(name) {
             let help = "name a field that nothing else uses, such as `X-Consumer-ID`";
-            desk.error(Code::Choice, pointer, format!("{} carries the message itself", quoted(name.as_str())), help);
+            let message = format!("{} is part of how HTTP works and cannot carry an identity", quoted(name.as_str()));
+            desk.error(Code::Choice, pointer, message, help);
         }
-        if named.iter().take(index).any(|(_, other)| other == name) {
-            let help = "give each value a field of its own";
-            desk.error(Code::DuplicateName, pointer, format!("{} is told two things", quoted(name.as_str())), help);
+        if let Some((earlier, _)) = named.iter().take(index).find(|(_, other)| other == name) {
+            let (place, first) = (desk.place(pointer), desk.place(earlier));
+            let message = format!("{} would carry two values", quoted(name.as_str()));
+            let diagnostic = Diagnostic::error(Code::DuplicateName, place, message);
+            desk.push(diagnostic.help("give each value a header of its own").note(first, "the other one is here"));
         }
     }
     let get = |name: &Option<crate::text::HeaderName>| name.as_ref().map(|name| name.get().clone());

@@ -17,14 +17,19 @@ pub(super) fn host(text: &str, pointer: &str, desk: &mut Desk<'_>) -> Option<Hos
         Ok(pattern) => return Some(pattern),
         Err(fault) => fault,
     };
+    if let Some((_, rest)) = text.split_once("://") {
+        let name = rest.split(['/', ':']).next().unwrap_or(rest);
+        let help = format!("write the name alone: {}; paths belong into `paths`", quoted(name));
+        desk.error(Code::MalformedValue, pointer, format!("{} is a URL, not a host", quoted(text)), help);
+        return None;
+    }
     let help = match fault {
         HostFault::PatternPort | HostFault::Port => {
             let name = text.rsplit_once(':').map_or(text, |(name, _)| name);
             format!("write {}: ports are said by `listeners`", quoted(name))
         }
         HostFault::Character('/') => {
-            let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
-            let name = rest.split('/').next().unwrap_or(rest);
+            let name = text.split('/').next().unwrap_or(text);
             format!("write the name alone: {}; paths belong into `paths`", quoted(name))
         }
         HostFault::Empty
@@ -64,6 +69,9 @@ pub(super) fn path(entry: &PathEntry, pointer: &str, desk: &mut Desk<'_>) -> Opt
     let help = match &fault {
         PathPatternFault::NotNormal { normal } => format!("write {}", quoted(normal)),
         PathPatternFault::Path(_) if !text.starts_with('/') => format!("write {}", quoted(&format!("/{text}"))),
+        PathPatternFault::Path(_) if text.contains('?') => {
+            "write the path alone; a query parameter is a condition: `match: { query: { NAME: VALUE } }`".to_owned()
+        }
         PathPatternFault::Path(_) => "write the path as clients send it, other characters percent-encoded".to_owned(),
         PathPatternFault::Star => {
             "end the path with `/*`, name one segment `{id}`, or write `{ regex: \"/v1/[^/]+/x\" }`".to_owned()

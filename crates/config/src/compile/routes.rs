@@ -8,7 +8,7 @@ use engine::policy::throttle::Throttle;
 use engine::reply::ErrorRules;
 use engine::route::host::HostPattern;
 use engine::route::path::PathPattern;
-use engine::route::table::{MethodMismatch, Methods, RouteMatch, RouteTable, TrailingSlash};
+use engine::route::table::{Ambiguous, MethodMismatch, Methods, RouteMatch, RouteTable, TrailingSlash};
 use engine::rules::{Auth, Route, Rules};
 use engine::trail::Mode;
 
@@ -69,7 +69,8 @@ fn overlaps(raw: &RawConfig, table: &RouteTable, routes: &[(RouteId, Route)], de
         format!("/routes/{}/name", index.unwrap_or_default())
     };
     let name = |id: RouteId| routes.iter().find(|(other, _)| *other == id).map_or("", |(_, route)| &*route.name);
-    for hidden in table.hidden() {
+    let hidden = table.hidden();
+    for hidden in &hidden {
         let (place, other) = (desk.place(&pointer(hidden.route)), desk.place(&pointer(hidden.by)));
         let message = format!("route `{}` never gets a request", name(hidden.route));
         desk.push(
@@ -78,13 +79,14 @@ fn overlaps(raw: &RawConfig, table: &RouteTable, routes: &[(RouteId, Route)], de
                 .note(other, format!("route `{}` gets its requests instead", name(hidden.by))),
         );
     }
-    for tie in table.ambiguous() {
+    let is_hidden = |tie: &Ambiguous| hidden.iter().any(|hidden| hidden.route == tie.route || hidden.route == tie.with);
+    for tie in table.ambiguous().into_iter().filter(|tie| !is_hidden(tie)) {
         let (place, other) = (desk.place(&pointer(tie.route)), desk.place(&pointer(tie.with)));
         let message = format!(
-            "routes `{}` and `{}` are equally specific at {}; the one whose name sorts first gets the request",
-            name(tie.route),
-            name(tie.with),
-            tie.pattern
+            "routes {} and {} are equally specific at {}: the one whose name sorts first gets the request",
+            quoted(name(tie.route)),
+            quoted(name(tie.with)),
+            quoted(tie.pattern.strip_prefix('*').unwrap_or(&tie.pattern))
         );
         desk.push(
             Diagnostic::warning(Code::AmbiguousRoutes, place, message)
@@ -232,8 +234,8 @@ impl<'r> Merged<'r> {
         // One place is left for the plan's own.
         if before.len() > THROTTLES_MAX || after.len() >= THROTTLES_MAX {
             let message = format!("route `{}` falls under {} throttles", self.raw.name, before.len().max(after.len()));
-            let help =
-                format!("at most {} can cover one route: narrow some with `when`", THROTTLES_MAX.saturating_sub(1));
+            let at_most = if before.len() > THROTTLES_MAX { THROTTLES_MAX } else { THROTTLES_MAX.saturating_sub(1) };
+            let help = format!("at most {at_most} can cover one route: narrow some with `when`");
             desk.error(Code::OutOfRange, &format!("{}/name", self.pointer), message, help);
         }
         (before, after)
