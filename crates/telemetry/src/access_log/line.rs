@@ -53,7 +53,7 @@ impl Entry<'_> {
 pub const fn fields() -> &'static [(&'static str, &'static str)] {
     &[
         ("time", "When the request began: RFC 3339, UTC, milliseconds."),
-        ("requestId", "The ID that the client got too; `tollgate requests ID` finds the request by it."),
+        ("requestId", "The ID that the client got too: what a user quotes finds this line."),
         ("traceId", "The W3C trace ID, 32 hex digits."),
         ("client", "The client's IP address, as far as trusted proxies vouch for it."),
         ("method", "The request method."),
