@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     pages.sort();
     let mut text = String::from("&[");
     for (name, path) in pages {
-        write!(text, "({name:?}, include_str!({path:?})),")?;
+        write!(text, "({name:?}, include_str!({:?})),", path.display().to_string())?;
     }
     text.push(']');
     std::fs::write(Path::new(&std::env::var("OUT_DIR")?).join("runbooks.rs"), text)?;

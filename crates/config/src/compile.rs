@@ -1,17 +1,21 @@
 //! The raw tree to a [`Config`] that cannot be wrong. One function a section; each pushes what it finds and goes on, so that one
 //! run shows every mistake. Reads key files, never the network.
 
+mod auth;
 mod desk;
 mod errors;
 mod identity;
+mod keys;
 mod limit;
 mod names;
 mod notice;
+mod patterns;
 mod process;
 mod routes;
 mod scenarios;
 mod upstreams;
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use engine::live::Live;
@@ -58,7 +62,10 @@ pub(crate) fn compile(
     let throttles = limit::throttles(raw, &names, &mut rules, &mut desk);
     let routes = routes::compile(raw, &names, &throttles, &mut rules, &mut desk);
     let tests = scenarios::compile(raw, &names, &mut desk);
-    notice::unused(raw, &mut desk);
+    // A name that leads nowhere is one mistake, not two.
+    if !desk.has_errors() {
+        notice::unused(raw, &mut desk);
+    }
     let (policies, revision) = desk.finish();
     if diagnostics.has_errors() {
         return None;
@@ -88,5 +95,9 @@ pub(crate) fn compile(
 
 /// The beginning of a hash, as configs are named by it.
 fn short(hash: &[u8]) -> Arc<str> {
-    hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect::<String>().into()
+    let mut text = String::new();
+    for byte in hash.iter().take(6) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text.into()
 }

@@ -95,7 +95,8 @@ pub struct Loaded {
     /// None if there is an error among the diagnostics.
     pub config: Option<Config>,
     pub diagnostics: Diagnostics,
-    sources: Sources,
+    /// What the diagnostics point into.
+    pub sources: Sources,
 }
 
 /// How diagnostics are shown.

@@ -7,10 +7,11 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use config::Parsed;
 use config::diagnostic::{Code, Severity};
-use config::render::{self, Colour};
+use config::render;
 use config::source::Disk;
+use config::{Format, Loaded};
+use engine::live::Live;
 
 /// What no config can cause: a bug of the program.
 const NOT_CAUSED: &[Code] = &[Code::Internal];
@@ -23,14 +24,14 @@ fn broken() -> Vec<PathBuf> {
     paths
 }
 
-fn parse(path: &Path) -> Parsed {
+fn load(path: &Path) -> Loaded {
     let env = |name: &str| match name {
         "API_KEY" => Some("hunter2".to_owned()),
         "NUMBER" => Some("4711".to_owned()),
         "EMPTY" => Some(String::new()),
         _ => None,
     };
-    config::parse(path, &Disk, &env)
+    config::load(path, &Disk, &env, &Live::new())
 }
 
 #[test]
@@ -38,8 +39,7 @@ fn every_mistake_is_worded_as_agreed() {
     let is_update = std::env::var_os("UPDATE_GOLDEN").is_some();
     let mut stale = Vec::new();
     for path in broken() {
-        let parsed = parse(&path);
-        let said = render::text(&parsed.diagnostics, &parsed.sources, Colour::Never);
+        let said = load(&path).render(Format::Text { colour: false });
         let golden = path.with_extension("txt");
         if is_update {
             fs::write(&golden, &said).unwrap();
@@ -53,11 +53,12 @@ fn every_mistake_is_worded_as_agreed() {
 #[test]
 fn every_mistake_has_place_cause_and_help() {
     for path in broken() {
-        let parsed = parse(&path);
-        assert!(parsed.diagnostics.has_errors() && parsed.raw.is_none(), "{}", path.display());
-        for diagnostic in parsed.diagnostics.sorted() {
+        let loaded = load(&path);
+        assert!(!loaded.diagnostics.is_empty(), "{}", path.display());
+        assert_eq!(loaded.config.is_none(), loaded.diagnostics.has_errors(), "{}", path.display());
+        for diagnostic in loaded.diagnostics.sorted() {
             let place = diagnostic.place.as_ref().unwrap_or_else(|| panic!("{}: {diagnostic:?}", path.display()));
-            let source = parsed.sources.named(&place.file).unwrap();
+            let source = loaded.sources.named(&place.file).unwrap();
             let line = source.text.split('\n').nth(place.line as usize - 1);
             let width = line.unwrap_or_else(|| panic!("{}: {diagnostic:?}", path.display())).chars().count();
             assert!((place.column as usize) <= width + 1, "{}: {diagnostic:?}", path.display());
@@ -74,9 +75,9 @@ fn every_mistake_has_place_cause_and_help() {
 #[test]
 fn no_secret_is_ever_shown() {
     for path in broken() {
-        let parsed = parse(&path);
-        let diagnostics = &parsed.diagnostics;
-        let text = render::text(diagnostics, &parsed.sources, Colour::Always);
+        let loaded = load(&path);
+        let diagnostics = &loaded.diagnostics;
+        let text = loaded.render(Format::Text { colour: true });
         for said in [text, render::json(diagnostics), render::github(diagnostics), format!("{diagnostics:?}")] {
             assert!(!said.contains("hunter2") && !said.contains("4711"), "{}:\n{said}", path.display());
         }
@@ -87,7 +88,7 @@ fn no_secret_is_ever_shown() {
 fn every_code_is_caused_by_one_of_the_files() {
     let mut caused: HashSet<Code> = HashSet::new();
     for path in broken() {
-        caused.extend(parse(&path).diagnostics.sorted().iter().map(|diagnostic| diagnostic.code));
+        caused.extend(load(&path).diagnostics.sorted().iter().map(|diagnostic| diagnostic.code));
     }
     for code in Code::ALL {
         assert_eq!(caused.contains(code), !NOT_CAUSED.contains(code), "{}", code.name());

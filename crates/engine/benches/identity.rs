@@ -11,7 +11,7 @@ use engine::identity::{ApiKeyHolder, Consumer};
 use engine::names::PolicyId;
 use engine::policy::api_key::{ApiKeyEntry, ApiKeys, NewKey};
 use engine::policy::jwks::{Algorithm, KeySet};
-use engine::policy::jwt::{Provider, ProviderFault, ProviderRules};
+use engine::policy::jwt::{ConsumerClaim, Provider, ProviderFault, ProviderRules};
 use engine::policy::token_cache::TokenCache;
 use engine::request::{RequestHead, Scheme};
 use http::header::{AUTHORIZATION, InvalidHeaderValue};
@@ -137,7 +137,7 @@ fn provider(signer: &Signer, algorithm: Algorithm, tokens_max: usize) -> Result<
         clock_skew_s: 10,
         require_expiry: true,
         claims: Vec::new(),
-        consumer_claim: Some("sub".into()),
+        consumer_claim: ConsumerClaim::Required("sub".into()),
         plan_claim: Some("plan".into()),
         location: Location::Header(AUTHORIZATION),
     };

@@ -16,6 +16,7 @@ pub enum Fault {
 }
 
 impl Fault {
+    #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
             Self::Client => "client",
@@ -294,16 +295,19 @@ reasons! {
 }
 
 impl Kind {
+    #[must_use]
     pub fn named(code: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.code() == code)
     }
 }
 
 impl Reason {
+    #[must_use]
     pub fn named(code: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|reason| reason.code() == code)
     }
 
+    #[must_use]
     pub const fn status(self) -> u16 {
         self.kind().status()
     }

@@ -13,7 +13,7 @@ mod identity {
     use engine::denial::{Denial, Detail};
     use engine::identity::VerifiedToken;
     use engine::policy::jwks::{Algorithm, KeySet};
-    use engine::policy::jwt::{Provider, ProviderFault, ProviderRules};
+    use engine::policy::jwt::{ConsumerClaim, Provider, ProviderFault, ProviderRules};
     use engine::policy::token_cache::TokenCache;
     use engine::request::{RequestHead, Scheme};
     use http::header::AUTHORIZATION;
@@ -41,7 +41,7 @@ mod identity {
             clock_skew_s: 10,
             require_expiry: true,
             claims: Vec::new(),
-            consumer_claim: Some("sub".into()),
+            consumer_claim: ConsumerClaim::Required("sub".into()),
             plan_claim: Some("plan".into()),
             location: Location::Header(AUTHORIZATION),
         }

@@ -144,12 +144,12 @@ mod tests {
 
     #[test]
     fn each_failure_has_its_reason() {
+        use Progress::{Answering, Unconnected, Waiting};
         let check = |etype: ErrorType, progress, expected: Reason| {
             let mut error = Error::new(etype);
             error.as_up();
             assert_eq!(reason(&error, progress), expected, "{error}");
         };
-        use Progress::{Answering, Unconnected, Waiting};
         check(ErrorType::ConnectRefused, Unconnected, Reason::ConnectionRefused);
         check(ErrorType::ConnectNoRoute, Unconnected, Reason::HostUnreachable);
         check(ErrorType::ConnectTimedout, Unconnected, Reason::UpstreamConnectTimeout);

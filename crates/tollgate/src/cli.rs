@@ -42,7 +42,7 @@ pub(crate) enum Command {
     Test {
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// Send the requests to a running gateway instead, for example http://127.0.0.1:8080
+        /// Send the requests to a running gateway instead, for example <http://127.0.0.1:8080>
         #[arg(long, value_name = "URL")]
         against: Option<String>,
     },
@@ -125,6 +125,7 @@ pub(crate) enum ListFormat {
 
 /// curl's own options, so that a failing call can be explained by changing one word of it.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line are booleans")]
 pub(crate) struct Explain {
     /// The config that decides
     #[arg(long, value_name = "FILE")]

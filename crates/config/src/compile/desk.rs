@@ -12,6 +12,9 @@ use crate::similar;
 use crate::source::{FILE_BYTES_MAX, Files, Sources};
 use crate::spans::Spans;
 
+/// How many lines of a text are searched for a word.
+const TEXT_LINES_MAX: usize = 200;
+
 pub(super) struct Desk<'a> {
     spans: &'a Spans,
     sources: &'a Sources,
@@ -44,6 +47,32 @@ impl<'a> Desk<'a> {
         self.sources.place(self.spans.near(pointer).span())
     }
 
+    /// Where a word stands within an item's text, as the file spells it; the whole item if it is not found.
+    pub(super) fn place_of_word(&self, pointer: &str, word: &str) -> Place {
+        let whole = self.place(pointer);
+        let Some(source) = self.sources.named(&whole.file).filter(|_| !word.is_empty()) else { return whole };
+        let first = usize::try_from(whole.line).unwrap_or(usize::MAX).saturating_sub(1);
+        for (index, line) in source.text.split('\n').enumerate().skip(first).take(TEXT_LINES_MAX) {
+            let before = if index == first { usize::try_from(whole.column).unwrap_or(1).saturating_sub(1) } else { 0 };
+            let skipped: usize = line.chars().take(before).map(char::len_utf8).sum();
+            let Some((passed, _)) = line.get(skipped..).and_then(|rest| rest.split_once(word)) else { continue };
+            let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+            let column = number(before.saturating_add(passed.chars().count()).saturating_add(1));
+            return Place {
+                line: number(index.saturating_add(1)),
+                column,
+                length: number(word.chars().count()),
+                ..whole
+            };
+        }
+        whole
+    }
+
+    /// Whether anything found so far keeps the config from being served.
+    pub(super) const fn has_errors(&self) -> bool {
+        self.diagnostics.has_errors()
+    }
+
     /// Where an item's key stands.
     pub(super) fn key_place(&self, pointer: &str) -> Place {
         self.sources.place(self.spans.near(pointer).key_span())
@@ -67,15 +96,15 @@ impl<'a> Desk<'a> {
     pub(super) fn unknown<'n>(
         &mut self,
         pointer: &str,
-        what: &str,
+        (what, section): (&str, &str),
         name: &str,
         known: impl IntoIterator<Item = &'n str>,
     ) {
         let known: Vec<&str> = known.into_iter().collect();
         let help = match similar::closest(name, known.iter().copied()) {
             Some(near) => format!("did you mean {}?", quoted(near)),
-            None if known.is_empty() => format!("the config has no {what} at all: add it"),
-            None => format!("the config has {}", listed(known)),
+            None if known.is_empty() => format!("the config has no {what} at all: add it to `{section}`"),
+            None => format!("`{section}` has {}", listed(known)),
         };
         self.error(Code::UnknownName, pointer, format!("no {what} is named {}", quoted(name)), help);
     }

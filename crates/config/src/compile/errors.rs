@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use engine::reply::{self, ErrorRules, ErrorTemplate, MediaType, Selector, is_reserved};
-use engine::template::{Escape, Template, TemplateFault};
+use engine::template::{Escape, Template};
 use http::{HeaderName, HeaderValue, header};
 
-use super::desk::Desk;
-use crate::diagnostic::{Code, listed, quoted};
+use super::{desk::Desk, patterns};
+use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, Disclose, RawConfig};
 use crate::spans::deeper;
 use crate::text::{ContentType, ErrorSelector};
@@ -107,6 +107,7 @@ type Headers = Vec<(HeaderName, Template)>;
 
 /// Header templates; `Content-Type` among them is the body's type, as the founding document writes it.
 fn headers(raw: &BTreeMap<String, String>, pointer: &str, desk: &mut Desk<'_>) -> (Headers, Option<HeaderValue>) {
+    patterns::header_names(raw, pointer, desk);
     let mut headers = Vec::new();
     let mut content_type = None;
     for (name, text) in raw {
@@ -118,7 +119,8 @@ fn headers(raw: &BTreeMap<String, String>, pointer: &str, desk: &mut Desk<'_>) -
         }
         if is_reserved(&header) {
             let help = "remove it: the gateway sets it to fit the message";
-            desk.error(Code::Choice, &pointer, format!("{} cannot be set by a template", quoted(name)), help);
+            let (place, message) = (desk.key_place(&pointer), format!("{} cannot be set by a template", quoted(name)));
+            desk.push(Diagnostic::error(Code::Choice, place, message).help(help));
             continue;
         }
         if let Some(template) = template(text, Escape::Header, &pointer, desk) {
@@ -134,15 +136,13 @@ fn template(text: &str, escape: Escape, pointer: &str, desk: &mut Desk<'_>) -> O
             if escape == Escape::Json
                 && let Err(fault) = template.check_json()
             {
-                let help = "correct the JSON, or set a `contentType` that it is";
-                desk.warn(Code::Template, pointer, fault.to_string(), help);
+                desk.warn(Code::Template, pointer, fault.to_string(), fault.help());
             }
             Some(template)
         }
         Err(fault) => {
-            let help =
-                format!("variables are {}", listed(TemplateFault::known().map(|name| format!("{{{{{name}}}}}"))));
-            desk.error(Code::Template, pointer, fault.to_string(), help);
+            let place = desk.place_of_word(pointer, fault.variable().unwrap_or_default());
+            desk.push(Diagnostic::error(Code::Template, place, fault.to_string()).help(fault.help()));
             None
         }
     }

@@ -1,16 +1,16 @@
-//! `jwtProviders`, `apiKeys`, `identityHeaders`: key material, rules, and the fields that tell upstream who calls.
+//! `jwtProviders`, `apiKeys`, `identityHeaders`: rules, and the fields that tell upstream who calls.
 
 use std::sync::Arc;
 
 use engine::credential::Location;
 use engine::live::Live;
-use engine::policy::jwks::KeySet;
-use engine::policy::jwt::{Algorithm, ClaimRule, ClaimTest, Provider, ProviderRules};
+use engine::policy::jwt::{ClaimRule, ClaimTest, ConsumerClaim, Provider, ProviderRules};
 use engine::snapshot::ToldUpstream;
 use http::{HeaderName, header};
 
 use super::desk::Desk;
-use crate::diagnostic::{Code, quoted};
+use super::keys;
+use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, RawConfig};
 use crate::spans::deeper;
 
@@ -33,7 +33,7 @@ pub(super) fn providers(raw: &RawConfig, live: &Live, desk: &mut Desk<'_>) -> Ve
 
 fn one(name: &str, raw: &raw::JwtProvider, live: &Live, desk: &mut Desk<'_>) -> Option<Provider> {
     let pointer = deeper("/jwtProviders", name);
-    let keys = keys(raw, &pointer, desk)?;
+    let keys = keys::compile(raw, &pointer, desk)?;
     for note in keys.notes() {
         let help = "remove the key from the set, or ignore this if nothing is signed with it";
         desk.warn(Code::KeyMaterial, &format!("{pointer}/keys"), note.to_string(), help);
@@ -41,105 +41,29 @@ fn one(name: &str, raw: &raw::JwtProvider, live: &Live, desk: &mut Desk<'_>) -> 
     let rules = ProviderRules {
         issuer: raw.issuer.as_deref().map(Into::into),
         audiences: raw.audiences.iter().map(|audience| audience.as_str().into()).collect(),
-        algorithms: raw.algorithms.iter().map(|algorithm| self::algorithm(*algorithm)).collect(),
+        algorithms: raw.algorithms.iter().map(|algorithm| keys::algorithm(*algorithm)).collect(),
         clock_skew_s: raw.clock_skew.as_std().as_secs(),
         require_expiry: raw.require_expiry,
         claims: raw.claims.iter().filter_map(claim).collect(),
-        consumer_claim: Some(raw.consumer_claim.as_str().into()),
+        consumer_claim: raw
+            .consumer_claim
+            .as_deref()
+            .map_or_else(|| ConsumerClaim::IfPresent("sub".into()), |claim| ConsumerClaim::Required(claim.into())),
         plan_claim: raw.plan_claim.as_deref().map(Into::into),
         location: location(raw.location.as_ref(), &header::AUTHORIZATION),
     };
     if raw.issuer.is_none() {
         let help = "set `issuer` to the `iss` of its tokens, so that a key that two issuers share opens nothing";
-        desk.warn(Code::Unsafe, &pointer, format!("provider `{name}` accepts tokens of any issuer"), help);
+        desk.warn(Code::Unsafe, &pointer, format!("provider {} accepts tokens of any issuer", quoted(name)), help);
     }
     let cache = live.token_cache(name, usize::try_from(raw.token_cache).unwrap_or(usize::MAX));
     match Provider::new(name.into(), rules, keys, cache, Arc::clone(&live.keyer)) {
         Ok(provider) => Some(provider),
         Err(fault) => {
-            let help = "list only algorithms that the provider's keys can verify";
-            desk.error(Code::KeyMaterial, &format!("{pointer}/algorithms"), fault.to_string(), help);
+            let at = format!("{pointer}/algorithms{}", keys::unserved(raw, &fault));
+            desk.error(Code::KeyMaterial, &at, fault.to_string(), fault.help());
             None
         }
-    }
-}
-
-/// All keys of a provider; each that is unfit is reported.
-fn keys(raw: &raw::JwtProvider, pointer: &str, desk: &mut Desk<'_>) -> Option<KeySet> {
-    let mut sets = Vec::new();
-    let mut sound = true;
-    for (index, key) in raw.keys.iter().enumerate() {
-        match key_set(key, raw, &format!("{pointer}/keys/{index}"), desk) {
-            Some(set) => sets.push(set),
-            None => sound = false,
-        }
-    }
-    if !sound {
-        return None;
-    }
-    match KeySet::merge(sets) {
-        Ok(set) => Some(set),
-        Err(fault) => {
-            let help = "give each key a `kid` of its own, or remove one";
-            desk.error(Code::KeyMaterial, &format!("{pointer}/keys"), fault.to_string(), help);
-            None
-        }
-    }
-}
-
-fn key_set(key: &raw::JwtKey, raw: &raw::JwtProvider, pointer: &str, desk: &mut Desk<'_>) -> Option<KeySet> {
-    let (at, made) = match (&key.pem_file, &key.jwks_file, &key.secret) {
-        (Some(named), _, _) => {
-            let at = format!("{pointer}/pemFile");
-            let bytes = desk.file(&at, named)?;
-            (at, KeySet::from_pem(&bytes, key.kid.as_deref()))
-        }
-        (None, Some(named), _) => {
-            let at = format!("{pointer}/jwksFile");
-            let bytes = desk.file(&at, named)?;
-            if key.kid.is_some() {
-                let help = "remove it: the keys of a set bring their own";
-                desk.error(Code::Choice, &format!("{pointer}/kid"), "`kid` has no meaning beside `jwksFile`", help);
-                return None;
-            }
-            (at, KeySet::from_jwks(&bytes))
-        }
-        (None, None, secret) => {
-            let secret = secret.as_deref().unwrap_or_default();
-            let at = format!("{pointer}/secret");
-            if !raw.algorithms.contains(&raw::Algorithm::HS256) {
-                let help = "list `HS256` in `algorithms`, or give a public key instead of a secret";
-                desk.error(
-                    Code::KeyMaterial,
-                    &at,
-                    "a secret serves only HS256, which `algorithms` does not list",
-                    help,
-                );
-                return None;
-            }
-            (at, KeySet::from_secret(secret.as_bytes(), key.kid.as_deref(), Algorithm::HS256))
-        }
-    };
-    match made {
-        Ok(set) => Some(set),
-        Err(fault) => {
-            let help = "see docs/concepts/identity.md for the keys that are accepted";
-            desk.error(Code::KeyMaterial, &at, fault.to_string(), help);
-            None
-        }
-    }
-}
-
-const fn algorithm(raw: raw::Algorithm) -> Algorithm {
-    match raw {
-        raw::Algorithm::RS256 => Algorithm::RS256,
-        raw::Algorithm::RS384 => Algorithm::RS384,
-        raw::Algorithm::RS512 => Algorithm::RS512,
-        raw::Algorithm::PS256 => Algorithm::PS256,
-        raw::Algorithm::ES256 => Algorithm::ES256,
-        raw::Algorithm::ES384 => Algorithm::ES384,
-        raw::Algorithm::EdDsa => Algorithm::EdDSA,
-        raw::Algorithm::HS256 => Algorithm::HS256,
     }
 }
 
@@ -180,11 +104,14 @@ pub(super) fn told(raw: &RawConfig, desk: &mut Desk<'_>) -> ToldUpstream {
     for (index, (pointer, name)) in named.iter().enumerate() {
         if RESERVED.contains(name) {
             let help = "name a field that nothing else uses, such as `X-Consumer-ID`";
-            desk.error(Code::Choice, pointer, format!("{} carries the message itself", quoted(name.as_str())), help);
+            let message = format!("{} is part of how HTTP works and cannot carry an identity", quoted(name.as_str()));
+            desk.error(Code::Choice, pointer, message, help);
         }
-        if named.iter().take(index).any(|(_, other)| other == name) {
-            let help = "give each value a field of its own";
-            desk.error(Code::DuplicateName, pointer, format!("{} is told two things", quoted(name.as_str())), help);
+        if let Some((earlier, _)) = named.iter().take(index).find(|(_, other)| other == name) {
+            let (place, first) = (desk.place(pointer), desk.place(earlier));
+            let message = format!("{} would carry two values", quoted(name.as_str()));
+            let diagnostic = Diagnostic::error(Code::DuplicateName, place, message);
+            desk.push(diagnostic.help("give each value a header of its own").note(first, "the other one is here"));
         }
     }
     let get = |name: &Option<crate::text::HeaderName>| name.as_ref().map(|name| name.get().clone());

@@ -84,7 +84,12 @@ pub(super) fn throttles<'r>(
         for (at, consumer) in throttle.when.consumers.iter().enumerate() {
             // A consumer that only tokens name needs no entry in the config.
             if !has_providers && !raw.consumers.iter().any(|known| known.id == *consumer) {
-                desk.unknown(&format!("{pointer}/when/consumers/{at}"), "consumer", consumer, known.clone());
+                desk.unknown(
+                    &format!("{pointer}/when/consumers/{at}"),
+                    ("consumer", "consumers"),
+                    consumer,
+                    known.clone(),
+                );
             }
         }
         for (at, plan) in throttle.when.plans.iter().enumerate() {
@@ -260,7 +265,7 @@ pub(super) fn consumers(
         let plan = consumer.plan.as_ref().and_then(|name| {
             let found = plans.get(name.as_str()).cloned();
             if found.is_none() {
-                desk.unknown(&format!("{pointer}/plan"), "plan", name, raw.plans.keys().map(|name| &**name));
+                desk.unknown(&format!("{pointer}/plan"), ("plan", "plans"), name, raw.plans.keys().map(|name| &**name));
             }
             found
         });

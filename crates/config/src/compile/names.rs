@@ -35,7 +35,7 @@ impl<'r> Names<'r> {
     pub(super) fn route(&self, name: &str, pointer: &str, desk: &mut Desk<'_>) -> Option<RouteId> {
         let found = self.routes.get(name).copied();
         if found.is_none() {
-            desk.unknown(pointer, "route", name, self.raw.routes.iter().map(|route| &*route.name));
+            desk.unknown(pointer, ("route", "routes"), name, self.raw.routes.iter().map(|route| &*route.name));
         }
         found
     }
@@ -43,7 +43,7 @@ impl<'r> Names<'r> {
     pub(super) fn upstream(&self, name: &str, pointer: &str, desk: &mut Desk<'_>) -> Option<UpstreamId> {
         let found = self.upstreams.get(name).copied();
         if found.is_none() {
-            desk.unknown(pointer, "upstream", name, self.raw.upstreams.keys().map(|name| &**name));
+            desk.unknown(pointer, ("upstream", "upstreams"), name, self.raw.upstreams.keys().map(|name| &**name));
         }
         found
     }
@@ -51,7 +51,12 @@ impl<'r> Names<'r> {
     pub(super) fn provider(&self, name: &str, pointer: &str, desk: &mut Desk<'_>) -> Option<usize> {
         let found = self.providers.get(name).copied();
         if found.is_none() {
-            desk.unknown(pointer, "JWT provider", name, self.raw.jwt_providers.keys().map(|name| &**name));
+            desk.unknown(
+                pointer,
+                ("JWT provider", "jwtProviders"),
+                name,
+                self.raw.jwt_providers.keys().map(|name| &**name),
+            );
         }
         found
     }
@@ -60,7 +65,7 @@ impl<'r> Names<'r> {
     pub(super) fn plan(&self, name: &str, pointer: &str, desk: &mut Desk<'_>) -> bool {
         let found = self.raw.plans.contains_key(name);
         if !found {
-            desk.unknown(pointer, "plan", name, self.raw.plans.keys().map(|name| &**name));
+            desk.unknown(pointer, ("plan", "plans"), name, self.raw.plans.keys().map(|name| &**name));
         }
         found
     }

@@ -8,17 +8,16 @@ use engine::policy::throttle::Throttle;
 use engine::reply::ErrorRules;
 use engine::route::host::HostPattern;
 use engine::route::path::PathPattern;
-use engine::route::table::{Conditions, MethodMismatch, Methods, RouteMatch, RouteTable, TrailingSlash};
+use engine::route::table::{Ambiguous, MethodMismatch, Methods, RouteMatch, RouteTable, TrailingSlash};
 use engine::rules::{Auth, Route, Rules};
 use engine::trail::Mode;
-use http::HeaderName;
 
 use super::desk::Desk;
 use super::limit::{self, NamedThrottle};
 use super::names::Names;
-use super::{errors, notice};
-use crate::diagnostic::{Code, Diagnostic};
-use crate::raw::{self, Defaults, PathEntry, RawConfig};
+use super::{auth, errors, notice, patterns};
+use crate::diagnostic::{Code, Diagnostic, quoted};
+use crate::raw::{self, Defaults, RawConfig};
 
 /// The table and the routes in the order of their IDs; none if a route is unfit.
 pub(super) fn compile(
@@ -32,32 +31,31 @@ pub(super) fn compile(
         let help = "add one: `routes: [{ name: orders, paths: [/v1/orders], upstream: orders, auth: { none: {} } }]`";
         desk.warn(Code::Pointless, "/routes", "the config has no routes: every request gets 404", help);
     }
-    let mut matches = Vec::new();
+    let mut table = Vec::new();
     let mut routes: Vec<(RouteId, Route)> = Vec::new();
     let mut sound = true;
     for (index, route) in raw.routes.iter().enumerate() {
         let merged = Merged::of(route, &raw.defaults, index);
         let Some(id) = names.routes.get(&*route.name).copied() else { continue };
         let matched = merged.matches(id, desk);
-        let compiled = merged.route(id, raw, names, throttles, rules, desk);
-        match (matched, compiled) {
-            (Some(matched), Some(compiled)) => {
-                matches.push(matched);
-                routes.push((id, compiled));
-            }
-            (_, _) => sound = false,
+        let asked = merged.route(id, raw, names, throttles, rules, desk);
+        if let (Some(matched), Some(asked)) = (matched, asked) {
+            table.push(matched);
+            routes.push((id, asked));
+        } else {
+            sound = false;
         }
     }
     if !sound || routes.len() != names.routes.len() {
         return None;
     }
-    matches.sort_by_key(|matched| matched.route);
+    table.sort_by_key(|matched| matched.route);
     routes.sort_by_key(|(id, _)| *id);
     let mismatch = match raw.method_mismatch {
         Some(404) => MethodMismatch::NotFound,
         Some(_) | None => MethodMismatch::MethodNotAllowed,
     };
-    let table = RouteTable::build(matches, mismatch);
+    let table = RouteTable::build(table, mismatch);
     overlaps(raw, &table, &routes, desk);
     notice::routes(raw, &routes, desk);
     Some((table, routes.into_iter().map(|(_, route)| route).collect()))
@@ -71,7 +69,8 @@ fn overlaps(raw: &RawConfig, table: &RouteTable, routes: &[(RouteId, Route)], de
         format!("/routes/{}/name", index.unwrap_or_default())
     };
     let name = |id: RouteId| routes.iter().find(|(other, _)| *other == id).map_or("", |(_, route)| &*route.name);
-    for hidden in table.hidden() {
+    let hidden = table.hidden();
+    for hidden in &hidden {
         let (place, other) = (desk.place(&pointer(hidden.route)), desk.place(&pointer(hidden.by)));
         let message = format!("route `{}` never gets a request", name(hidden.route));
         desk.push(
@@ -80,13 +79,14 @@ fn overlaps(raw: &RawConfig, table: &RouteTable, routes: &[(RouteId, Route)], de
                 .note(other, format!("route `{}` gets its requests instead", name(hidden.by))),
         );
     }
-    for tie in table.ambiguous() {
+    let is_hidden = |tie: &Ambiguous| hidden.iter().any(|hidden| hidden.route == tie.route || hidden.route == tie.with);
+    for tie in table.ambiguous().into_iter().filter(|tie| !is_hidden(tie)) {
         let (place, other) = (desk.place(&pointer(tie.route)), desk.place(&pointer(tie.with)));
         let message = format!(
-            "routes `{}` and `{}` are equally specific at {}; the one whose name sorts first gets the request",
-            name(tie.route),
-            name(tie.with),
-            tie.pattern
+            "routes {} and {} are equally specific at {}: the one whose name sorts first gets the request",
+            quoted(name(tie.route)),
+            quoted(name(tie.with)),
+            quoted(tie.pattern.strip_prefix('*').unwrap_or(&tie.pattern))
         );
         desk.push(
             Diagnostic::warning(Code::AmbiguousRoutes, place, message)
@@ -119,13 +119,15 @@ impl<'r> Merged<'r> {
         let methods = self.raw.methods.as_ref().or(self.defaults.methods.as_ref());
         let methods = methods.map(|methods| methods.iter().map(|method| method.get().clone()).collect());
         let conditions = self.raw.conditions.as_ref().or(self.defaults.conditions.as_ref());
+        let at = self.at("match", self.raw.conditions.is_some());
+        let conditions = conditions.map(|conditions| patterns::conditions(conditions, &at, desk));
         let trailing_slash = self.raw.trailing_slash.or(self.defaults.trailing_slash);
         Some(RouteMatch {
             route: id,
             hosts: hosts?,
             paths: paths?,
             methods: methods.map_or_else(Methods::any, Methods::of),
-            conditions: conditions.map(self::conditions).unwrap_or_default(),
+            conditions: conditions.unwrap_or_default(),
             trailing_slash: match trailing_slash {
                 None | Some(raw::TrailingSlash::Strict) => TrailingSlash::Strict,
                 Some(raw::TrailingSlash::Ignore) => TrailingSlash::Ignore,
@@ -138,39 +140,15 @@ impl<'r> Merged<'r> {
         let one = self.raw.host.iter().map(|host| (format!("{}/host", self.pointer), host));
         let several = self.raw.hosts.iter().enumerate();
         let several = several.map(|(index, host)| (format!("{}/hosts/{index}", self.pointer), host));
-        let mut hosts = Some(Vec::new());
-        for (pointer, host) in one.chain(several) {
-            match HostPattern::parse(host) {
-                Ok(pattern) => hosts.iter_mut().for_each(|hosts| hosts.push(pattern.clone())),
-                Err(fault) => {
-                    let help = "a host is `api.example.com`, or `\"*.example.com\"` for every name below it";
-                    desk.error(Code::MalformedValue, &pointer, format!("`{host}`: {fault}"), help);
-                    hosts = None;
-                }
-            }
-        }
-        hosts
+        // Every one is looked at, so that every mistake is found.
+        let all: Vec<_> = one.chain(several).map(|(pointer, host)| patterns::host(host, &pointer, desk)).collect();
+        all.into_iter().collect()
     }
 
     fn paths(&self, desk: &mut Desk<'_>) -> Option<Vec<PathPattern>> {
-        let mut paths = Some(Vec::new());
-        for (index, entry) in self.raw.paths.iter().enumerate() {
-            let pointer = format!("{}/paths/{index}", self.pointer);
-            let (text, parsed) = match entry {
-                PathEntry::Pattern(text) => (text.as_str(), PathPattern::parse(text)),
-                PathEntry::Regex(regex) => (regex.get().as_str(), PathPattern::regex(regex.get().as_str())),
-            };
-            match parsed {
-                Ok(pattern) => paths.iter_mut().for_each(|paths| paths.push(pattern.clone())),
-                Err(fault) => {
-                    let help =
-                        "a path is `/v1/orders`, `/v1/orders/{id}`, `/v1/files/*` or `{ regex: \"^/v\\\\d+/x$\" }`";
-                    desk.error(Code::MalformedValue, &pointer, format!("`{text}`: {fault}"), help);
-                    paths = None;
-                }
-            }
-        }
-        paths
+        let all = self.raw.paths.iter().enumerate();
+        let all = all.map(|(index, entry)| patterns::path(entry, &format!("{}/paths/{index}", self.pointer), desk));
+        all.collect::<Vec<_>>().into_iter().collect()
     }
 
     fn route(
@@ -213,29 +191,25 @@ impl<'r> Merged<'r> {
 
     fn upstream(&self, names: &Names<'_>, desk: &mut Desk<'_>) -> Option<engine::names::UpstreamId> {
         let own = self.raw.upstream.is_some();
-        match self.raw.upstream.as_ref().or(self.defaults.upstream.as_ref()) {
-            Some(name) => names.upstream(name, &self.at("upstream", own), desk),
-            None => {
-                let help = "add `upstream: NAME` to the route or to `defaults`";
-                let message = format!("route `{}` leads nowhere: it has no upstream", self.raw.name);
-                desk.error(Code::MissingKey, &format!("{}/name", self.pointer), message, help);
-                None
-            }
-        }
+        let Some(name) = self.raw.upstream.as_ref().or(self.defaults.upstream.as_ref()) else {
+            let help = "add `upstream: NAME` to the route or to `defaults`";
+            let message = format!("route {} leads nowhere: it has no upstream", quoted(&self.raw.name));
+            desk.error(Code::MissingKey, &format!("{}/name", self.pointer), message, help);
+            return None;
+        };
+        names.upstream(name, &self.at("upstream", own), desk)
     }
 
     fn auth(&self, names: &Names<'_>, desk: &mut Desk<'_>) -> Option<Auth> {
         let own = self.raw.auth.is_some();
-        match self.raw.auth.as_ref().or(self.defaults.auth.as_ref()) {
-            Some(auth) => self::auth(auth, &self.at("auth", own), names, desk),
-            None => {
-                let help = "say who may call: `auth: { apiKey: {} }`, `auth: { jwt: { provider: NAME } }`, or `auth: { none: {} }` \
-                            to leave it open on purpose; `defaults` can say it for all routes";
-                let message = format!("route `{}` does not say who may call it", self.raw.name);
-                desk.error(Code::MissingKey, &format!("{}/name", self.pointer), message, help);
-                None
-            }
-        }
+        let Some(auth) = self.raw.auth.as_ref().or(self.defaults.auth.as_ref()) else {
+            let help = "say who may call: `auth: { apiKey: {} }`, `auth: { jwt: { provider: NAME } }`, or `auth: { none: {} }` \
+                        to leave it open on purpose; `defaults` can say it for all routes";
+            let message = format!("route {} does not say who may call it", quoted(&self.raw.name));
+            desk.error(Code::MissingKey, &format!("{}/name", self.pointer), message, help);
+            return None;
+        };
+        auth::compile(auth, &self.at("auth", own), names, desk)
     }
 
     /// The named ones that cover the route and its own: those that count by address stand before identity.
@@ -260,8 +234,8 @@ impl<'r> Merged<'r> {
         // One place is left for the plan's own.
         if before.len() > THROTTLES_MAX || after.len() >= THROTTLES_MAX {
             let message = format!("route `{}` falls under {} throttles", self.raw.name, before.len().max(after.len()));
-            let help =
-                format!("at most {} can cover one route: narrow some with `when`", THROTTLES_MAX.saturating_sub(1));
+            let at_most = if before.len() > THROTTLES_MAX { THROTTLES_MAX } else { THROTTLES_MAX.saturating_sub(1) };
+            let help = format!("at most {at_most} can cover one route: narrow some with `when`");
             desk.error(Code::OutOfRange, &format!("{}/name", self.pointer), message, help);
         }
         (before, after)
@@ -280,37 +254,5 @@ impl<'r> Merged<'r> {
             require_length: body.require_length,
             mode,
         })
-    }
-}
-
-fn conditions(raw: &raw::Conditions) -> Conditions {
-    let headers = raw.headers.iter();
-    Conditions {
-        headers: headers
-            .filter_map(|(name, value)| Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value.clone())))
-            .collect(),
-        query: raw.query.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
-    }
-}
-
-/// The schema has seen to it that exactly one is given.
-fn auth(raw: &raw::Auth, pointer: &str, names: &Names<'_>, desk: &mut Desk<'_>) -> Option<Auth> {
-    let raw::Auth { api_key, jwt, any, all, none } = raw;
-    if let Some(jwt) = jwt {
-        let provider = names.provider(&jwt.provider, &format!("{pointer}/jwt/provider"), desk)?;
-        return Some(Auth::Jwt { provider, scopes: jwt.scopes.iter().map(|scope| scope.as_str().into()).collect() });
-    }
-    let mut ways = |list: &[raw::Auth], key: &str| -> Option<Vec<Auth>> {
-        // Every one is looked at, so that every mistake is found.
-        let each =
-            list.iter().enumerate().map(|(index, way)| auth(way, &format!("{pointer}/{key}/{index}"), names, desk));
-        each.collect::<Vec<_>>().into_iter().collect()
-    };
-    match (any, all, api_key, none) {
-        (Some(list), _, _, _) => ways(list, "any").map(Auth::Any),
-        (None, Some(list), _, _) => ways(list, "all").map(Auth::All),
-        (None, None, Some(raw::ApiKeyAuth {}), _) => Some(Auth::ApiKey),
-        (None, None, None, Some(raw::NoAuth {})) => Some(Auth::Open),
-        (None, None, None, None) => None,
     }
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::desk::Desk;
 use super::names::Names;
+use super::patterns;
 use crate::diagnostic::Place;
 use crate::raw::{self, RawConfig};
 
@@ -43,6 +44,7 @@ pub(super) fn compile(raw: &RawConfig, names: &Names<'_>, desk: &mut Desk<'_>) -
 
 fn one(raw: &raw::Scenario, pointer: &str, names: &Names<'_>, desk: &mut Desk<'_>) -> TestCase {
     let (request, expect) = (&raw.request, &raw.expect);
+    patterns::header_names(&request.headers, &format!("{pointer}/request/headers"), desk);
     if let Some(route) = &expect.route {
         names.route(route, &format!("{pointer}/expect/route"), desk);
     }

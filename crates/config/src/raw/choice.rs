@@ -151,7 +151,7 @@ pub enum PathEntry {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct PathRegex {
-    /// The pattern, searched for in the path. Anchor it with `^` and `$` to mean all of it.
+    /// The pattern, which the whole path has to match, with `^` and `$` or without.
     regex: Regex,
 }
 

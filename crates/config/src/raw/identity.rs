@@ -36,10 +36,9 @@ pub struct JwtProvider {
     /// Whether a token without `exp` is refused.
     #[serde(default = "yes")]
     pub require_expiry: bool,
-    /// The claim that names the consumer.
-    #[serde(default = "sub")]
+    /// The claim that names the consumer; a token without it is refused. Not given, `sub` names the consumer where it is there.
     #[schemars(length(min = 1))]
-    pub consumer_claim: String,
+    pub consumer_claim: Option<String>,
     /// The claim that names the consumer's plan. Without it tokens have no plan.
     #[schemars(length(min = 1))]
     pub plan_claim: Option<String>,
@@ -55,10 +54,6 @@ const fn clock_skew() -> Duration {
 
 const fn yes() -> bool {
     true
-}
-
-fn sub() -> String {
-    "sub".to_owned()
 }
 
 const fn token_cache() -> u32 {

@@ -182,8 +182,17 @@ impl Text for Regex {
         compiled.map(Self).map_err(|error| {
             // The crate draws the pattern on several lines; its last line says what is wrong.
             let said = error.to_string();
-            let last = said.lines().last().unwrap_or_default().trim().trim_start_matches("error: ").to_owned();
-            let help = if text.contains("(?=") || text.contains("(?!") || text.contains("(?<") || text.contains("\\1") {
+            let last = said
+                .lines()
+                .last()
+                .unwrap_or_default()
+                .trim()
+                .trim_start_matches("error: ")
+                .trim_end_matches('.')
+                .to_owned();
+            let help = if matches!(error, regex::Error::CompiledTooBig(_)) {
+                "make it smaller: large repetitions such as `{1000}` cost most"
+            } else if text.contains("(?=") || text.contains("(?!") || text.contains("(?<") || text.contains("\\1") {
                 "look-around and back-references are not supported, as they can take forever"
             } else {
                 "the syntax is that of Rust's regex crate; in double quotes each backslash is written twice"

@@ -10,7 +10,7 @@ mod shown;
 
 pub use crate::policy::jwks::Algorithm;
 pub use claims::find as find_claim;
-pub use rules::{ClaimRule, ClaimTest, ProviderFault, ProviderRules};
+pub use rules::{ClaimRule, ClaimTest, ConsumerClaim, ProviderFault, ProviderRules};
 
 use crate::credential::{Carried, Location};
 use crate::denial::Denial;
@@ -102,20 +102,14 @@ impl Provider {
         let times = Times::read(&claims, &self.rules)?;
         times.check(self.rules.clock_skew_s, now)?;
         claims::check(&claims, &self.rules)?;
-        let named = |claim: &Option<Box<str>>| match claim {
-            Some(claim) => claims::name(&claims, claim),
-            None => Ok(None),
-        };
-        let consumer = named(&self.rules.consumer_claim)?;
-        if let (Some(claim), None) = (&self.rules.consumer_claim, &consumer) {
-            let text = format!("{} is absent, and the provider takes the consumer from it", shown::text(claim));
-            return Err(deny(Reason::ClaimMissing, text));
-        }
         Ok(VerifiedToken {
             expires_unix_s: times.expires_unix_s,
             not_before_unix_s: times.not_before_unix_s,
-            consumer,
-            plan: named(&self.rules.plan_claim)?,
+            consumer: claims::consumer(&claims, &self.rules.consumer_claim)?,
+            plan: match &self.rules.plan_claim {
+                Some(claim) => claims::name(&claims, claim)?,
+                None => None,
+            },
             scopes: claims::scopes(&claims),
             // Not the signature: of one ECDSA signature anybody can make a second that is as good.
             key: self.keyer.key(&[b"token", self.name.as_bytes(), compact.message.as_bytes()]),

@@ -61,9 +61,42 @@ impl TemplateFault {
         Self::new(offset, TemplateProblem::UnknownVariable { name: name.to_owned(), nearest: nearest(name) })
     }
 
-    /// Every name that would have been right.
-    pub fn known() -> impl Iterator<Item = &'static str> {
-        VARIABLES.iter().map(|(name, _)| *name)
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> String {
+        match &self.problem {
+            TemplateProblem::Unclosed => "close it, or write `{{{{` for two literal braces".to_owned(),
+            TemplateProblem::UnknownVariable { nearest, .. } => {
+                let known = VARIABLES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+                match nearest {
+                    Some(nearest) => format!("did you mean `{nearest}`? Known are {known}"),
+                    None => format!("known are {known}"),
+                }
+            }
+            TemplateProblem::TextTooLong => "shorten it: refusals have to be small".to_owned(),
+            TemplateProblem::TooManyVariables => "name some of them fewer times".to_owned(),
+            TemplateProblem::HeaderText => "percent-encode other characters, or put them into the body".to_owned(),
+            TemplateProblem::OutsideOfString { name } => format!("put it between double quotes: `\"{{{{{name}}}}}\"`"),
+            TemplateProblem::NotJson { .. } => "correct the JSON, or set a `contentType` that the body is".to_owned(),
+            TemplateProblem::Misplaced { .. } => {
+                "put it into the text of an element or a quoted attribute value".to_owned()
+            }
+        }
+    }
+
+    /// The variable as the template spells it, braces aside, if it is about one.
+    #[must_use]
+    pub fn variable(&self) -> Option<&str> {
+        match &self.problem {
+            TemplateProblem::UnknownVariable { name, .. }
+            | TemplateProblem::OutsideOfString { name }
+            | TemplateProblem::Misplaced { name, .. } => Some(name),
+            TemplateProblem::Unclosed
+            | TemplateProblem::TextTooLong
+            | TemplateProblem::TooManyVariables
+            | TemplateProblem::HeaderText
+            | TemplateProblem::NotJson { .. } => None,
+        }
     }
 }
 
@@ -85,20 +118,8 @@ fn nearest(name: &str) -> Option<&'static str> {
 impl fmt::Display for TemplateFault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.problem {
-            TemplateProblem::Unclosed => {
-                formatter.write_str("`{{` is not closed by `}}`; write `{{{{` for two literal braces")
-            }
-            TemplateProblem::UnknownVariable { name, nearest } => {
-                write!(formatter, "unknown variable `{name}`")?;
-                if let Some(nearest) = nearest {
-                    write!(formatter, "; did you mean `{nearest}`?")?;
-                }
-                formatter.write_str("; known are")?;
-                for (index, known) in Self::known().enumerate() {
-                    write!(formatter, "{} {known}", if index == 0 { "" } else { "," })?;
-                }
-                Ok(())
-            }
+            TemplateProblem::Unclosed => formatter.write_str("`{{` is not closed by `}}`"),
+            TemplateProblem::UnknownVariable { name, nearest: _ } => write!(formatter, "unknown variable `{name}`"),
             TemplateProblem::TextTooLong => {
                 write!(formatter, "the template is longer than {} bytes", super::TEXT_BYTES_MAX)
             }
@@ -109,14 +130,13 @@ impl fmt::Display for TemplateFault {
                 formatter.write_str("a header value may have visible ASCII characters, spaces and tabs only")
             }
             TemplateProblem::OutsideOfString { name } => {
-                write!(formatter, "`{name}` is text and stands outside of a JSON string; put it between double quotes")
+                write!(formatter, "`{name}` is text and stands outside of a JSON string")
             }
             TemplateProblem::NotJson { cause } => {
                 write!(formatter, "the template is not JSON once its variables are filled in: {cause}")
             }
             TemplateProblem::Misplaced { name, place } => {
-                write!(formatter, "`{name}` stands {}, where no value is safe; ", place.words())?;
-                formatter.write_str("put it into the text of an element or a quoted attribute value")
+                write!(formatter, "`{name}` stands {}, where no value is safe", place.words())
             }
         }
     }

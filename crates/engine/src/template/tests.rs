@@ -69,7 +69,8 @@ fn what_is_unknown_is_empty_or_zero() {
 fn check_fault(text: &str, escape: Escape, offset: usize, words: &str) {
     let fault = Template::parse(text, escape).expect_err(text);
     assert_eq!(fault.offset, offset, "{text}: {fault}");
-    assert!(fault.to_string().contains(words), "{text}: {fault}");
+    let said = format!("{fault}; {}", fault.help());
+    assert!(said.contains(words), "{text}: {said}");
 }
 
 #[test]

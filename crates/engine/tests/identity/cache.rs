@@ -1,7 +1,7 @@
 //! A token seen before is not verified again, and is not believed a moment longer for it.
 
 use super::{Algorithm, NOW, TokenCache, claims, keys, now, rules, try_provider, verdict};
-use engine::policy::jwt::{ClaimRule, ClaimTest, Provider, ProviderRules};
+use engine::policy::jwt::{ClaimRule, ClaimTest, ConsumerClaim, Provider, ProviderRules};
 use limits::clock::Now;
 use limits::keyed::Keyer;
 use serde_json::json;
@@ -77,7 +77,7 @@ fn other_keys_or_rules_forget_what_was_accepted() {
     let judge = |change: fn(&mut ProviderRules)| verdict(&gates.gate(&signer(), change).check_token(&token, now()));
     assert_eq!(judge(|rules| rules.issuer = Some("other".into())), "issuer_mismatch");
     assert_eq!(judge(|rules| rules.audiences = vec!["other".into()]), "audience_mismatch");
-    assert_eq!(judge(|rules| rules.consumer_claim = Some("client_id".into())), "claim_missing");
+    assert_eq!(judge(|rules| rules.consumer_claim = ConsumerClaim::Required("client_id".into())), "claim_missing");
     let required = |rules: &mut ProviderRules| {
         rules.claims = vec![ClaimRule { name: "tier".into(), test: ClaimTest::Required }];
     };

@@ -1,7 +1,7 @@
 //! What genuine tokens may say.
 
 use super::{Algorithm, ISSUER, NOW, claims, keys, now, provider, rules, text, verdict};
-use engine::policy::jwt::{ClaimRule, ClaimTest, Provider, ProviderRules};
+use engine::policy::jwt::{ClaimRule, ClaimTest, ConsumerClaim, Provider, ProviderRules};
 use limits::clock::Now;
 use regex::Regex;
 use serde_json::{Value, json};
@@ -205,8 +205,13 @@ fn consumer_and_plan() {
     };
     assert_eq!(names(json!({})), (Some("acme".into()), None));
     assert_eq!(names(json!({"plan": "free"})), (Some("acme".into()), Some("free".into())));
-    let nobody = gate_with(|rules| rules.consumer_claim = None);
-    assert_eq!(nobody.check_token(&signer().token(&claims(json!({}))), now()).unwrap().consumer, None);
+    // A claim that nobody insisted on names the consumer when it is there, and is refused when it is no name.
+    let lenient = gate_with(|rules| rules.consumer_claim = ConsumerClaim::IfPresent("sub".into()));
+    let consumer =
+        |members: Value| lenient.check_token(&signer().token(&claims(members)), now()).unwrap().consumer.clone();
+    assert_eq!(consumer(json!({"sub": null})), None);
+    assert_eq!(consumer(json!({})).as_deref(), Some("acme"));
+    check(&lenient, json!({"sub": 5}), "claim_mismatch");
 }
 
 #[test]

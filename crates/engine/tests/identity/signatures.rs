@@ -3,7 +3,7 @@
 use super::{Algorithm, KeySet, TokenCache, claims, keys, now, provider, rules, text, try_provider, verdict};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use engine::policy::jwt::ProviderFault;
+use engine::policy::jwt::{ConsumerClaim, ProviderFault};
 use limits::clock::Now;
 use serde_json::json;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ fn the_examples_of_rfc_7515_verify() {
         let mut rules = rules(&[algorithm]);
         rules.issuer = Some("joe".into());
         rules.audiences = Vec::new();
-        rules.consumer_claim = Some("iss".into());
+        rules.consumer_claim = ConsumerClaim::Required("iss".into());
         let gate = provider(rules, keys);
         let token = format!("{header}.{PAYLOAD}.{signature}");
         let verified = gate.check_token(&token, Now::at_unix_seconds(1_300_819_380)).unwrap();

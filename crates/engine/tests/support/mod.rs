@@ -1,6 +1,7 @@
 //! A snapshot put together by hand, for the tests and benches of the engine itself: config stands above it.
 
 #![allow(dead_code, reason = "each test and bench takes what it needs")]
+#![expect(clippy::expect_used, reason = "a fixture that cannot be made has to stop")]
 
 use engine::counted::CountBy;
 use engine::credential::Location;
@@ -9,16 +10,14 @@ use engine::live::Live;
 use engine::names::{Place, PolicyId, RouteId, UpstreamId};
 use engine::policy::api_key::{ApiKeyEntry, ApiKeys};
 use engine::policy::jwks::KeySet;
-use engine::policy::jwt::{Algorithm, Provider, ProviderRules};
+use engine::policy::jwt::{Algorithm, ConsumerClaim, Provider, ProviderRules};
 use engine::policy::quota::Quota;
 use engine::policy::throttle::{Applies, Throttle};
 use engine::reply::{ErrorRules, Errors};
 use engine::request::RequestRules;
 use engine::route::host::HostPattern;
-use engine::route::method::Methods;
 use engine::route::path::PathPattern;
-use engine::route::rule::{MethodMismatch, RouteMatch, TrailingSlash};
-use engine::route::table::RouteTable;
+use engine::route::table::{Conditions, MethodMismatch, Methods, RouteMatch, RouteTable, TrailingSlash};
 use engine::rules::{Auth, Route, Rules};
 use engine::snapshot::{
     AcceptRequestId, IntakeRules, PolicyInfo, RateLimitField, RequestIdRules, Snapshot, ToldUpstream,
@@ -33,6 +32,7 @@ use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use testkit::tokens::Signer;
 
 pub const KEY: &str = "tg_test_key_of_consumer_acme";
 
@@ -52,7 +52,7 @@ fn place() -> Place {
 
 /// Route `i` answers `GET`, `POST` at `/v1/service-i/items/{id}` of `api.example.com`.
 pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Snapshot {
-    let plan = plan(live);
+    let plan = plan();
     let consumer =
         Arc::new(Consumer { id: "acme".into(), plan: Some(Arc::clone(&plan)), disabled: false, policy: PolicyId(0) });
     let holder = ApiKeyHolder { consumer: Arc::clone(&consumer), label: None, key: live.keyer.key(&[b"api key 1"]) };
@@ -99,7 +99,7 @@ fn route_match(index: usize) -> RouteMatch {
         hosts: vec![HostPattern::parse("api.example.com").expect("a host")],
         paths: vec![PathPattern::parse(&format!("/v1/service-{index}/items/{{id}}")).expect("a path")],
         methods: Methods::of(vec![Method::GET, Method::POST]),
-        conditions: Default::default(),
+        conditions: Conditions::default(),
         trailing_slash: TrailingSlash::Strict,
     }
 }
@@ -140,7 +140,7 @@ fn throttle(name: &str, policy: PolicyId) -> Throttle {
     }
 }
 
-fn plan(_live: &Live) -> Arc<ConsumerPlan> {
+fn plan() -> Arc<ConsumerPlan> {
     Arc::new(ConsumerPlan {
         name: "gold".into(),
         routes: PlanRoutes::All,
@@ -186,8 +186,13 @@ fn upstream(live: &Live) -> Upstream {
     )
 }
 
+/// Who signs the tokens of the snapshot's provider.
+pub fn signer() -> Signer {
+    Signer::fixed(testkit::tokens::Algorithm::RS256, Some("a"))
+}
+
 fn provider(live: &Live, tokens_max: usize) -> Provider {
-    let keys = KeySet::from_jwks(&testkit::tokens::jwks_of_all()).expect("keys");
+    let keys = KeySet::from_jwks(testkit::tokens::jwks(&[&signer()]).as_bytes()).expect("keys");
     let rules = ProviderRules {
         issuer: Some("https://idp.example.com/".into()),
         audiences: Vec::new(),
@@ -195,7 +200,7 @@ fn provider(live: &Live, tokens_max: usize) -> Provider {
         clock_skew_s: 0,
         require_expiry: true,
         claims: Vec::new(),
-        consumer_claim: Some("sub".into()),
+        consumer_claim: ConsumerClaim::Required("sub".into()),
         plan_claim: None,
         location: Location::Header(http::header::AUTHORIZATION),
     };

@@ -35,13 +35,11 @@ pub(crate) async fn peer(context: &mut RequestContext) -> Result<Box<HttpPeer>> 
         ));
     };
     attempt.endpoint = Some(index);
-    match prepared.peer(index).await {
-        Some(peer) => Ok(Box::new(peer)),
-        None => {
-            let denial = Denial::new(Reason::DnsFailed).because(format!("{} has no address", endpoint.label));
-            Err(decided(context, denial))
-        }
-    }
+    let Some(peer) = prepared.peer(index).await else {
+        let denial = Denial::new(Reason::DnsFailed).because(format!("{} has no address", endpoint.label));
+        return Err(decided(context, denial));
+    };
+    Ok(Box::new(peer))
 }
 
 /// A connection to the endpoint is there. Until the request has been sent only the end of the whole exchange counts: how long an
@@ -71,6 +69,7 @@ pub(crate) fn wait_for_answer(context: &RequestContext, had_body: bool) {
 
 /// An exchange broke. It is tried again only where that is safe: the endpoint had closed a connection that was kept open from an
 /// earlier request, nothing of the answer has arrived, and the request changes nothing or never reached anybody.
+#[expect(clippy::unnecessary_box_returns, reason = "Pingora hands errors on in boxes")]
 pub(crate) fn failed(session: &Session, context: &RequestContext, error: Box<Error>, reused: bool) -> Box<Error> {
     let mut error = error;
     let may_repeat = context.denial.is_none()
@@ -90,6 +89,7 @@ pub(crate) fn failed(session: &Session, context: &RequestContext, error: Box<Err
 pub(crate) const ATTEMPTS_MAX: u32 = 3;
 
 /// An error that carries no meaning of its own: the context holds the refusal.
+#[expect(clippy::unnecessary_box_returns, reason = "Pingora hands errors on in boxes")]
 pub(crate) fn decided(context: &mut RequestContext, denial: Denial) -> Box<Error> {
     context.denial.get_or_insert(denial);
     Error::new(DECIDED)

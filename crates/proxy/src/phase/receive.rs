@@ -53,7 +53,7 @@ impl Refuse for FrontDoor {
         let line = RequestLine::of(refusal.head);
         let reply = render(&installed, &refusal.denial, &id, &line, ended);
         let status = reply.status;
-        let bytes = written(&installed, reply, &id, line.method == Some(b"HEAD"));
+        let bytes = written(&installed, &reply, &id, line.method == Some(b"HEAD"));
         count(&self.shared, &installed, &refusal.denial, status, ended.since(refusal.started));
         log(
             &installed,
@@ -108,7 +108,7 @@ fn render(installed: &Installed, denial: &Denial, id: &RequestId, line: &Request
 }
 
 /// The reply as bytes: there is no session yet that could write it.
-fn written(installed: &Installed, reply: Reply, id: &RequestId, head_only: bool) -> Vec<u8> {
+fn written(installed: &Installed, reply: &Reply, id: &RequestId, head_only: bool) -> Vec<u8> {
     let status = http::StatusCode::from_u16(reply.status).unwrap_or(http::StatusCode::BAD_REQUEST);
     let mut out = Vec::with_capacity(512);
     let phrase = status.canonical_reason().unwrap_or("Error");
@@ -139,6 +139,7 @@ fn count(shared: &Shared, installed: &Installed, denial: &Denial, status: u16, d
     }
 }
 
+#[derive(Clone, Copy)]
 struct Answer {
     status: u16,
     bytes: usize,

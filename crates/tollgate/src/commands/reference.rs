@@ -62,7 +62,7 @@ fn metrics() -> String {
     text.push_str("Served as Prometheus text at `/metrics` on the telemetry address.\n\n");
     text.push_str("| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n");
     for metric in telemetry::metrics::reference() {
-        let labels = metric.labels.join(", ");
+        let labels = if metric.labels.is_empty() { "none".to_owned() } else { metric.labels.join(", ") };
         let _ = writeln!(text, "| `{}` | {} | {labels} | {} |", metric.name, metric.kind, metric.help.trim());
     }
     text

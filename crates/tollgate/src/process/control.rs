@@ -66,7 +66,7 @@ impl Control {
     /// Comes back when the signals are taken over.
     pub(crate) fn start() -> io::Result<Self> {
         let (ready, is_ready) = std::sync::mpsc::channel();
-        let (begin, begun) = oneshot::channel();
+        let (begin, when_begun) = oneshot::channel();
         let (stop, stopped) = mpsc::channel(1);
         std::thread::Builder::new().name("control".into()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -78,7 +78,7 @@ impl Control {
                         Ok(signals) => {
                             hangup::release();
                             let _ = ready.send(Ok(()));
-                            serve(signals, begun, stop).await;
+                            serve(signals, when_begun, stop).await;
                         }
                     }
                 }),
@@ -134,13 +134,13 @@ async fn serve(mut signals: Signals, begun: oneshot::Receiver<Begin>, stop: mpsc
 /// Until the gateway serves, a reload only means that the newest file is read anyway.
 async fn wait_for_begin(
     signals: &mut Signals,
-    mut begun: oneshot::Receiver<Begin>,
+    mut when_begun: oneshot::Receiver<Begin>,
     stop: &mpsc::Sender<Stop>,
 ) -> Option<Begin> {
     let mut reload_asked = false;
     loop {
         tokio::select! {
-            begin = &mut begun => {
+            begin = &mut when_begun => {
                 let begin = begin.ok()?;
                 if reload_asked {
                     drop(begin.reloader.reload("SIGHUP"));

@@ -66,7 +66,7 @@ pub(crate) fn serve(
     let reloader = Reloader { origin, live, handle: server.handle(), started: Mutex::new(process.clone()) };
     control.begin(reloader, socket.clone());
     let leftover = socket.clone();
-    let served = server.serve(
+    let ended = server.serve(
         &settings,
         stop,
         move || {
@@ -80,7 +80,7 @@ pub(crate) fn serve(
         },
     );
     remove(socket.as_deref());
-    served.map_err(|error| start(Box::new(error)))
+    ended.map_err(|error| start(Box::new(error)))
 }
 
 /// Best effort: a socket that is left behind is replaced by the next start.

@@ -79,40 +79,18 @@ impl std::error::Error for KeyFault {}
 impl fmt::Display for KeyFault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::PemUnreadable => out.write_str(
-                "this is no PEM file: expected one block that begins with -----BEGIN PUBLIC KEY----- (a key set in JSON belongs into jwksFile)",
-            ),
-            Self::PemSeveral { blocks } => {
-                write!(out, "the file holds {blocks} PEM blocks: give each key its own file and its own kid")
-            }
-            Self::PemLabelUnknown { label } => write!(
-                out,
-                "a PEM block of type {label} is no public key: expected PUBLIC KEY, RSA PUBLIC KEY or CERTIFICATE"
-            ),
-            Self::PublicKeyUnreadable { label } => write!(
-                out,
-                "the {label} block holds no key that can be used: expected RSA of 2048 to 8192 bits, EC P-256, EC P-384 or Ed25519"
-            ),
-            Self::PrivateKey { key } => write!(
-                out,
-                "{key} is a private key, and only its public part belongs here: `openssl pkey -in KEY.pem -pubout` makes it. Whoever can read this file can sign tokens"
-            ),
-            Self::JwksUnreadable { why } => {
-                write!(out, "this is no key set: {why}; expected {{\"keys\": […]}} (RFC 7517)")
-            }
-            Self::JwksEmpty { notes } if notes.is_empty() => {
-                out.write_str("the key set is empty: expected at least one RSA, EC or Ed25519 key with \"use\": \"sig\"")
-            }
+            Self::PemUnreadable => out.write_str("this is no PEM file"),
+            Self::PemSeveral { blocks } => write!(out, "the file holds {blocks} PEM blocks"),
+            Self::PemLabelUnknown { label } => write!(out, "a PEM block of type {label} is no public key"),
+            Self::PublicKeyUnreadable { label } => write!(out, "the {label} block holds no key that can be used"),
+            Self::PrivateKey { key } => write!(out, "{key} is a private key, and only its public part belongs here"),
+            Self::JwksUnreadable { why } => write!(out, "this is no key set: {why}"),
+            Self::JwksEmpty { notes } if notes.is_empty() => out.write_str("the key set is empty"),
             Self::JwksEmpty { notes } => write!(out, "the key set has no key that can be used: {}", notes.join("; ")),
             Self::Member { key, member, expected } => write!(out, "{key}: `{member}` has to be {expected}"),
-            Self::SecretInSet { key } => write!(
-                out,
-                "{key} is a secret (kty oct) in a key set: a set holds public keys; configure the secret by itself for HS256"
-            ),
+            Self::SecretInSet { key } => write!(out, "{key} is a secret (kty oct) in a key set"),
             Self::RsaBits { key, bits } => write!(out, "{key} has {bits} bits: an RSA key needs 2048 to 8192"),
-            Self::RsaExponent { key } => {
-                write!(out, "{key} has an unsafe RSA exponent or modulus: both have to be odd and the exponent 3 or more (65537 is usual)")
-            }
+            Self::RsaExponent { key } => write!(out, "{key} has an unsafe RSA exponent or modulus"),
             Self::AlgorithmMismatch { key, algorithm, kind } => write!(
                 out,
                 "{key}: `alg` is {algorithm}, which needs {} keys, but this key is {kind}",
@@ -122,19 +100,57 @@ impl fmt::Display for KeyFault {
                 out,
                 "{key} is no valid {kind} key: its coordinates have the wrong length or are no point of the curve"
             ),
-            Self::SecretTooShort { bytes, bytes_min } => write!(
-                out,
-                "the secret has {bytes} bytes: HS256 needs at least {bytes_min} random ones (`openssl rand -base64 48`)"
-            ),
+            Self::SecretTooShort { bytes, bytes_min } => {
+                write!(out, "the secret has {bytes} bytes: HS256 needs at least {bytes_min}")
+            }
             Self::SecretAlgorithm { algorithm } => write!(out, "a secret can only serve HS256, not {algorithm}"),
             Self::KidInvalid { key } => write!(out, "{key}: `kid` has to be a string of 1 to 256 bytes"),
             Self::KidDuplicate { kid } => {
-                write!(out, "two keys have the kid {kid}: a token that names it could mean either; rename or remove one")
+                write!(out, "two keys have the kid {kid}: a token that names it could mean either")
             }
             Self::SecretMixed => out.write_str(
-                "a secret and public keys cannot serve one provider: whoever knows the public key could sign with it; make two providers",
+                "a secret and public keys cannot serve one provider: whoever knows the public key could sign with it",
             ),
-            Self::NoKeys => out.write_str("no keys: a provider needs at least one pemFile, jwksFile or secret"),
+            Self::NoKeys => out.write_str("no keys: a provider needs at least one"),
+        }
+    }
+}
+
+impl KeyFault {
+    /// What to do about it.
+    #[must_use]
+    pub const fn help(&self) -> &'static str {
+        match self {
+            Self::PemUnreadable => {
+                "the file has one block that begins with `-----BEGIN PUBLIC KEY-----`; a key set in JSON belongs into `jwksFile`"
+            }
+            Self::PemSeveral { .. } => "give each key its own file and its own `kid`",
+            Self::PemLabelUnknown { .. } => "a block is a PUBLIC KEY, RSA PUBLIC KEY or CERTIFICATE",
+            Self::PublicKeyUnreadable { .. } => "keys are RSA of 2048 to 8192 bits, EC P-256, EC P-384 or Ed25519",
+            Self::PrivateKey { .. } => {
+                "make the public part with `openssl pkey -in KEY.pem -pubout`; whoever can read the private one can sign tokens"
+            }
+            Self::JwksUnreadable { .. } => {
+                "a key set is `{\"keys\": […]}` (RFC 7517), as the provider's `jwks_uri` serves it"
+            }
+            Self::JwksEmpty { .. } => "it needs at least one RSA, EC or Ed25519 key with `\"use\": \"sig\"`",
+            Self::Member { .. } | Self::PointInvalid { .. } => {
+                "take the key set from the identity provider anew, byte by byte"
+            }
+            Self::SecretInSet { .. } => {
+                "a set holds public keys: for HS256 write `keys: [{ secret: \"${JWT_SECRET}\" }]`"
+            }
+            Self::RsaBits { .. } => "let the identity provider make a new key; 2048 bits or ES256 are usual",
+            Self::RsaExponent { .. } => "both have to be odd and the exponent 3 or more; 65537 is usual",
+            Self::AlgorithmMismatch { .. } => "correct or remove the key's `alg`",
+            Self::SecretTooShort { .. } => {
+                "make a new one with `openssl rand -base64 48`, and give it to the issuer too"
+            }
+            Self::SecretAlgorithm { .. } => "list `HS256` alone, or give a public key instead of the secret",
+            Self::KidInvalid { .. } => "write the `kid` that the tokens' headers have, or leave it out",
+            Self::KidDuplicate { .. } => "rename or remove one of them",
+            Self::SecretMixed => "make two providers: one with the secret, one with the public keys",
+            Self::NoKeys => "add a `pemFile`, a `jwksFile` or a `secret`",
         }
     }
 }

@@ -33,7 +33,8 @@ fn set(keys: &[Value]) -> Result<KeySet, KeyFault> {
 /// Expects a fault that says all of this.
 #[track_caller]
 fn refused(name: &str, result: Result<KeySet, KeyFault>, says: &[&str]) {
-    let fault = result.expect_err(name).to_string();
+    let fault = result.expect_err(name);
+    let fault = format!("{fault}; {}", fault.help());
     for part in says {
         assert!(fault.contains(part), "{name}: {fault:?} does not say {part:?}");
     }

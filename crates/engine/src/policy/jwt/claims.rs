@@ -1,7 +1,7 @@
 //! What a genuine token says, held against the provider's rules (RFC 7519, 4.1; RFC 8725, 3.8 to 3.10). A claim of the wrong type
 //! is refused, never taken for absent.
 
-use super::rules::{ClaimRule, ClaimTest, ProviderRules};
+use super::rules::{ClaimRule, ClaimTest, ConsumerClaim, ProviderRules};
 use super::shown;
 use crate::denial::Denial;
 use crate::names::Name;
@@ -72,6 +72,17 @@ pub fn find<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value>
     let pointer = name.strip_prefix('/')?;
     let (first, rest) = pointer.find('/').and_then(|at| pointer.split_at_checked(at)).unwrap_or((pointer, ""));
     claims.get(&first.replace("~1", "/").replace("~0", "~"))?.pointer(rest)
+}
+
+/// Whose token it is. None if nothing obliges the token to say.
+pub(super) fn consumer(claims: &Map<String, Value>, claim: &ConsumerClaim) -> Result<Option<Name>, Denial> {
+    match claim {
+        ConsumerClaim::IfPresent(claim) => name(claims, claim),
+        ConsumerClaim::Required(claim) => name(claims, claim)?.map(Some).ok_or_else(|| {
+            let text = format!("{} is absent, and the provider takes the consumer from it", shown::text(claim));
+            deny(Reason::ClaimMissing, text)
+        }),
+    }
 }
 
 /// Consumer or plan: a name that can be shown in a header. None if the claim is absent.

@@ -26,6 +26,15 @@ pub enum ClaimTest {
     Matches(Regex),
 }
 
+/// The claim that names the consumer. Of the wrong type it is refused either way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConsumerClaim {
+    /// A token without it is refused: `claim_missing`.
+    Required(Box<str>),
+    /// A token without it is one of no consumer.
+    IfPresent(Box<str>),
+}
+
 /// All that a provider asks of a token, keys aside.
 #[derive(Clone, Debug)]
 pub struct ProviderRules {
@@ -37,8 +46,7 @@ pub struct ProviderRules {
     pub clock_skew_s: u64,
     pub require_expiry: bool,
     pub claims: Vec<ClaimRule>,
-    /// Names the consumer. A token without it is refused.
-    pub consumer_claim: Option<Box<str>>,
+    pub consumer_claim: ConsumerClaim,
     /// Names the plan. A token without it leaves the plan to the consumer.
     pub plan_claim: Option<Box<str>>,
     pub location: Location,
@@ -86,24 +94,37 @@ impl ProviderRules {
     }
 }
 
+impl ProviderFault {
+    /// What to do about it.
+    #[must_use]
+    pub const fn help(&self) -> &'static str {
+        match self {
+            Self::NoAlgorithms => "list those that the identity provider signs with, usually RS256 or ES256",
+            Self::SecretMixed { .. } => "make two providers: one with HS256 and the secret, one with the public keys",
+            Self::SecretMissing => {
+                "add `{ secret: \"${JWT_SECRET}\" }` to `keys`, or list the algorithm of the keys that are there"
+            }
+            Self::KeyMissing { .. } => "add a key of that kind to `keys`, or remove the algorithm",
+        }
+    }
+}
+
 impl std::error::Error for ProviderFault {}
 
 impl fmt::Display for ProviderFault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoAlgorithms => {
-                out.write_str("no algorithms: name those that the identity provider signs with, usually RS256 or ES256")
-            }
+            Self::NoAlgorithms => out.write_str("no algorithms"),
             Self::SecretMixed { algorithm } => write!(
                 out,
-                "HS256 and {algorithm} cannot serve one provider: a public key could be taken for the secret; make two providers"
+                "HS256 and {algorithm} cannot serve one provider: a public key could be taken for the secret"
             ),
             Self::SecretMissing => {
                 out.write_str("HS256 needs a configured secret: public keys and key sets cannot serve it")
             }
             Self::KeyMissing { algorithm, have } => write!(
                 out,
-                "no key can serve {algorithm}: it needs {} keys, and these are {have}; add one or remove the algorithm",
+                "no key can serve {algorithm}: it needs {} keys, and these are {have}",
                 algorithm.key_kind()
             ),
         }

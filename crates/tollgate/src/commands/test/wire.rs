@@ -3,6 +3,7 @@
 use super::Found;
 use crate::commands::Failure;
 use config::TestCase;
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
@@ -33,21 +34,21 @@ fn exchange(base: &str, test: &TestCase) -> std::io::Result<String> {
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     let (host, target) = crate::offline::split_url(&test.request.url);
-    let mut text = format!("{} {target} HTTP/1.1\r\nConnection: close\r\n", test.request.method);
+    let mut lines = format!("{} {target} HTTP/1.1\r\nConnection: close\r\n", test.request.method);
     let has = |name: &str| test.request.headers.iter().any(|(field, _)| field.eq_ignore_ascii_case(name));
     if !has("host") {
-        text.push_str(&format!("Host: {host}\r\n"));
+        let _ = write!(lines, "Host: {host}\r\n");
     }
     for (name, value) in &test.request.headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        let _ = write!(lines, "{name}: {value}\r\n");
     }
     let body = test.request.body.as_deref().unwrap_or_default();
     if !body.is_empty() && !has("content-length") {
-        text.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        let _ = write!(lines, "Content-Length: {}\r\n", body.len());
     }
-    text.push_str("\r\n");
-    text.push_str(body);
-    stream.write_all(text.as_bytes())?;
+    lines.push_str("\r\n");
+    lines.push_str(body);
+    stream.write_all(lines.as_bytes())?;
     let mut answer = Vec::new();
     stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
