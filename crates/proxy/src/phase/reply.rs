@@ -6,7 +6,7 @@ use crate::phase::connect::decided;
 use crate::respond;
 use engine::denial::Denial;
 use engine::reason::Reason;
-use http::header;
+use http::header::{self, HeaderName};
 use limits::clock::now;
 use pingora::Result;
 use pingora::http::ResponseHeader;
@@ -16,11 +16,21 @@ const INTERIM_MAX: u32 = 8;
 /// Bytes of an answer's head.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
+/// Fields of one connection that need not be named in Connection to be removed; Transfer-Encoding is Pingora's.
+static HOP_BY_HOP: [HeaderName; 4] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::UPGRADE,
+];
+static FRAMING: [HeaderName; 2] = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
+
 /// A head has arrived from upstream, interim ones included.
-pub(crate) fn received(response: &ResponseHeader, context: &mut RequestContext) -> Result<()> {
+pub(crate) fn received(response: &mut ResponseHeader, context: &mut RequestContext) -> Result<()> {
     if let Err(text) = check(response, context) {
         return Err(decided(context, Denial::new(Reason::UpstreamProtocolError).because(text)));
     }
+    strip_hop_by_hop(response);
     if response.status.is_informational() {
         return Ok(());
     }
@@ -60,6 +70,24 @@ fn check(response: &ResponseHeader, context: &mut RequestContext) -> Result<(), 
         return Err(format!("a head of {bytes} bytes"));
     }
     Ok(())
+}
+
+/// What upstream says of its own connection is not for the client (RFC 9110, 7.6.1). The framing is, whatever Connection names.
+fn strip_hop_by_hop(response: &mut ResponseHeader) {
+    let is_field = |option: &&str| !option.eq_ignore_ascii_case("close") && !option.eq_ignore_ascii_case("keep-alive");
+    let named: Vec<HeaderName> = response
+        .headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(',').map(str::trim))
+        .filter(is_field)
+        .filter_map(|option| HeaderName::from_bytes(option.as_bytes()).ok())
+        .filter(|name| !FRAMING.contains(name))
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        response.remove_header(name);
+    }
 }
 
 /// Adds the request ID and where the caller stands with its limits.
