@@ -6,8 +6,7 @@ use crate::phase::connect::decided;
 use crate::respond;
 use engine::denial::Denial;
 use engine::reason::Reason;
-use http::HeaderName;
-use http::header;
+use http::header::{self, HeaderName};
 use limits::clock::now;
 use pingora::Result;
 use pingora::http::ResponseHeader;
@@ -17,11 +16,21 @@ const INTERIM_MAX: u32 = 8;
 /// Bytes of an answer's head.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
+/// Fields of one connection that need not be named in Connection to be removed; Transfer-Encoding is Pingora's.
+static HOP_BY_HOP: [HeaderName; 4] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::UPGRADE,
+];
+static FRAMING: [HeaderName; 2] = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
+
 /// A head has arrived from upstream, interim ones included.
-pub(crate) fn received(response: &ResponseHeader, context: &mut RequestContext) -> Result<()> {
+pub(crate) fn received(response: &mut ResponseHeader, context: &mut RequestContext) -> Result<()> {
     if let Err(text) = check(response, context) {
         return Err(decided(context, Denial::new(Reason::UpstreamProtocolError).because(text)));
     }
+    strip_hop_by_hop(response);
     if response.status.is_informational() {
         return Ok(());
     }
@@ -63,39 +72,29 @@ fn check(response: &ResponseHeader, context: &mut RequestContext) -> Result<(), 
     Ok(())
 }
 
-/// Takes out what concerns only the connection to upstream (RFC 9110, 7.6.1). The connection's own fields are Pingora's.
-fn remove_hop_by_hop(response: &mut ResponseHeader) {
-    const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-    const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-    let nominated: Vec<HeaderName> = response
+/// What upstream says of its own connection is not for the client (RFC 9110, 7.6.1). The framing is, whatever Connection names.
+fn strip_hop_by_hop(response: &mut ResponseHeader) {
+    let is_field = |option: &&str| !option.eq_ignore_ascii_case("close") && !option.eq_ignore_ascii_case("keep-alive");
+    let named: Vec<HeaderName> = response
         .headers
         .get_all(header::CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
-        .filter(|name| !UNTOUCHABLE.contains(name) && response.headers.contains_key(name))
+        .flat_map(|value| value.split(',').map(str::trim))
+        .filter(is_field)
+        .filter_map(|option| HeaderName::from_bytes(option.as_bytes()).ok())
+        .filter(|name| !FRAMING.contains(name))
         .collect();
-    for name in nominated.iter().chain(&[KEEP_ALIVE, PROXY_CONNECTION, header::UPGRADE, header::TE]) {
+    for name in named.iter().chain(&HOP_BY_HOP) {
         response.remove_header(name);
     }
 }
-
-/// What a `Connection` field cannot take away: without these the answer would mean something else.
-static UNTOUCHABLE: [HeaderName; 5] = [
-    header::CONTENT_LENGTH,
-    header::TRANSFER_ENCODING,
-    header::CONTENT_TYPE,
-    header::CACHE_CONTROL,
-    header::CONNECTION,
-];
 
 /// Adds the request ID and where the caller stands with its limits.
 pub(crate) fn edit(response: &mut ResponseHeader, context: &RequestContext) -> Result<()> {
     if response.status.is_informational() {
         return Ok(());
     }
-    remove_hop_by_hop(response);
     respond::add_request_id(response, context)?;
     match context.admission() {
         Some(admission) => respond::add_standings(response, &context.installed.snapshot, admission.standings()),

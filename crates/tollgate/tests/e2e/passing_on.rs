@@ -53,12 +53,24 @@ async fn answers_of_every_framing_pass() {
 #[tokio::test]
 async fn what_belongs_to_upstreams_connection_stays_there() {
     let gateway = with_echo(CONFIG).await;
-    let headers = [("Connection", "X-Hop"), ("X-Hop", "1"), ("Keep-Alive", "timeout=5"), ("X-End", "1")];
+    let headers = [
+        ("Connection", "X-Hop, close, Content-Length"),
+        ("X-Hop", "1"),
+        ("Keep-Alive", "timeout=5"),
+        ("Upgrade", "h2c"),
+        ("X-End", "1"),
+    ];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     gateway.upstream(0).behave(Behaviour::Fixed(Answer { status: 200, headers, body: b"x".to_vec() }));
-    let response = gateway.send(&get("/", &[])).await;
-    assert_eq!((response.status, response.header("x-end")), (200, Some("1")), "{response}");
-    assert_eq!((response.header("x-hop"), response.header("keep-alive")), (None, None), "{response}");
+    let mut connection = Connection::open(gateway.address("listen")).await.unwrap();
+    for _ in 0..2 {
+        let response = connection.send(&get("/", &[])).await;
+        assert_eq!((response.status, response.header("x-end"), response.text()), (200, Some("1"), "x".to_owned()));
+        assert_eq!(response.headers("connection"), ["keep-alive"], "{response}");
+        for name in ["x-hop", "keep-alive", "upgrade"] {
+            assert_eq!(response.header(name), None, "{response}");
+        }
+    }
 }
 
 /// What follows the announced length is nobody's answer.
