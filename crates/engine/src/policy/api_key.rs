@@ -144,3 +144,26 @@ fn name(holder: &ApiKeyHolder) -> String {
         None => format!("a key of consumer {}", holder.consumer.id),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ApiKeys, Location};
+
+    #[test]
+    fn a_hidden_key_is_taken_out_of_the_query_and_nothing_else_is() {
+        #[track_caller]
+        fn check(hide: bool, query: &str, expected: &str) {
+            let keys = ApiKeys::new(Vec::new(), Location::Query("key".into()), hide);
+            assert_eq!(keys.query_for_upstream(query), expected, "{query}");
+        }
+        check(true, "key=1", "");
+        check(true, "a=1&key=2&b=3&key=4", "a=1&b=3");
+        check(true, "a&k%65y=2&b", "a&b");
+        check(true, "keys=1&Key=2&akey=3", "keys=1&Key=2&akey=3");
+        check(true, "a=%20&&b", "a=%20&&b");
+        check(true, "", "");
+        check(false, "a=1&key=2", "a=1&key=2");
+        let elsewhere = ApiKeys::new(Vec::new(), Location::Cookie("key".into()), true);
+        assert_eq!(elsewhere.query_for_upstream("key=1"), "key=1");
+    }
+}

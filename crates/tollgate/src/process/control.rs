@@ -102,9 +102,10 @@ impl Control {
 }
 
 async fn serve(mut signals: Signals, begun: oneshot::Receiver<Begin>, stop: mpsc::Sender<Stop>) {
-    let Some(Begin { reloader, socket }) = wait_for_begin(&mut signals, begun, &stop).await else { return };
+    let Some(Begin { reloader, socket }) = wait_for_begin(&mut signals, begun).await else { return };
+    let mut stop = Stopper { sender: stop, asked: Asked::Never };
     let reloader = Arc::new(reloader);
-    let listener = socket.and_then(|path| listen(&path));
+    let listener = socket.as_deref().and_then(listen);
     loop {
         tokio::select! {
             Some(()) = signals.hangup.recv() => drop(reloader.reload("SIGHUP")),
@@ -112,9 +113,13 @@ async fn serve(mut signals: Signals, begun: oneshot::Receiver<Begin>, stop: mpsc
                 reloader.reopen_logs();
                 info!("log files reopened");
             }
-            Some(()) = signals.terminate.recv() => drop(stop.send(Stop::Drain).await),
-            Some(()) = signals.quit.recv() => drop(stop.send(Stop::Drain).await),
-            Some(()) = signals.interrupt.recv() => drop(stop.send(Stop::Now).await),
+            Some(()) = signals.terminate.recv() => drop(stop.ask(Stop::Drain)),
+            Some(()) = signals.quit.recv() => drop(stop.ask(Stop::Drain)),
+            Some(()) = signals.interrupt.recv() => {
+                if stop.ask(Stop::Now) == Asked::Before {
+                    end(&reloader, socket.as_deref());
+                }
+            }
             Some(stream) = accept(listener.as_ref()) => {
                 let reloader = Arc::clone(&reloader);
                 tokio::spawn(async move {
@@ -132,15 +137,12 @@ async fn serve(mut signals: Signals, begun: oneshot::Receiver<Begin>, stop: mpsc
 }
 
 /// Until the gateway serves, a reload only means that the newest file is read anyway.
-async fn wait_for_begin(
-    signals: &mut Signals,
-    mut when_begun: oneshot::Receiver<Begin>,
-    stop: &mpsc::Sender<Stop>,
-) -> Option<Begin> {
+/// There is nothing to drain yet either, and a config that cannot be read to its end must not keep the process alive.
+async fn wait_for_begin(signals: &mut Signals, mut begun: oneshot::Receiver<Begin>) -> Option<Begin> {
     let mut reload_asked = false;
     loop {
         tokio::select! {
-            begin = &mut when_begun => {
+            begin = &mut begun => {
                 let begin = begin.ok()?;
                 if reload_asked {
                     drop(begin.reloader.reload("SIGHUP"));
@@ -149,17 +151,55 @@ async fn wait_for_begin(
             }
             Some(()) = signals.hangup.recv() => reload_asked = true,
             Some(()) = signals.rotate.recv() => {}
-            Some(()) = signals.terminate.recv() => drop(stop.send(Stop::Now).await),
-            Some(()) = signals.quit.recv() => drop(stop.send(Stop::Now).await),
-            Some(()) = signals.interrupt.recv() => drop(stop.send(Stop::Now).await),
+            Some(()) = signals.terminate.recv() => std::process::exit(0),
+            Some(()) = signals.quit.recv() => std::process::exit(0),
+            Some(()) = signals.interrupt.recv() => std::process::exit(0),
         }
     }
+}
+
+/// Asks the process to stop. It listens once: then it drains, or ends.
+struct Stopper {
+    sender: mpsc::Sender<Stop>,
+    asked: Asked,
+}
+
+/// Whether the process had been asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Never,
+    Before,
+}
+
+impl Stopper {
+    fn ask(&mut self, how: Stop) -> Asked {
+        let asked = std::mem::replace(&mut self.asked, Asked::Before);
+        if asked == Asked::Never {
+            // There is room for one, and a server that is gone has stopped.
+            let _ = self.sender.try_send(how);
+        }
+        asked
+    }
+}
+
+/// Gives up on what is still being drained.
+fn end(reloader: &Reloader, socket: Option<&Path>) {
+    reloader.handle.flush_logs();
+    remove(socket);
+    std::process::exit(0);
 }
 
 async fn accept(listener: Option<&UnixListener>) -> Option<UnixStream> {
     match listener {
         None => std::future::pending().await,
         Some(listener) => listener.accept().await.ok().map(|(stream, _)| stream),
+    }
+}
+
+/// Best effort: a socket that is left behind is replaced by the next start.
+pub(super) fn remove(socket: Option<&Path>) {
+    if let Some(socket) = socket {
+        let _ = std::fs::remove_file(socket);
     }
 }
 

@@ -1,6 +1,6 @@
 //! From a config file to a serving gateway.
 
-use super::control::{Control, SOCKET};
+use super::control::{Control, SOCKET, remove};
 use super::reload::Reloader;
 use crate::commands::{Failure, load_from};
 use crate::origin::Origin;
@@ -8,7 +8,6 @@ use config::{LogTarget, Process};
 use engine::live::Live;
 use limits::clock::now;
 use proxy::{LogSettings, Parts, Server, Settings};
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use store::Counters;
 use telemetry::access_log::Target;
@@ -81,13 +80,6 @@ pub(crate) fn serve(
     );
     remove(socket.as_deref());
     ended.map_err(|error| start(Box::new(error)))
-}
-
-/// Best effort: a socket that is left behind is replaced by the next start.
-fn remove(socket: Option<&Path>) {
-    if let Some(socket) = socket {
-        let _ = std::fs::remove_file(socket);
-    }
 }
 
 /// The access log, in the words of the proxy.

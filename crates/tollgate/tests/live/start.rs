@@ -97,13 +97,17 @@ fn nonblocking_writer(pipe: &std::path::Path) -> std::io::Result<File> {
     fs::OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(pipe)
 }
 
+/// As above, and nobody ever writes.
 #[test]
-fn an_early_terminate_ends_it_without_having_served() {
-    let folder = Folder::new();
-    let config = folder.with("tollgate.yaml", &config(ports::free().unwrap()));
-    let mut process = spawn(&config, &folder);
-    until("the handler", || handles(&process, Signal::SIGTERM).then_some(()));
-    process.signal(Signal::SIGTERM);
-    let status = until("the end", || process.0.try_wait().unwrap());
-    assert_eq!(status.code(), Some(0), "{}", said(&folder));
+fn a_config_that_does_not_come_can_be_given_up() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT] {
+        let folder = Folder::new();
+        let pipe = folder.path.join("tollgate.yaml");
+        run(Command::new("mkfifo").arg(&pipe)).expect(0);
+        let mut process = spawn(&pipe.display().to_string(), &folder);
+        until("the handler", || handles(&process, signal).then_some(()));
+        process.signal(signal);
+        let status = until("the end", || process.0.try_wait().unwrap());
+        assert_eq!(status.code(), Some(0), "{signal}: {}", said(&folder));
+    }
 }

@@ -126,3 +126,41 @@ async fn reloads_while_draining_change_nothing() {
     assert_eq!(slow.await.unwrap().status, 200);
     assert_eq!(gateway.ended().await.code(), Some(0), "{}", gateway.said());
 }
+
+#[tokio::test]
+async fn a_body_that_is_on_its_way_may_arrive() {
+    let gateway = started(DRAIN).await;
+    let mut connection = gateway.client().connect().await;
+    connection.write(b"POST /open HTTP/1.1\r\nHost: a.test\r\nContent-Length: 8\r\n\r\nhalf").await.unwrap();
+    eventually("the request's way upstream", async || (gateway.upstream(0).connections() == 1).then_some(())).await;
+    gateway.signal(Signal::SIGTERM);
+    refused(&gateway).await;
+    let response = connection.send(b"rest").await;
+    assert!(response.status == 200 && response.json()["body"] == "halfrest", "{response}");
+    assert!(connection.closed().await, "the connection stays open");
+    assert_eq!(gateway.ended().await.code(), Some(0), "{}", gateway.said());
+}
+
+#[tokio::test]
+async fn interrupt_ends_a_drain() {
+    let gateway = started(DRAIN).await;
+    gateway.get("/open").expect(200).await;
+    let never = tokio::spawn({
+        let request = gateway.client().get("/__misbehave/never");
+        async move { request.try_send().await }
+    });
+    assert!(gateway.upstream(0).wait_for(2).await);
+    for _ in 0..3 {
+        gateway.signal(Signal::SIGTERM);
+        refused(&gateway).await;
+    }
+    unready(&gateway).await;
+    let began = now();
+    gateway.signal(Signal::SIGINT);
+    assert_eq!(gateway.ended().await.code(), Some(0), "{}", gateway.said());
+    // The client gives up after ten seconds, which would end the drain as well.
+    assert!(now().since(began) < Duration::from_secs(5));
+    assert!(never.await.unwrap().is_err(), "nobody can have answered");
+    assert_eq!(gateway.log_lines().len(), 1, "the log is written out");
+    assert!(!gateway.directory().join("state/control.sock").exists(), "the control socket is left behind");
+}
