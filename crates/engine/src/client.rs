@@ -3,6 +3,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use ipnet::IpNet;
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
 
@@ -47,14 +48,17 @@ pub fn client_address(headers: &HeaderMap, peer: IpAddr, trusted_proxies: &[IpNe
 #[must_use]
 pub fn forwarded_over_tls(headers: &HeaderMap) -> Option<bool> {
     let mut values = headers.get_all(X_FORWARDED_PROTO).iter();
-    let scheme = match (values.next(), values.next()) {
-        (Some(value), None) => value.to_str().ok()?.trim(),
-        (Some(_), Some(_)) => return None,
+    match (values.next(), values.next()) {
+        (Some(value), None) => is_https(value.to_str().ok()?.trim()),
+        (Some(_), Some(_)) => None,
         (None, _) => {
-            let value = headers.get_all(header::FORWARDED).iter().next_back()?.to_str().ok()?;
-            parameter(elements_from_right(value).next()?, "proto")?
+            let value = text(headers.get_all(header::FORWARDED).iter().next_back()?);
+            is_https(parameter(elements_from_right(&value).next()?, "proto")?)
         }
-    };
+    }
+}
+
+fn is_https(scheme: &str) -> Option<bool> {
     match scheme {
         _ if scheme.eq_ignore_ascii_case("https") => Some(true),
         _ if scheme.eq_ignore_ascii_case("http") => Some(false),
@@ -81,16 +85,18 @@ impl Walk<'_> {
     }
 }
 
-/// The values of a header, last line first; a value that is no text ends the walk.
+/// The values of a header, last line first.
 fn from_right(
     headers: &HeaderMap,
     name: &HeaderName,
     mut visit: impl FnMut(&str) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
-    headers.get_all(name).iter().rev().try_for_each(|value: &HeaderValue| match value.to_str() {
-        Ok(text) => visit(text),
-        Err(_) => ControlFlow::Break(()),
-    })
+    headers.get_all(name).iter().rev().try_for_each(|value| visit(&text(value)))
+}
+
+/// Bytes that are no text spoil their own entry only: in one line with what a client wrote stands what a trusted proxy has added.
+fn text(value: &HeaderValue) -> Cow<'_, str> {
+    String::from_utf8_lossy(value.as_bytes())
 }
 
 /// An entry of X-Forwarded-For: an address, perhaps with a port, IPv6 perhaps in brackets.
@@ -189,6 +195,22 @@ mod tests {
         check("10.0.0.1", &[(XFF, "unknown")], "10.0.0.1");
         check("10.0.0.1", &[(XFF, "300.0.0.1")], "10.0.0.1");
         check("10.0.0.1", &[(XFF, "unknown"), ("forwarded", "for=203.0.113.9")], "10.0.0.1");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_hide_nothing_that_a_proxy_has_added() {
+        let check = |name: &'static str, value: &[u8], client: &str| {
+            let headers =
+                HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_bytes(value).unwrap())]);
+            let peer = "10.0.0.1".parse().unwrap();
+            assert_eq!(client_address(&headers, peer, &trusted()).to_string(), client, "{}", value.escape_ascii());
+            headers
+        };
+        check(XFF, b"\xff, 198.51.100.1", "198.51.100.1");
+        check(XFF, b"203.0.113.9, \xff, 10.0.0.2", "10.0.0.2");
+        check(XFF, b"203.0.113.9, 198.51.100.1\xff", "10.0.0.1");
+        let headers = check("forwarded", b"for=\xff, for=198.51.100.1;proto=https", "198.51.100.1");
+        assert_eq!(forwarded_over_tls(&headers), Some(true));
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub struct Chunks {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Size { size: u64, digits: u8 },
-    Extension { size: u64, length: u16 },
+    Extension { size: u64, length: u16, named: bool },
     SizeLf { size: u64 },
     Data { left: u64 },
     DataCr,
@@ -98,7 +98,7 @@ impl State {
     fn step(self, byte: u8) -> Result<Self, ChunkFault> {
         match (self, byte) {
             (Self::Size { size, digits }, _) => Self::step_size(size, digits, byte),
-            (Self::Extension { size, length }, _) => Self::step_extension(size, length, byte),
+            (Self::Extension { size, length, named }, _) => Self::step_extension(size, length, named, byte),
             (Self::SizeLf { size: 0 }, b'\n') => Ok(Self::Trailer { length: 0, part: Part::Start }),
             (Self::SizeLf { size }, b'\n') => Ok(Self::Data { left: size }),
             (Self::DataCr, b'\r') => Ok(Self::DataLf),
@@ -121,7 +121,7 @@ impl State {
             b'a'..=b'f' => byte.wrapping_sub(b'a').saturating_add(10),
             b'A'..=b'F' => byte.wrapping_sub(b'A').saturating_add(10),
             b'\r' if digits > 0 => return Ok(Self::SizeLf { size }),
-            b';' | b' ' | b'\t' if digits > 0 => return Self::step_extension(size, 0, byte),
+            b';' | b' ' | b'\t' if digits > 0 => return Self::step_extension(size, 0, false, byte),
             _ => return Err(fault("a chunk size is not hexadecimal", byte)),
         };
         let size = size.wrapping_shl(4) | u64::from(digit);
@@ -131,13 +131,16 @@ impl State {
         Ok(Self::Size { size, digits: digits.saturating_add(1) })
     }
 
-    fn step_extension(size: u64, length: u16, byte: u8) -> Result<Self, ChunkFault> {
+    /// `named`: a semicolon has been seen. Before it there may be white space only (RFC 9112, 7.1.1).
+    fn step_extension(size: u64, length: u16, named: bool, byte: u8) -> Result<Self, ChunkFault> {
+        let named = named || byte == b';';
         match byte {
             b'\r' => Ok(Self::SizeLf { size }),
             _ if length >= EXTENSION_BYTES_MAX => {
                 Err(fault("the extensions of a chunk are longer than 256 bytes", byte))
             }
-            _ if is(byte, VALUE) => Ok(Self::Extension { size, length: length.saturating_add(1) }),
+            _ if !named && !matches!(byte, b' ' | b'\t') => Err(fault("a chunk size goes on behind white space", byte)),
+            _ if is(byte, VALUE) => Ok(Self::Extension { size, length: length.saturating_add(1), named }),
             _ => Err(fault("a chunk extension holds a control byte", byte)),
         }
     }
@@ -201,6 +204,7 @@ mod tests {
         check("hex of both cases", b"a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n", Ok(Some(35)));
         check("leading zeros", b"0001\r\na\r\n000\r\n\r\n", Ok(Some(16)));
         check("extension", b"1;a=b;c=\"d e\"\r\nx\r\n0\r\n\r\n", Ok(Some(23)));
+        check("space without an extension", b"1 \t\r\nx\r\n0\r\n\r\n", Ok(Some(13)));
         check("space before the extension", b"1 ;a\r\nx\r\n0\r\n\r\n", Ok(Some(14)));
         check("trailers", b"0\r\nA: b\r\nHost: evil\r\n\r\n", Ok(Some(23)));
         check("data that looks like an end", b"7\r\n0\r\n\r\n\r\n\r\n0\r\n\r\n", Ok(Some(17)));
@@ -220,6 +224,8 @@ mod tests {
         check("line feed behind data", b"1\r\na\n0\r\n\r\n", Err("longer than its size: \\x0a"));
         check("17 digits", b"00000000000000001\r\n", Err("63 bits"));
         check("64 bits", b"ffffffffffffffff\r\n", Err("63 bits"));
+        check("no semicolon before the extension", b"1 a=b\r\n", Err("behind white space: \\x61"));
+        check("two sizes", b"1\t0\r\nx\r\n", Err("behind white space: \\x30"));
         check("line feed in an extension", b"1;a\nb\r\n", Err("control byte: \\x0a"));
         check("long extension", &[b"1;".as_slice(), &[b'x'; 300]].concat(), Err("256 bytes"));
         check("trailer without colon", b"0\r\nabc\r\n\r\n", Err("no name: \\x0d"));
