@@ -2,7 +2,7 @@
 
 use super::control::{Control, SOCKET};
 use super::reload::Reloader;
-use crate::commands::{Failure, load_from};
+use crate::failure::Failure;
 use crate::origin::Origin;
 use config::{LogTarget, Process};
 use engine::live::Live;
@@ -36,7 +36,7 @@ pub(crate) fn serve(
     // Before anything that takes time: an early SIGHUP must not end the process.
     let mut control = Control::start().map_err(|error| start(Box::new(error)))?;
     let live = Arc::new(Live::new());
-    let config = load_from(&origin, &live)?;
+    let config = origin.load_or_tell(&live)?;
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION")).map_err(|error| start(Box::new(error)))?;
     let process = config.process;
     let parts = Parts {
