@@ -4,7 +4,6 @@ mod check;
 mod demo;
 mod explain;
 mod key;
-pub(crate) mod output;
 mod reasons;
 mod reference;
 mod reload;
@@ -13,7 +12,9 @@ mod test;
 mod version;
 
 use crate::cli::{Arguments, Command, KeyCommand};
+pub(crate) use crate::failure::Failure;
 use crate::origin::Origin;
+use crate::output;
 use clap::CommandFactory as _;
 use engine::denial::{Denial, Detail};
 use engine::live::Live;
@@ -34,23 +35,6 @@ impl From<Outcome> for ExitCode {
             Outcome::No => Self::from(1),
         }
     }
-}
-
-/// Why a command could not do its work.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
-    #[error("cannot read {path}")]
-    Read { path: String, source: std::io::Error },
-    #[error("cannot write {path}")]
-    Write { path: String, source: std::io::Error },
-    #[error("{0}")]
-    Usage(String),
-    #[error("the config has mistakes")]
-    Config,
-    #[error("cannot start")]
-    Start(#[source] Box<dyn std::error::Error + Send + Sync>),
-    #[error("no gateway answers at {path}: is one running with this config?")]
-    NotRunning { path: String, source: std::io::Error },
 }
 
 pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
@@ -84,13 +68,7 @@ pub(crate) fn load(path: &Path, live: &Live) -> Result<config::Config, Failure> 
     if let Err(source) = std::fs::File::open(path) {
         return Err(Failure::Read { path: path.display().to_string(), source });
     }
-    load_from(&Origin::disk(path), live)
-}
-
-pub(crate) fn load_from(origin: &Origin, live: &Live) -> Result<config::Config, Failure> {
-    let loaded = origin.load(live);
-    output::notes(loaded.render(config::Format::Text { colour: output::colour_on_stderr() }));
-    loaded.config.ok_or(Failure::Config)
+    Origin::disk(path).load_or_tell(live)
 }
 
 /// The facts behind a refusal, for the operator.

@@ -2,8 +2,10 @@
 
 mod cli;
 mod commands;
+mod failure;
 mod offline;
 mod origin;
+mod output;
 mod process;
 
 use clap::Parser as _;
@@ -29,7 +31,7 @@ fn main() -> ExitCode {
     match commands::run(arguments.command) {
         Ok(outcome) => outcome.into(),
         Err(failure) => {
-            commands::output::failure(&failure);
+            output::failure(&failure);
             ExitCode::from(2)
         }
     }

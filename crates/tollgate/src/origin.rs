@@ -1,5 +1,7 @@
 //! Where a config comes from: files and variables of the machine, or what the demo brings along.
 
+use crate::failure::Failure;
+use crate::output;
 use config::Loaded;
 use config::source::{Disk, Files};
 use engine::live::Live;
@@ -26,6 +28,13 @@ impl Origin {
 
     pub(crate) fn load(&self, live: &Live) -> Loaded {
         config::load(&self.path, &*self.files, &*self.variables, live)
+    }
+
+    /// A config that is to be used: its mistakes go to stderr, and only one without any comes back.
+    pub(crate) fn load_or_tell(&self, live: &Live) -> Result<config::Config, Failure> {
+        let loaded = self.load(live);
+        output::notes(loaded.render(config::Format::Text { colour: output::colour_on_stderr() }));
+        loaded.config.ok_or(Failure::Config)
     }
 
     /// Where its gateway keeps the control socket.

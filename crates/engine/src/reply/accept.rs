@@ -1,7 +1,14 @@
 //! What a client can read: the `Accept` field (RFC 9110, 12.5.1). Answers with qualities; what is done with them is for the caller.
 
-use super::defaults::Format;
 use http::HeaderValue;
+
+/// The formats of the body, the preferred one first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Json,
+    Xml,
+    Text,
+}
 
 /// How many ranges of one field are read; the rest is ignored.
 const RANGES_MAX: usize = 32;

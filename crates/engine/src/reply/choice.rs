@@ -1,7 +1,8 @@
 //! Which template words an error. Knows templates, not what is in them.
 
+use super::accept::Format;
 use super::accept::{Accept, MediaType};
-use super::defaults::{Format, Typed};
+use super::defaults::Typed;
 use super::headers::Line;
 use super::rules::{ErrorTemplate, Rank, Selector};
 use crate::reason::Reason;

@@ -1,17 +1,9 @@
 //! The body of an error for which the operator has written none: problem details (RFC 9457) as JSON, as XML, or the same as text.
 
-use super::accept::Accept;
+use super::accept::{Accept, Format};
 use crate::template::{Escape, Values};
 use http::HeaderValue;
 use std::io::Write as _;
-
-/// The formats of the body, the preferred one first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
-    Json,
-    Xml,
-    Text,
-}
 
 impl Format {
     const ALL: [Self; 3] = [Self::Json, Self::Xml, Self::Text];

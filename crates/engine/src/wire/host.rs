@@ -5,7 +5,6 @@
 
 use super::class::{HOST, is};
 use super::fault::refuse;
-use super::line::authority;
 use super::{TargetForm, Version};
 use crate::denial::Denial;
 use crate::reason::Reason;
@@ -32,6 +31,16 @@ impl HostFault {
     pub(super) fn refuse(self, whose: &str) -> Denial {
         refuse(Reason::HostMissing, &format!("{whose} {}", self.rule), "RFC 9112, 3.2", self.byte)
     }
+}
+
+/// The authority of an absolute form, which may be empty; none for any other target.
+pub(super) fn authority(target: &[u8]) -> Option<&[u8]> {
+    let after = |scheme: &[u8]| {
+        let (head, rest) = target.split_at_checked(scheme.len())?;
+        head.eq_ignore_ascii_case(scheme).then_some(rest)
+    };
+    let rest = after(b"http://").or_else(|| after(b"https://"))?;
+    rest.split(|byte| matches!(byte, b'/' | b'?')).next()
 }
 
 /// `host [ ":" port ]`, without white space around.

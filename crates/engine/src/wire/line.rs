@@ -97,7 +97,7 @@ fn form(method: &[u8], target: &[u8]) -> Result<TargetForm, Denial> {
         b"*" => Err(refuse(Reason::PathMalformed, "the target * belongs to OPTIONS", "RFC 9112, 3.2.4", None)),
         [] => Err(malformed("the request line has no target", "RFC 9112, 3", None)),
         _ => {
-            let Some(authority) = authority(target) else {
+            let Some(authority) = host::authority(target) else {
                 let rule = "the target is neither a path nor an http URI";
                 return Err(refuse(Reason::PathMalformed, rule, "RFC 9112, 3.2", target.first().copied()));
             };
@@ -105,14 +105,4 @@ fn form(method: &[u8], target: &[u8]) -> Result<TargetForm, Denial> {
             Ok(TargetForm::Absolute)
         }
     }
-}
-
-/// The authority of an absolute form, which may be empty; none for any other target.
-pub(super) fn authority(target: &[u8]) -> Option<&[u8]> {
-    let after = |scheme: &[u8]| {
-        let (head, rest) = target.split_at_checked(scheme.len())?;
-        head.eq_ignore_ascii_case(scheme).then_some(rest)
-    };
-    let rest = after(b"http://").or_else(|| after(b"https://"))?;
-    rest.split(|byte| matches!(byte, b'/' | b'?')).next()
 }

@@ -2,7 +2,7 @@
 
 use super::control::{Control, SOCKET, remove};
 use super::reload::Reloader;
-use crate::commands::{Failure, load_from};
+use crate::failure::Failure;
 use crate::origin::Origin;
 use config::{LogTarget, Process};
 use engine::live::Live;
@@ -40,7 +40,7 @@ pub(crate) fn serve(
 ) -> Result<(), Failure> {
     let start = |error| Failure::Start(error);
     let live = Arc::new(Live::new());
-    let config = load_from(&origin, &live)?;
+    let config = origin.load_or_tell(&live)?;
     let metrics = Metrics::new(env!("CARGO_PKG_VERSION")).map_err(|error| start(Box::new(error)))?;
     let process = config.process;
     let parts = Parts {
