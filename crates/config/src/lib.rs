@@ -11,6 +11,7 @@ mod include;
 mod mask;
 mod names;
 pub mod raw;
+mod references;
 pub mod render;
 mod scalar;
 mod schema;
@@ -123,6 +124,9 @@ impl Loaded {
 #[must_use]
 pub fn load(path: &Path, files: &dyn Files, env: &dyn Fn(&str) -> Option<String>, live: &Live) -> Loaded {
     let Parsed { raw, spans, sources, mut diagnostics } = parse(path, files, env);
+    if raw.is_none() {
+        references::check(&spans, &sources, &mut diagnostics);
+    }
     let config = raw.and_then(|raw| compile::compile(&raw, &spans, &sources, files, live, &mut diagnostics));
     Loaded { config, diagnostics, sources }
 }

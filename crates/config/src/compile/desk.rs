@@ -7,8 +7,8 @@ use engine::snapshot::{PolicyInfo, RateLimitField};
 use engine::trail::Mode;
 use sha2::{Digest as _, Sha256};
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Place, listed, quoted};
-use crate::similar;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Place};
+use crate::references;
 use crate::source::{FILE_BYTES_MAX, Files, Sources};
 use crate::spans::Spans;
 
@@ -101,12 +101,8 @@ impl<'a> Desk<'a> {
         known: impl IntoIterator<Item = &'n str>,
     ) {
         let known: Vec<&str> = known.into_iter().collect();
-        let help = match similar::closest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean {}?", quoted(near)),
-            None if known.is_empty() => format!("the config has no {what} at all: add it to `{section}`"),
-            None => format!("`{section}` has {}", listed(known)),
-        };
-        self.error(Code::UnknownName, pointer, format!("no {what} is named {}", quoted(name)), help);
+        let (message, help) = references::unknown_name(what, section, name, &known);
+        self.error(Code::UnknownName, pointer, message, help);
     }
 
     /// Adds a policy and gives it its ID.

@@ -18,6 +18,7 @@ use super::names::Names;
 use super::{auth, errors, notice, patterns};
 use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, Defaults, RawConfig};
+use crate::references::MISSING;
 
 /// The table and the routes in the order of their IDs; none if a route is unfit.
 pub(super) fn compile(
@@ -192,21 +193,24 @@ impl<'r> Merged<'r> {
     fn upstream(&self, names: &Names<'_>, desk: &mut Desk<'_>) -> Option<engine::names::UpstreamId> {
         let own = self.raw.upstream.is_some();
         let Some(name) = self.raw.upstream.as_ref().or(self.defaults.upstream.as_ref()) else {
-            let help = "add `upstream: NAME` to the route or to `defaults`";
-            let message = format!("route {} leads nowhere: it has no upstream", quoted(&self.raw.name));
-            desk.error(Code::MissingKey, &format!("{}/name", self.pointer), message, help);
+            self.missing("upstream", desk);
             return None;
         };
         names.upstream(name, &self.at("upstream", own), desk)
     }
 
+    /// What every route needs, and neither this one nor the defaults say.
+    fn missing(&self, key: &str, desk: &mut Desk<'_>) {
+        for (_, what, help) in MISSING.iter().filter(|(missing, _, _)| *missing == key) {
+            let message = format!("route {} {what}", quoted(&self.raw.name));
+            desk.error(Code::MissingKey, &format!("{}/name", self.pointer), message, *help);
+        }
+    }
+
     fn auth(&self, names: &Names<'_>, desk: &mut Desk<'_>) -> Option<Auth> {
         let own = self.raw.auth.is_some();
         let Some(auth) = self.raw.auth.as_ref().or(self.defaults.auth.as_ref()) else {
-            let help = "say who may call: `auth: { apiKey: {} }`, `auth: { jwt: { provider: NAME } }`, or `auth: { none: {} }` \
-                        to leave it open on purpose; `defaults` can say it for all routes";
-            let message = format!("route {} does not say who may call it", quoted(&self.raw.name));
-            desk.error(Code::MissingKey, &format!("{}/name", self.pointer), message, help);
+            self.missing("auth", desk);
             return None;
         };
         auth::compile(auth, &self.at("auth", own), names, desk)
