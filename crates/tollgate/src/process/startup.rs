@@ -1,17 +1,17 @@
 //! From a config file to a serving gateway.
 
+use super::access_log::log_settings;
 use super::control::{Control, SOCKET};
 use super::reload::Reloader;
 use crate::failure::Failure;
 use crate::origin::Origin;
-use config::{LogTarget, Process};
+use config::Process;
 use engine::live::Live;
 use limits::clock::now;
-use proxy::{LogSettings, Parts, Server, Settings};
+use proxy::{Parts, Server, Settings};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use store::Counters;
-use telemetry::access_log::Target;
 use telemetry::metrics::Metrics;
 use tracing::info;
 
@@ -83,14 +83,4 @@ fn remove(socket: Option<&Path>) {
     if let Some(socket) = socket {
         let _ = std::fs::remove_file(socket);
     }
-}
-
-/// The access log, in the words of the proxy.
-pub(crate) fn log_settings(process: &Process) -> LogSettings {
-    let target = match &process.access_log {
-        LogTarget::Stdout => Target::Stdout,
-        LogTarget::File(path) => Target::File(path.clone()),
-        LogTarget::None => Target::None,
-    };
-    LogSettings { target, sample: process.access_log_sample }
 }
