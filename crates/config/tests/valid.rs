@@ -131,3 +131,22 @@ fn a_config_that_cannot_be_read_says_so_and_nothing_else() {
     assert!(parsed.raw.is_none() && parsed.diagnostics.errors() == 1, "{said}");
     assert!(said.contains("cannot read the file `gone.yaml`"), "{said}");
 }
+
+#[test]
+fn a_consumer_claim_is_required_once_it_is_written() {
+    let check = |line: &str, expected: &str| {
+        let text = format!(
+            "version: 1\nlisteners: [{{ address: 127.0.0.1:8080 }}]\nroutes: []\njwtProviders:\n  main:\n    issuer: a\n    \
+             algorithms: [HS256]\n    keys: [{{ secret: \"${{SECRET}}\" }}]\n{line}"
+        );
+        let files = Memory::default().with("main.yaml", text);
+        let env = |_: &str| Some("a secret of at least 32 bytes, as HS256 asks for".to_owned());
+        let loaded = config::load(Path::new("main.yaml"), &files, &env, &engine::live::Live::new());
+        let config = loaded.config.unwrap_or_else(|| panic!("{line}"));
+        let rules = format!("{:?}", config.snapshot.providers);
+        assert!(rules.contains(expected), "{line}: {rules}");
+    };
+    check("", "consumer_claim: IfPresent(\"sub\")");
+    check("    consumerClaim: sub\n", "consumer_claim: Required(\"sub\")");
+    check("    consumerClaim: client_id\n", "consumer_claim: Required(\"client_id\")");
+}

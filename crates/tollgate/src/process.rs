@@ -1,5 +1,6 @@
 //! The running gateway: started, told to reload, stopped.
 
+mod access_log;
 pub(crate) mod control;
 pub(crate) mod hangup;
 pub(crate) mod reload;

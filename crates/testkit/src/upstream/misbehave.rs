@@ -1,11 +1,18 @@
 //! The ways in which an upstream can be wrong, each by a name that a path can select.
 
 use super::record::Received;
-use super::serve::{After, plain};
 use crate::http1::{Fault, Wire};
 use std::future;
 use std::time::Duration;
 use tokio::time::sleep;
+
+/// What becomes of the connection after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    KeepAlive,
+    Close,
+    Reset,
+}
 
 /// Unless a path says otherwise.
 const WAIT: Duration = Duration::from_secs(1);
@@ -180,4 +187,10 @@ fn huge_head() -> Vec<u8> {
 fn head_of(response: &[u8]) -> Vec<u8> {
     let end = response.windows(4).position(|window| window == b"\r\n\r\n").map_or(response.len(), |at| at + 4);
     response.get(..end).unwrap_or_default().to_vec()
+}
+
+/// A whole response without further headers.
+pub(super) fn plain(status: u16, body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status} Test\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+        .into_bytes()
 }

@@ -1,6 +1,6 @@
 //! The upstream's side of a connection: read, record, answer.
 
-use super::misbehave::Misbehaviour;
+use super::misbehave::{After, Misbehaviour, plain};
 use super::record::Received;
 use super::{Answer, Behaviour, Shared};
 use crate::http1::{self, Fault, Framing, Wire};
@@ -8,14 +8,6 @@ use serde_json::json;
 use std::net::TcpListener;
 use std::sync::Arc;
 use tokio::net::TcpStream;
-
-/// What becomes of the connection after an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum After {
-    KeepAlive,
-    Close,
-    Reset,
-}
 
 pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
@@ -128,12 +120,6 @@ pub(super) async fn answer(wire: &mut Wire, received: &Received, answer: Answer)
     }
     wire.write(&bytes).await?;
     Ok(after)
-}
-
-/// A whole response without further headers.
-pub(super) fn plain(status: u16, body: &str) -> Vec<u8> {
-    format!("HTTP/1.1 {status} Test\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}", body.len())
-        .into_bytes()
 }
 
 fn keeps_alive(received: &Received) -> bool {

@@ -1,8 +1,8 @@
 //! Reload: the whole file or nothing. A bad file leaves the old one serving and says why, in the log, in a metric and to whoever
 //! asked.
 
+use super::access_log::log_settings;
 use crate::origin::Origin;
-use crate::process::startup::log_settings;
 use config::{Format, Process};
 use engine::live::Live;
 use limits::clock::now;

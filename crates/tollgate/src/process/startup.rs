@@ -1,16 +1,16 @@
 //! From a config file to a serving gateway.
 
+use super::access_log::log_settings;
 use super::control::{Control, SOCKET, remove};
 use super::reload::Reloader;
 use crate::failure::Failure;
 use crate::origin::Origin;
-use config::{LogTarget, Process};
+use config::Process;
 use engine::live::Live;
 use limits::clock::now;
-use proxy::{LogSettings, Parts, Server, Settings};
+use proxy::{Parts, Server, Settings};
 use std::sync::{Arc, Mutex};
 use store::Counters;
-use telemetry::access_log::Target;
 use telemetry::metrics::Metrics;
 use tracing::info;
 
@@ -80,14 +80,4 @@ pub(crate) fn serve(
     );
     remove(socket.as_deref());
     ended.map_err(|error| start(Box::new(error)))
-}
-
-/// The access log, in the words of the proxy.
-pub(crate) fn log_settings(process: &Process) -> LogSettings {
-    let target = match &process.access_log {
-        LogTarget::Stdout => Target::Stdout,
-        LogTarget::File(path) => Target::File(path.clone()),
-        LogTarget::None => Target::None,
-    };
-    LogSettings { target, sample: process.access_log_sample }
 }
