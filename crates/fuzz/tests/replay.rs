@@ -8,9 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 /// Neighbours that are tried for each target, whatever the size of its corpus.
-const NEIGHBOURS: usize = 4_000;
-/// Loading a config takes a thousand times as long as all else.
-const NEIGHBOURS_OF_CONFIGS: usize = 600;
+const NEIGHBOURS: usize = 20_000;
+/// Loading a config takes much longer than all else.
+const NEIGHBOURS_OF_CONFIGS: usize = 3_000;
 
 fn folder(kind: &str, target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(kind).join(target)
