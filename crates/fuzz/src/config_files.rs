@@ -1,0 +1,154 @@
+//! A config from any text: always a verdict, and one that holds.
+
+use config::diagnostic::{Code, Severity};
+use config::source::Memory;
+use config::{Config, Format, Loaded};
+use engine::chain::{Outcome, admit, settle};
+use engine::live::Live;
+use engine::reply::Occurrence;
+use engine::request::{RequestHead, RequestParts};
+use engine::trail::Trail;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use limits::clock::Now;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::task::{Context, Poll, Waker};
+use store::Counters;
+
+/// Begins a line that names the next file.
+const FILE: &str = "%%%";
+
+/// The main file; a line `%%%NAME` begins another one beside it. There are also `secret`, the keys of the examples, and the
+/// variables `KEY` and `PORT`. What is not refused answers some fixed requests.
+pub fn config_parse(data: &[u8]) {
+    let files = files(data);
+    let variable = |name: &str| match name {
+        "KEY" => Some("a secret that is long enough for anybody".to_owned()),
+        "PORT" => Some("8080".to_owned()),
+        _ => None,
+    };
+    let live = Live::new();
+    let loaded = config::load(Path::new("main.yaml"), &files, &variable, &live);
+    has_verdict(&loaded);
+    if let Some(config) = &loaded.config {
+        for request in REQUESTS {
+            answers(config, &live, request);
+        }
+    }
+    // Loading is slow under a fuzzer: one input in eight has to show that the verdict is no accident.
+    if data.len().is_multiple_of(8) {
+        let again = config::load(Path::new("main.yaml"), &files, &variable, &live);
+        assert_eq!(again.render(Format::Json), loaded.render(Format::Json), "two loads, two verdicts");
+    }
+}
+
+fn files(data: &[u8]) -> Memory {
+    let mut files = Memory::default()
+        .with("secret", "a secret of a file, as long as it takes")
+        .with("keys/idp.jwks.json", include_str!("../../../conf/keys/idp.jwks.json"))
+        .with("keys/idp-2026.pem", include_str!("../../../conf/keys/idp-2026.pem"))
+        .with("keys/quickstart.pem", include_str!("../../../conf/keys/quickstart.pem"))
+        .with("keys/example-ca.pem", include_str!("../../../conf/keys/example-ca.pem"));
+    let (mut name, mut content) = ("main.yaml".to_owned(), Vec::new());
+    for line in data.split_inclusive(|byte| *byte == b'\n') {
+        if let Some(next) = line.strip_prefix(FILE.as_bytes()) {
+            files = files.with(&name, std::mem::take(&mut content));
+            name = String::from_utf8_lossy(next).trim().into();
+        } else {
+            content.extend_from_slice(line);
+        }
+    }
+    files.with(&name, content)
+}
+
+fn has_verdict(loaded: &Loaded) {
+    assert_eq!(loaded.config.is_some(), !loaded.diagnostics.has_errors());
+    let said = loaded.diagnostics.sorted();
+    for diagnostic in &said {
+        assert!(diagnostic.code != Code::Internal, "{diagnostic:?}");
+        assert!(diagnostic.help.is_some(), "{diagnostic:?}");
+        assert!(diagnostic.place.is_some() || diagnostic.code == Code::FileUnreadable, "{diagnostic:?}");
+    }
+    let errors = said.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    assert_eq!(errors, loaded.diagnostics.has_errors());
+    let plain = loaded.render(Format::Text { colour: false });
+    assert_eq!(plain.is_empty(), loaded.diagnostics.is_empty());
+    assert!(!plain.contains('\u{1b}'), "{plain:?}");
+    assert!(!loaded.render(Format::Text { colour: true }).contains("a secret of a file"));
+    let json = loaded.render(Format::Json);
+    assert!(json.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()) || whole(&json), "{json}");
+    drop(loaded.render(Format::Github));
+}
+
+fn whole(json: &str) -> bool {
+    serde_json::from_str::<serde_json::Value>(json).is_ok()
+}
+
+/// Method, target and header lines.
+type Asked = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const REQUESTS: &[Asked] = &[
+    ("GET", "/", &[("host", "api.example.com")]),
+    ("POST", "/v1/orders/7?preview=true", &[("host", "localhost:8080"), ("content-length", "12"), ("x-api-key", "k")]),
+    ("GET", "/v1/orders/", &[("host", "a.b"), ("authorization", "Bearer a.b.c"), ("accept", "text/html")]),
+    ("OPTIONS", "*", &[("host", "a")]),
+];
+
+fn answers(config: &Config, live: &Live, (method, target, fields): &Asked) {
+    let snapshot = &config.snapshot;
+    let now = Now::at_unix_seconds(1_800_000_000);
+    let method = Method::from_bytes(method.as_bytes()).expect("a method");
+    let field =
+        |(name, value): &(&'static str, &'static str)| (HeaderName::from_static(name), HeaderValue::from_static(value));
+    let headers: HeaderMap = fields.iter().map(field).collect();
+    let parts =
+        RequestParts { method: &method, target, headers: &headers, peer: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: false };
+    let Ok(head) = RequestHead::parse(parts, &snapshot.request) else { return };
+    let mut trail = Trail::default();
+    let refused = match admit(snapshot, live, &head, now, &mut trail) {
+        Outcome::Denied { route, identity, denial } => Some((route, identity, denial)),
+        Outcome::Redirect { route, path } => {
+            assert!(snapshot.route(route).is_some() && path.starts_with('/'));
+            None
+        }
+        Outcome::Pending(pending) => {
+            let route = pending.route();
+            let counters = Counters::embedded(16);
+            let counted = at_once(store::quotas::charge(&counters, &pending, now));
+            match settle(pending, snapshot, &counted, now, &mut trail) {
+                Ok(admission) => {
+                    assert!(snapshot.upstream(admission.upstream()).is_some());
+                    None
+                }
+                Err((denial, identity)) => Some((Some(route), identity, denial)),
+            }
+        }
+    };
+    assert!(trail.entries().count() > 0);
+    let Some((route, identity, denial)) = refused else { return };
+    let reply = snapshot.errors.render(&Occurrence {
+        denial: &denial,
+        request_id: "01890c5e-0000-7000-8000-000000000000",
+        method: head.method.as_str(),
+        host: &head.host,
+        path: &head.path,
+        accept: headers.get(http::header::ACCEPT),
+        route: route.as_ref().and_then(|id| Some((id, &*snapshot.route(*id)?.name))),
+        consumer: identity.consumer_id().map(|id| &**id),
+        plan: identity.plan.as_ref().map(|plan| &*plan.name),
+        policy_name: denial.policy.and_then(|id| snapshot.policy(id)).map(|policy| &*policy.name),
+        claims: identity.token.as_ref().map(|token| &token.claims),
+        now,
+    });
+    assert!((200..600).contains(&reply.status), "{}", reply.status);
+    assert!(std::str::from_utf8(&reply.body).is_ok());
+    assert!(snapshot.table.near_misses(&head, 3).len() <= 3);
+}
+
+/// The embedded store does not wait.
+fn at_once<T>(future: impl Future<Output = T>) -> T {
+    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("the embedded store waits"),
+    }
+}
