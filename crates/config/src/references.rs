@@ -157,8 +157,5 @@ fn find<'a>(node: &'a Node, path: &[&str]) -> Vec<&'a Node> {
 }
 
 fn items(node: &Node) -> Vec<&Node> {
-    match &node.value {
-        Value::List(items) => items.iter().collect(),
-        _ => Vec::new(),
-    }
+    if let Value::List(items) = &node.value { items.iter().collect() } else { Vec::new() }
 }

@@ -142,12 +142,12 @@ async fn wait_for_begin(signals: &mut Signals, mut begun: oneshot::Receiver<Begi
     let mut reload_asked = false;
     loop {
         tokio::select! {
-            begin = &mut begun => {
-                let begin = begin.ok()?;
+            given = &mut begun => {
+                let given = given.ok()?;
                 if reload_asked {
-                    drop(begin.reloader.reload("SIGHUP"));
+                    drop(given.reloader.reload("SIGHUP"));
                 }
-                return Some(begin);
+                return Some(given);
             }
             Some(()) = signals.hangup.recv() => reload_asked = true,
             Some(()) = signals.rotate.recv() => {}

@@ -60,6 +60,7 @@ impl Says {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn every_command_ends_with_its_code_and_speaks_on_the_right_stream() {
     use Says::{Nothing, Something, This};
     let folder = Folder::new();

@@ -119,8 +119,8 @@ async fn compare(gateway: &Gateway, requests: &[RandomRequest], seed: u64, count
 
 /// Where it went, as upstream or client saw it.
 fn compare_targets(request: &RandomRequest, explained: &Value, response: &Response, seed: u64) {
-    let arrived = match &explained["verdict"] {
-        Value::String(verdict) if verdict == "redirect" => {
+    let arrived = match explained["verdict"].as_str() {
+        Some("redirect") => {
             assert_eq!(
                 explained["location"].as_str(),
                 response.header("location"),
@@ -128,8 +128,8 @@ fn compare_targets(request: &RandomRequest, explained: &Value, response: &Respon
             );
             return;
         }
-        Value::String(verdict) if verdict == "forward" && request.method != "HEAD" => response.json()["target"].clone(),
-        _ => return,
+        Some("forward") if request.method != "HEAD" => response.json()["target"].clone(),
+        Some(_) | None => return,
     };
     assert_eq!(
         explained["target"], arrived,

@@ -184,7 +184,7 @@ impl RandomRequest {
             Some(body) if chunked && body.is_empty() => "0\r\n\r\n".to_owned(),
             Some(body) if chunked => format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len()),
             Some(body) => {
-                head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+                head.extend(["Content-Length: ", &body.len().to_string(), "\r\n"]);
                 body.clone()
             }
             None => String::new(),
