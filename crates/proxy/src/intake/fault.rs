@@ -11,7 +11,7 @@ use std::io;
 pub(crate) fn body_fault(error: &Error) -> Option<Denial> {
     let cause = error.root_cause().downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     if let Some(fault) = cause.and_then(|cause| cause.downcast_ref::<ChunkFault>()) {
-        return Some(Denial::new(Reason::FramingAmbiguous).because(fault.to_string()));
+        return Some(Denial::new(Reason::BodyMalformed).because(fault.to_string()));
     }
     if let Some(slow) = cause.and_then(|cause| cause.downcast_ref::<SlowBody>()) {
         return Some(Denial::new(Reason::BodyTimeout).because(slow.to_string()));

@@ -23,7 +23,7 @@ routes:
   - { name: open, paths: [/open], auth: { none: {} } }
   - { name: keyed, paths: [/keyed], auth: { apiKey: {} } }
   - { name: profile, paths: [/profile], auth: { jwt: { provider: main } } }
-  - { name: either, paths: [/either], auth: { any: [{ apiKey: {} }, { none: {} }] } }
+  - { name: either, paths: [/either], auth: { any: [{ jwt: { provider: main } }, { apiKey: {} }] } }
 "#;
 
 async fn start(location: &str, hide: bool) -> Gateway {
@@ -50,7 +50,7 @@ async fn a_callers_own_claims_never_arrive() {
     ];
     for (target, key, consumer, plan) in [
         ("/open", "good", None, None),
-        ("/either", "wrong", None, None),
+        ("/either", "alone", Some("lone"), None),
         ("/keyed", "good", Some("acme"), Some("free")),
         ("/keyed", "alone", Some("lone"), None),
     ] {

@@ -17,6 +17,7 @@ jwtProviders:
     algorithms: [ES256, RS256]
     keys: [{ pemFile: ec.pem, kid: ec }, { pemFile: rsa.pem, kid: rsa }]
     claims: [{ name: tier, anyOf: [gold, silver] }, { name: tenant, required: true }]
+    consumerClaim: sub
     planClaim: plan
 plans: { free: { routes: [profile] } }
 consumers: [{ id: gone, disabled: true }]
