@@ -42,7 +42,7 @@ pub(crate) fn check(spans: &Spans, sources: &Sources, diagnostics: &mut Diagnost
     let (keys, others): (Vec<_>, Vec<_>) = checker
         .validator
         .iter_errors(&json)
-        .partition(|error| matches!(error.kind(), Kind::AdditionalProperties { .. }));
+        .partition(|error| matches!(error.kind(), Kind::AdditionalProperties { .. } | Kind::FalseSchema));
     // Unknown keys first: they explain others.
     for error in keys.iter().chain(&others) {
         pass.explain(error, &checker.model);
@@ -122,6 +122,12 @@ impl Pass<'_> {
             Kind::AdditionalProperties { unexpected } => {
                 for key in unexpected {
                     self.unknown_key(pointer, key, schema, name, model);
+                }
+            }
+            // What the validator says of keys in a map that has none.
+            Kind::FalseSchema => {
+                if let Value::Map(entries) = &self.spans.near(pointer).node.value {
+                    entries.iter().for_each(|entry| self.unknown_key(pointer, &entry.key, schema, name, model));
                 }
             }
             Kind::Required { property } => {

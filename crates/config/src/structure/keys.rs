@@ -84,8 +84,13 @@ impl Pass<'_> {
         } else if homes.contains(&"") {
             ("unknown here", format!("{} is a top-level key: move it to the left margin", quoted(key)))
         } else if let [first, ..] = homes.as_slice() {
-            let known = listed(describe::keys(part).take(KEYS_LISTED_MAX));
-            ("unknown here", format!("{} belongs in {}; the keys here are {known}", quoted(key), quoted(first)))
+            let known: Vec<&str> = describe::keys(part).take(KEYS_LISTED_MAX).collect();
+            let here = if known.is_empty() {
+                "write `{}` here".to_owned()
+            } else {
+                format!("the keys here are {}", listed(known))
+            };
+            ("unknown here", format!("{} belongs in {}; {here}", quoted(key), quoted(first)))
         } else {
             let known: Vec<&str> = describe::keys(part).collect();
             let help =
