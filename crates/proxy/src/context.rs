@@ -9,6 +9,7 @@ use engine::denial::Denial;
 use engine::identity::Identity;
 use engine::names::RouteId;
 use engine::trail::Trail;
+use http::HeaderValue;
 use limits::clock::Now;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub(crate) struct RequestContext {
     /// The connection's deadline; none where the connection is not one of ours (unit tests).
     pub(crate) deadline: Option<Arc<Deadline>>,
     pub(crate) request_id: RequestId,
+    /// The same as a field's value, made once for upstream and client; empty until admission has named the request.
+    pub(crate) request_id_value: HeaderValue,
     pub(crate) trace: Option<TraceContext>,
     pub(crate) trail: Trail,
     pub(crate) client: Option<IpAddr>,
@@ -89,6 +92,7 @@ impl RequestContext {
             received,
             deadline,
             request_id: RequestId::new(received.unix_ms, telemetry::random::bits128()),
+            request_id_value: HeaderValue::from_static(""),
             trace: None,
             trail: Trail::default(),
             client: None,

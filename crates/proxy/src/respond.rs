@@ -94,8 +94,8 @@ pub(crate) async fn write(session: &mut Session, context: &RequestContext, reply
 }
 
 pub(crate) fn add_request_id(response: &mut ResponseHeader, context: &RequestContext) -> Result<()> {
-    let id = HeaderValue::from_str(context.request_id.as_str()).unwrap_or(HeaderValue::from_static(""));
-    response.insert_header(context.installed.snapshot.request_id.header.clone(), id)?;
+    let name = context.installed.snapshot.request_id.header.clone();
+    response.insert_header(name, context.request_id_value.clone())?;
     Ok(())
 }
 

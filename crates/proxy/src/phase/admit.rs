@@ -8,7 +8,7 @@ use engine::denial::Denial;
 use engine::identity::Identity;
 use engine::request::{RequestHead, RequestParts};
 use engine::snapshot::AcceptRequestId;
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 use limits::clock::Now;
 use pingora::Result;
 use pingora::http::RequestHeader;
@@ -129,11 +129,14 @@ fn name_request(header: &RequestHeader, context: &mut RequestContext, peer_trust
     {
         context.request_id = id;
     }
+    // An ID consists of what may stand in a field.
+    context.request_id_value =
+        HeaderValue::from_str(context.request_id.as_str()).unwrap_or(HeaderValue::from_static(""));
     // A trace that nobody began is not begun here: unsampled, it would switch off the sampling of services behind the gateway.
     if header.headers.contains_key(TRACEPARENT) {
         context.trace = Some(TraceContext::continue_or_start(
-            header.headers.get_all(TRACEPARENT).iter().map(http::HeaderValue::as_bytes),
-            header.headers.get_all(TRACESTATE).iter().map(http::HeaderValue::as_bytes),
+            header.headers.get_all(TRACEPARENT).iter().map(HeaderValue::as_bytes),
+            header.headers.get_all(TRACESTATE).iter().map(HeaderValue::as_bytes),
             telemetry::random::bytes(),
         ));
     }

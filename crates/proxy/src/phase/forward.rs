@@ -235,7 +235,7 @@ fn tell_origin(
 
 /// The request ID, and the trace where the caller takes part in one: a trace that the gateway would begin here, nobody could find.
 fn tell_trace(upstream: &mut RequestHeader, snapshot: &Snapshot, context: &RequestContext) -> Result<()> {
-    upstream.insert_header(snapshot.request_id.header.clone(), value_of(context.request_id.as_str()))?;
+    upstream.insert_header(snapshot.request_id.header.clone(), context.request_id_value.clone())?;
     let traced = upstream.headers.contains_key(TRACEPARENT);
     let Some(trace) = context.trace.as_ref().filter(|_| traced) else {
         // State without its parent is nobody's (W3C Trace Context, 3.3).
