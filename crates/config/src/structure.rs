@@ -127,7 +127,9 @@ impl Pass<'_> {
             // What the validator says of keys in a map that has none.
             Kind::FalseSchema => {
                 if let Value::Map(entries) = &self.spans.near(pointer).node.value {
-                    entries.iter().for_each(|entry| self.unknown_key(pointer, &entry.key, schema, name, model));
+                    for entry in entries {
+                        self.unknown_key(pointer, &entry.key, schema, name, model);
+                    }
                 }
             }
             Kind::Required { property } => {
