@@ -2,7 +2,7 @@
 
 use engine::credential::Location;
 use engine::policy::jwks::KeySet;
-use engine::policy::jwt::{Algorithm, Provider, ProviderRules};
+use engine::policy::jwt::{Algorithm, ConsumerClaim, Provider, ProviderRules};
 use engine::policy::token_cache::TokenCache;
 use http::header::AUTHORIZATION;
 use limits::clock::Now;
@@ -57,7 +57,7 @@ fn verifies_no_stranger(set: &KeySet) {
             clock_skew_s: 0,
             require_expiry: false,
             claims: Vec::new(),
-            consumer_claim: None,
+            consumer_claim: ConsumerClaim::IfPresent("sub".into()),
             plan_claim: None,
             location: Location::Header(AUTHORIZATION),
         };

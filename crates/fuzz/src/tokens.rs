@@ -3,7 +3,7 @@
 use engine::credential::Location;
 use engine::identity::VerifiedToken;
 use engine::policy::jwks::KeySet;
-use engine::policy::jwt::{Algorithm, Provider, ProviderRules};
+use engine::policy::jwt::{Algorithm, ConsumerClaim, Provider, ProviderRules};
 use engine::policy::token_cache::TokenCache;
 use http::header::AUTHORIZATION;
 use limits::clock::Now;
@@ -72,7 +72,7 @@ fn provider(name: &str, keys: KeySet, algorithms: Vec<Algorithm>) -> Provider {
         clock_skew_s: SKEW_S,
         require_expiry: true,
         claims: Vec::new(),
-        consumer_claim: Some("sub".into()),
+        consumer_claim: ConsumerClaim::Required("sub".into()),
         plan_claim: Some("plan".into()),
         location: Location::Header(AUTHORIZATION),
     };
