@@ -4,7 +4,7 @@ use engine::live::Live;
 use engine::upstream::{Address, Endpoint, Timeouts, Tls, Upstream};
 
 use super::desk::Desk;
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, quoted};
 use crate::raw::{self, Balance, RawConfig};
 use crate::spans::deeper;
 use crate::text;
@@ -23,6 +23,11 @@ fn one(name: &str, raw: &raw::Upstream, live: &Live, desk: &mut Desk<'_>) -> Ups
             let help = "remove one and give the other a `weight` if it should get more";
             desk.warn(Code::DuplicateName, &format!("{pointer}/endpoints/{index}"), message, help);
         }
+    }
+    if endpoints.iter().all(|endpoint| endpoint.weight == 0) {
+        let message = format!("no endpoint of upstream {} takes requests: every `weight` is 0", quoted(name));
+        let help = "give one of them a weight, unless every request is meant to get 503";
+        desk.warn(Code::Pointless, &format!("{pointer}/endpoints"), message, help);
     }
     let timeouts = Timeouts {
         connect: raw.timeouts.connect.as_std(),

@@ -8,11 +8,9 @@ use engine::reason::Reason;
 use std::collections::HashSet;
 
 /// What no request can bring about in a gateway that works as it should, and the test that covers it.
-const ELSEWHERE: [(Reason, &str); 3] = [
+const ELSEWHERE: [(Reason, &str); 2] = [
     // Takes as many callers as the table of counters has room for.
     (Reason::QuotaStoreUnavailable, "engine/src/policy/quota.rs"),
-    // No config that loads has an upstream without an endpoint; weights are at least 1.
-    (Reason::NoHealthyEndpoint, "engine/src/reply/tests/standard_headers.rs"),
     // A fault of the gateway's own.
     (Reason::InternalError, "proxy/src/fault.rs"),
 ];

@@ -14,6 +14,7 @@ upstreams:
   hasty: { endpoints: ["{{upstream}}"], timeouts: { firstByte: 200ms, idle: 200ms } }
   brief: { endpoints: ["{{upstream}}"], timeouts: { total: 200ms } }
   nobody: { endpoints: ["{{listen9}}"] }
+  resting: { endpoints: [{ address: "{{upstream}}", weight: 0 }] }
   nowhere: { endpoints: ["255.255.255.255:9"] }
   nameless: { endpoints: ["no-such-host.invalid:80"] }
   silent: { endpoints: ["BLACK_HOLE"], timeouts: { connect: 200ms } }
@@ -23,6 +24,7 @@ routes:
   - { name: hasty, host: hasty.example, paths: ["/*"], upstream: hasty }
   - { name: brief, host: brief.example, paths: ["/*"], upstream: brief }
   - { name: nobody, host: nobody.example, paths: ["/*"], upstream: nobody }
+  - { name: resting, host: resting.example, paths: ["/*"], upstream: resting }
   - { name: nowhere, host: nowhere.example, paths: ["/*"], upstream: nowhere }
   - { name: nameless, host: nameless.example, paths: ["/*"], upstream: nameless }
   - { name: silent, host: silent.example, paths: ["/*"], upstream: silent }
@@ -37,6 +39,7 @@ pub fn scenarios() -> Vec<Scenario> {
     let reset = Reason::UpstreamReset;
     vec![
         to(Reason::ConnectionRefused, "nobody listens", "nobody", "/"),
+        to(Reason::NoHealthyEndpoint, "every weight is 0", "resting", "/"),
         to(Reason::HostUnreachable, "a broadcast address", "nowhere", "/"),
         to(Reason::DnsFailed, "a name that there is not", "nameless", "/"),
         to(Reason::UpstreamConnectTimeout, "a full backlog", "silent", "/"),
