@@ -193,9 +193,9 @@ reasons! {
         /// A claim's value or type breaks its rule.
         ClaimMismatch "claim_mismatch" "A claim of the token is not accepted.",
     }
-    /// The caller is known, but the route asks for a scope or a plan that it does not have.
+    /// The caller is known, but the route asks for a scope that its token does not have.
     ScopeInsufficient "scope_insufficient" 403 "Scope insufficient" Client {
-        /// The token lacks a scope that the route asks for, or its plan does not list the route.
+        /// The token lacks a scope that the route asks for.
         ScopeInsufficient "scope_insufficient" "Your credentials do not give access to this resource.",
     }
     /// A throttle's sustained rate and burst are used up; `Retry-After` says when to come back.

@@ -57,7 +57,7 @@ pub const fn fields() -> &'static [(&'static str, &'static str)] {
             "requestId",
             "The ID that the client and the upstream got too: what to search for when a client reports an error.",
         ),
-        ("traceId", "The W3C trace ID, 32 hex digits."),
+        ("traceId", "The W3C trace ID, 32 hex digits; absent if the caller began no trace."),
         ("client", "The client's IP address, as far as trusted proxies vouch for it."),
         ("method", "The request method."),
         ("host", "The host that was asked for."),

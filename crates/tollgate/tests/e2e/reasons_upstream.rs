@@ -134,3 +134,20 @@ async fn proxy_status_names_the_fault() {
         assert_eq!(response.header("proxy-status"), Some(expected), "{host}: {response}");
     }
 }
+
+/// `firstByte` begins when the request has been sent. The clock here is another request: one that runs into its own 200 ms.
+#[tokio::test]
+async fn a_slow_upload_is_not_the_upstreams_delay() {
+    let silent = BlackHole::open().await.unwrap();
+    let config = CONFIG.replace("BLACK_HOLE", &silent.address().to_string());
+    let gateway = gateway(&config).upstream(echo()).start().await;
+    let mut upload = Connection::open(gateway.address("listen")).await.unwrap();
+    upload.write(b"POST / HTTP/1.1\r\nHost: hasty.example\r\nContent-Length: 8\r\n\r\nhalf").await.unwrap();
+    for _ in 0..2 {
+        let late = gateway.send(&get("/__misbehave/never", &["Host: hasty.example"])).await;
+        assert_eq!(late.status, 504, "{late}");
+    }
+    let response = upload.send(b"half").await;
+    assert_eq!(response.status, 200, "{response}");
+    assert_eq!(response.json()["body"], "halfhalf");
+}
