@@ -56,7 +56,7 @@ pub(crate) fn compile(
     let upstreams = upstreams::compile(raw, live, &mut desk);
     let providers = identity::providers(raw, live, &mut desk);
     let told = identity::told(raw, &mut desk);
-    let plans = limit::plans(raw, &names, &mut desk);
+    let (plans, plan_limits) = limit::plans(raw, &names, &mut desk);
     let (consumers, api_keys) = limit::consumers(raw, &plans, live, &mut desk);
     let mut rules = errors::global(raw, &mut desk);
     let throttles = limit::throttles(raw, &names, &mut rules, &mut desk);
@@ -80,6 +80,7 @@ pub(crate) fn compile(
         providers,
         consumers,
         plans,
+        plan_limits,
         upstreams,
         errors: Errors::new(rules),
         request: RequestRules {

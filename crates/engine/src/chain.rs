@@ -16,7 +16,7 @@ use crate::policy::throttle::{TakenFrom, Throttle, give_back};
 use crate::reason::Reason;
 use crate::request::RequestHead;
 use crate::route::table::Found;
-use crate::rules::{Route, Rules};
+use crate::rules::{PlanLimits, Route, Rules};
 use crate::snapshot::Snapshot;
 use crate::standing::{Standing, Standings};
 use crate::trail::{Entry, Mode, Step, Trail, Verdict};
@@ -92,7 +92,7 @@ pub fn admit(snapshot: &Snapshot, live: &Live, head: &RequestHead<'_>, now: Now,
     let room = Room { snapshot, live, head, now, id, route };
     let mut identity = Identity::default();
     match run(room, trail, &mut identity) {
-        Ok(standings) => Outcome::Pending(Pending::new(id, route, identity, standings, head, live, now)),
+        Ok(standings) => Outcome::Pending(Pending::new(room, identity, standings)),
         Err(denial) => Outcome::Denied { route: Some(id), identity, denial },
     }
 }
@@ -118,7 +118,8 @@ fn run(room: Room<'_>, trail: &mut Trail, identity: &mut Identity) -> Result<Sta
         trail.judge(Step::Access, decided_by, Mode::Enforce, allowed)?;
     }
 
-    let of_plan = identity.plan.iter().flat_map(|plan| plan.throttles.iter());
+    let limits = plan_limits(room.snapshot, identity);
+    let of_plan = limits.iter().flat_map(|limits| limits.throttles.iter());
     throttle(room, caller, of_plan.chain(throttles), Step::Throttle, trail, &mut standings)?;
 
     if let Some(payload) = payload {
@@ -160,8 +161,13 @@ fn throttle<'a>(
 }
 
 /// The quotas that bind this caller on this route.
-fn quotas<'a>(route: &'a Route, identity: &'a Identity) -> impl Iterator<Item = &'a Quota> {
-    identity.plan.iter().filter_map(|plan| plan.quota.as_ref()).chain(&route.rules.quota)
+fn quotas<'a>(snapshot: &'a Snapshot, route: &'a Route, identity: &Identity) -> impl Iterator<Item = &'a Quota> {
+    let of_plan = plan_limits(snapshot, identity).and_then(|limits| limits.quota.as_ref());
+    of_plan.into_iter().chain(&route.rules.quota)
+}
+
+fn plan_limits<'a>(snapshot: &'a Snapshot, identity: &Identity) -> Option<&'a PlanLimits> {
+    snapshot.plan_limits(identity.plan.as_ref()?.id)
 }
 
 /// What may still arrive of the body.

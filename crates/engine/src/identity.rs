@@ -1,8 +1,6 @@
 //! Who is calling, once it is known.
 
-use crate::names::{Name, PolicyId, RouteId};
-use crate::policy::quota::Quota;
-use crate::policy::throttle::Throttle;
+use crate::names::{Name, PlanId, PolicyId, RouteId};
 use limits::keyed::Key;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -16,13 +14,12 @@ pub struct Consumer {
     pub policy: PolicyId,
 }
 
-/// What consumers of one plan may use, and how much.
+/// What consumers of one plan may use. How much is for [`crate::rules::PlanLimits`] to say.
 #[derive(Debug)]
 pub struct ConsumerPlan {
+    pub id: PlanId,
     pub name: Name,
     pub routes: PlanRoutes,
-    pub throttles: Vec<Throttle>,
-    pub quota: Option<Quota>,
     pub policy: PolicyId,
 }
 

@@ -29,6 +29,8 @@ ids! {
     UpstreamId,
     /// A policy's place in [`crate::snapshot::Snapshot::policies`].
     PolicyId,
+    /// A plan's place in [`crate::snapshot::Snapshot::plan_limits`].
+    PlanId,
 }
 
 /// Where in the config something was said: the file as the operator named it, line and column from 1.

@@ -18,6 +18,13 @@ pub struct Rules {
     pub quota: Option<Quota>,
 }
 
+/// How much a plan grants to each of its consumers.
+#[derive(Debug)]
+pub struct PlanLimits {
+    pub throttles: Vec<Throttle>,
+    pub quota: Option<Quota>,
+}
+
 /// Who may call.
 #[derive(Clone, Debug)]
 pub enum Auth {

@@ -2,13 +2,13 @@
 
 use crate::denial::{Denial, Detail};
 use crate::identity::{Consumer, ConsumerPlan};
-use crate::names::{Name, Place, PolicyId, RouteId, UpstreamId};
+use crate::names::{Name, Place, PlanId, PolicyId, RouteId, UpstreamId};
 use crate::policy::api_key::ApiKeys;
 use crate::policy::jwt::Provider;
 use crate::reply::Errors;
 use crate::request::RequestRules;
 use crate::route::table::RouteTable;
-use crate::rules::Route;
+use crate::rules::{PlanLimits, Route};
 use crate::standing::{QuotaHeaders, QuotaStanding};
 use crate::trail::Mode;
 use crate::upstream::Upstream;
@@ -28,6 +28,8 @@ pub struct Snapshot {
     pub providers: Vec<Provider>,
     pub consumers: HashMap<Name, Arc<Consumer>>,
     pub plans: HashMap<Name, Arc<ConsumerPlan>>,
+    /// How much each plan grants, by [`PlanId`].
+    pub plan_limits: Vec<PlanLimits>,
     pub upstreams: Vec<Upstream>,
     pub errors: Errors,
     pub request: RequestRules,
@@ -112,6 +114,11 @@ impl Snapshot {
     #[must_use]
     pub fn upstream(&self, id: UpstreamId) -> Option<&Upstream> {
         self.upstreams.get(id.index())
+    }
+
+    #[must_use]
+    pub fn plan_limits(&self, id: PlanId) -> Option<&PlanLimits> {
+        self.plan_limits.get(id.index())
     }
 
     /// What a refusal by a quota says of it.

@@ -1,12 +1,11 @@
 //! A snapshot made ready to serve: metric handles resolved, peers prebuilt, error text assembled. Swapped as one on reload.
 
 use crate::resolve::{Resolved, Resolver};
-use engine::names::{Name, RouteId, UpstreamId};
+use engine::names::{PlanId, RouteId, UpstreamId};
 use engine::snapshot::Snapshot;
 use engine::upstream::{Address, Endpoint, Upstream};
 use pingora::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use pingora::utils::tls::WrappedX509;
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -34,7 +33,7 @@ pub(crate) struct Installed {
     no_route: RouteMetrics,
     pub(crate) access_log: Arc<AccessLog>,
     upstreams: Vec<Prepared>,
-    plans: HashMap<Name, PlanMetrics>,
+    plans: Vec<PlanMetrics>,
 }
 
 /// An upstream with everything built that a request would otherwise build.
@@ -60,7 +59,7 @@ impl Installed {
             no_route: metrics.no_route(),
             access_log,
             upstreams: snapshot.upstreams.iter().map(|upstream| prepare(upstream, metrics, resolver)).collect(),
-            plans: snapshot.plans.keys().map(|name| (name.clone(), metrics.plan(name))).collect(),
+            plans: plans(&snapshot, metrics),
             snapshot,
         }
     }
@@ -73,8 +72,8 @@ impl Installed {
         Some((self.snapshot.upstream(id)?, self.upstreams.get(id.index())?))
     }
 
-    pub(crate) fn plan_metrics(&self, name: &str) -> Option<&PlanMetrics> {
-        self.plans.get(name)
+    pub(crate) fn plan_metrics(&self, id: PlanId) -> Option<&PlanMetrics> {
+        self.plans.get(id.index())
     }
 }
 
@@ -88,6 +87,13 @@ impl Prepared {
         }
         Some(peer)
     }
+}
+
+/// In the order of their IDs.
+fn plans(snapshot: &Snapshot, metrics: &Metrics) -> Vec<PlanMetrics> {
+    let mut plans: Vec<_> = snapshot.plans.values().collect();
+    plans.sort_by_key(|plan| plan.id);
+    plans.into_iter().map(|plan| metrics.plan(&plan.name)).collect()
 }
 
 fn prepare(upstream: &Upstream, metrics: &Metrics, resolver: &Resolver) -> Prepared {

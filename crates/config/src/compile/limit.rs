@@ -6,11 +6,12 @@ use std::sync::Arc;
 use engine::counted::CountBy;
 use engine::identity::{ApiKeyHolder, Consumer, ConsumerPlan, PlanRoutes};
 use engine::live::Live;
-use engine::names::{Name, RouteId};
+use engine::names::{Name, PlanId, RouteId};
 use engine::policy::api_key::{ApiKeyEntry, ApiKeys};
 use engine::policy::quota::Quota;
 use engine::policy::throttle::{Applies, Throttle};
 use engine::reply::ErrorRules;
+use engine::rules::PlanLimits;
 use engine::snapshot::RateLimitField;
 use engine::standing::QuotaHeaders;
 use engine::trail::Mode;
@@ -115,14 +116,26 @@ pub(super) fn throttles<'r>(
     throttles
 }
 
-pub(super) fn plans(raw: &RawConfig, names: &Names<'_>, desk: &mut Desk<'_>) -> HashMap<Name, Arc<ConsumerPlan>> {
-    raw.plans
-        .iter()
-        .map(|(name, plan)| (Name::from(name.as_str()), Arc::new(self::plan(name, plan, names, desk))))
-        .collect()
+type Plans = HashMap<Name, Arc<ConsumerPlan>>;
+
+pub(super) fn plans(raw: &RawConfig, names: &Names<'_>, desk: &mut Desk<'_>) -> (Plans, Vec<PlanLimits>) {
+    let mut plans = Plans::new();
+    let mut limits = Vec::new();
+    for (id, (name, plan)) in (0..).map(PlanId).zip(&raw.plans) {
+        let plan = self::plan(id, name, plan, names, desk, &mut limits);
+        plans.insert(plan.name.clone(), Arc::new(plan));
+    }
+    (plans, limits)
 }
 
-fn plan(name: &str, raw: &raw::Plan, names: &Names<'_>, desk: &mut Desk<'_>) -> ConsumerPlan {
+fn plan(
+    id: PlanId,
+    name: &str,
+    raw: &raw::Plan,
+    names: &Names<'_>,
+    desk: &mut Desk<'_>,
+    limits: &mut Vec<PlanLimits>,
+) -> ConsumerPlan {
     let pointer = deeper("/plans", name);
     let mut listed = vec![false; names.routes.len()];
     let mut all = false;
@@ -138,13 +151,10 @@ fn plan(name: &str, raw: &raw::Plan, names: &Names<'_>, desk: &mut Desk<'_>) -> 
     let policy = desk.policy(format!("plans.{name}"), &format!("{pointer}/routes"), Mode::Enforce, None);
     let owner = format!("plans.{name}");
     let throttle = raw.rate_limit.as_ref().and_then(|limit| throttle(&owner, limit, &pointer, desk));
-    ConsumerPlan {
-        name: name.into(),
-        routes: if all { PlanRoutes::All } else { PlanRoutes::Listed(listed) },
-        throttles: throttle.into_iter().collect(),
-        quota: raw.quota.as_ref().and_then(|limit| quota(&owner, limit, &pointer, desk)),
-        policy,
-    }
+    let quota = raw.quota.as_ref().and_then(|limit| quota(&owner, limit, &pointer, desk));
+    limits.push(PlanLimits { throttles: throttle.into_iter().collect(), quota });
+    let routes = if all { PlanRoutes::All } else { PlanRoutes::Listed(listed) };
+    ConsumerPlan { id, name: name.into(), routes, policy }
 }
 
 /// A `rateLimit` of a plan or a route. None if it is off or unfit.
@@ -253,7 +263,7 @@ fn field(name: &str, quantity: u64, window: u64, quota_headers: QuotaHeaders) ->
 
 pub(super) fn consumers(
     raw: &RawConfig,
-    plans: &HashMap<Name, Arc<ConsumerPlan>>,
+    plans: &Plans,
     live: &Live,
     desk: &mut Desk<'_>,
 ) -> (HashMap<Name, Arc<Consumer>>, ApiKeys) {

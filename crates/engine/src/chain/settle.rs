@@ -1,16 +1,12 @@
 //! The end of the chain: quotas, and the proof that a request may go on.
 
-use super::{allowance, quotas};
-use crate::counted::Caller;
+use super::{Room, allowance, quotas};
 use crate::denial::Denial;
 use crate::identity::Identity;
-use crate::live::Live;
 use crate::names::{RouteId, UpstreamId};
 use crate::policy::payload::Allowance;
 use crate::policy::quota::Quota;
 use crate::reason::Reason;
-use crate::request::RequestHead;
-use crate::rules::Route;
 use crate::snapshot::Snapshot;
 use crate::standing::{QuotaStanding, Standing, Standings};
 use crate::trail::{Mode, Step, Trail};
@@ -58,17 +54,10 @@ pub struct Admission {
 }
 
 impl Pending {
-    pub(super) fn new(
-        id: RouteId,
-        route: &Route,
-        identity: Identity,
-        standings: Standings,
-        head: &RequestHead<'_>,
-        live: &Live,
-        now: Now,
-    ) -> Self {
-        let caller = Caller { head, identity: &identity, route: id, route_name: &route.name };
-        let charges = quotas(route, &identity)
+    pub(super) fn new(room: Room<'_>, identity: Identity, standings: Standings) -> Self {
+        let Room { snapshot, live, now, id, route, head: _ } = room;
+        let caller = room.caller(&identity);
+        let charges = quotas(snapshot, route, &identity)
             .take(QUOTAS_MAX)
             .map(|quota| (quota.mode, quota.charge(caller, live, now)))
             .collect();
@@ -104,7 +93,7 @@ pub fn settle(
     let mut charged = ArrayVec::new();
     let mut refusal = None;
     if let Some(rules) = snapshot.route(route) {
-        let judged = quotas(rules, &identity).zip(&charges).zip(counted);
+        let judged = quotas(snapshot, rules, &identity).zip(&charges).zip(counted);
         for ((quota, (mode, charge)), counted) in judged {
             let result = verdict(quota, charge, *counted, now);
             match trail.judge(Step::Quota, Some(quota.policy), *mode, result) {

@@ -7,7 +7,7 @@ use engine::counted::CountBy;
 use engine::credential::Location;
 use engine::identity::{ApiKeyHolder, Consumer, ConsumerPlan, PlanRoutes};
 use engine::live::Live;
-use engine::names::{Place, PolicyId, RouteId, UpstreamId};
+use engine::names::{Place, PlanId, PolicyId, RouteId, UpstreamId};
 use engine::policy::api_key::{ApiKeyEntry, ApiKeys};
 use engine::policy::jwks::KeySet;
 use engine::policy::jwt::{Algorithm, ConsumerClaim, Provider, ProviderRules};
@@ -18,7 +18,7 @@ use engine::request::RequestRules;
 use engine::route::host::HostPattern;
 use engine::route::path::PathPattern;
 use engine::route::table::{Conditions, MethodMismatch, Methods, RouteMatch, RouteTable, TrailingSlash};
-use engine::rules::{Auth, Route, Rules};
+use engine::rules::{Auth, PlanLimits, Route, Rules};
 use engine::snapshot::{
     AcceptRequestId, IntakeRules, PolicyInfo, RateLimitField, RequestIdRules, Snapshot, ToldUpstream,
 };
@@ -72,6 +72,7 @@ pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Sn
         providers: if asks == Asks::Jwt { vec![provider(live, tokens_max)] } else { Vec::new() },
         consumers: HashMap::from([(consumer.id.clone(), consumer)]),
         plans: HashMap::from([(plan.name.clone(), plan)]),
+        plan_limits: vec![plan_limits()],
         upstreams: vec![upstream(live)],
         errors: Errors::new(ErrorRules::default()),
         request: RequestRules { trusted_proxies: Vec::new(), uri_bytes_max: 8192 },
@@ -141,9 +142,11 @@ fn throttle(name: &str, policy: PolicyId) -> Throttle {
 }
 
 fn plan() -> Arc<ConsumerPlan> {
-    Arc::new(ConsumerPlan {
-        name: "gold".into(),
-        routes: PlanRoutes::All,
+    Arc::new(ConsumerPlan { id: PlanId(0), name: "gold".into(), routes: PlanRoutes::All, policy: PolicyId(0) })
+}
+
+fn plan_limits() -> PlanLimits {
+    PlanLimits {
         throttles: vec![throttle("gold.rateLimit", PolicyId(2))],
         quota: Some(Quota {
             policy: PolicyId(3),
@@ -155,8 +158,7 @@ fn plan() -> Arc<ConsumerPlan> {
             mode: Mode::Enforce,
             headers: QuotaHeaders::default(),
         }),
-        policy: PolicyId(0),
-    })
+    }
 }
 
 fn policy() -> PolicyInfo {

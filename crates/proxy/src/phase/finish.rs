@@ -135,7 +135,7 @@ fn count(shared: &Shared, context: &RequestContext, status: u16, ended: Now) {
     }
     for standing in context.admission().into_iter().flat_map(|admission| admission.standings().iter()) {
         let plan = context.identity().plan.as_ref();
-        if let (Some(quota), Some(plan)) = (standing.quota, plan.and_then(|plan| installed.plan_metrics(&plan.name))) {
+        if let (Some(quota), Some(plan)) = (standing.quota, plan.and_then(|plan| installed.plan_metrics(plan.id))) {
             plan.quota_used(quota.limit.saturating_sub(standing.remaining), quota.limit, quota.resets_unix_s);
         }
     }
