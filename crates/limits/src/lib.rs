@@ -2,9 +2,11 @@
 //! on it alone. Nothing here knows HTTP, config or a runtime; time comes in as [`clock::Now`].
 //!
 //! Reading order: [`keyed`] (what is counted), [`bucket`] and [`buckets`] (rates), [`window`] and [`counts`] (quotas),
-//! [`gauge`] (how many at once).
+//! [`shared`], [`lease`] and [`leases`] (limits that several nodes share), [`breaker`] (whether to ask for them), [`gauge`] (how
+//! many at once).
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+pub mod breaker;
 pub mod bucket;
 pub mod buckets;
 pub mod clock;
@@ -12,5 +14,8 @@ pub mod counts;
 pub mod cursor;
 pub mod gauge;
 pub mod keyed;
+pub mod lease;
+pub mod leases;
 mod shards;
+pub mod shared;
 pub mod window;

@@ -90,6 +90,11 @@ impl<T> Shards<T> {
         usize::try_from(key.to_u128() & self.mask).ok().and_then(|at| self.lanes.get(at)).unwrap_or(&self.last).lock()
     }
 
+    /// A shard by its number; the last one for all numbers past the end.
+    pub(crate) fn part(&self, number: usize) -> MutexGuard<'_, T> {
+        self.lanes.get(number).unwrap_or(&self.last).lock()
+    }
+
     /// Adds up a number over all shards, one lock at a time: no snapshot while others write.
     pub(crate) fn sum(&self, number: impl Fn(&T) -> usize) -> usize {
         self.lanes.iter().chain([&self.last]).fold(0, |sum, lane| sum.saturating_add(number(&lane.lock())))
