@@ -118,7 +118,7 @@ pub struct Lease {
     whole_at_ns: u64,
     asking: Option<Ask>,
     asks: u64,
-    /// Requests that found nothing since the last answer.
+    /// Requests that found nothing and wait.
     unmet: u64,
     demand: Demand,
     /// The last request came so soon after the one before that the next is worth providing for.
@@ -159,7 +159,8 @@ impl Lease {
             return false;
         }
         self.asking = None;
-        self.unmet = 0;
+        let all = answer.granted >= ask.want;
+        self.unmet = if all { self.unmet.saturating_sub(answer.granted) } else { 0 };
         if answer.epoch != self.epoch || !self.answered {
             self.held = 0;
             self.epoch = answer.epoch;
@@ -178,12 +179,10 @@ impl Lease {
         self.lapses_at_ns = lapses_at_ns;
         self.remaining = answer.remaining;
         self.whole_at_ns = now_ns.saturating_add(ns(answer.reset_after));
-        if answer.granted < ask.want {
+        if !all {
             self.ready_at_ns = now_ns.saturating_add(ns(answer.retry_after));
             let back_off = answer.retry_after.clamp(BACK_OFF_MIN, BACK_OFF_MAX);
             self.not_before_ns = now_ns.saturating_add(ns(back_off));
-        } else {
-            self.not_before_ns = 0;
         }
         true
     }

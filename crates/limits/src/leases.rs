@@ -165,7 +165,8 @@ mod tests {
             leases.failed(key(1), ask);
         }
         let mut returned = Vec::new();
-        let sweep = |now, returned: &mut Vec<Returned>| (0..leases.parts()).for_each(|part| leases.sweep(part, now, returned));
+        let sweep =
+            |now, returned: &mut Vec<Returned>| (0..leases.parts()).for_each(|part| leases.sweep(part, now, returned));
         sweep(START.plus(Duration::from_millis(999)), &mut returned);
         assert!(returned.is_empty());
         sweep(START.plus(Duration::from_secs(1)), &mut returned);
