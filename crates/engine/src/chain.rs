@@ -2,7 +2,8 @@
 //! counts may live elsewhere, and `settle` goes on from there. Nothing imports this module.
 //!
 //! route, throttles by address, identity, plan, throttles, length and type, quota. A call that is refused must not be billed, so
-//! throttles stand before the quota and the quota last; identity is costly, so addresses are throttled before it.
+//! throttles stand before the quota and the quota last; identity is costly, so addresses are throttled before it. Limits that all
+//! nodes share may have to be asked elsewhere: they come after everything else, throttles before quotas again.
 
 use crate::counted::Caller;
 use crate::denial::Denial;
@@ -22,11 +23,14 @@ use crate::standing::{Standing, Standings};
 use crate::trail::{Entry, Mode, Step, Trail, Verdict};
 use arrayvec::ArrayVec;
 use limits::clock::Now;
+use limits::shared::Scope;
 
 mod authenticate;
 mod settle;
+mod shared;
 
 pub use settle::{Admission, Counted, Pending, QUOTAS_MAX, settle};
+pub use shared::{SharedAnswer, SharedCharge};
 
 /// Throttles of one step that one request can fall under; the compiler of the config refuses a route that could need more.
 pub const THROTTLES_MAX: usize = 8;
@@ -92,19 +96,27 @@ pub fn admit(snapshot: &Snapshot, live: &Live, head: &RequestHead<'_>, now: Now,
     let room = Room { snapshot, live, head, now, id, route };
     let mut identity = Identity::default();
     match run(room, trail, &mut identity) {
-        Ok(standings) => Outcome::Pending(Pending::new(room, identity, standings)),
+        Ok(limited) => Outcome::Pending(Pending::new(room, identity, limited)),
         Err(denial) => Outcome::Denied { route: Some(id), identity, denial },
     }
 }
 
-fn run(room: Room<'_>, trail: &mut Trail, identity: &mut Identity) -> Result<Standings, Denial> {
+/// What the throttles have come to so far.
+#[derive(Default)]
+struct Limited {
+    standings: Standings,
+    /// Those that all nodes share are asked when everybody else has agreed. No heap unless there are any.
+    shared: Vec<SharedCharge>,
+}
+
+fn run(room: Room<'_>, trail: &mut Trail, identity: &mut Identity) -> Result<Limited, Denial> {
     // Without `..`: a rule that nobody asks about does not compile. The quota is charged by `settle`.
     let Rules { throttles_before_identity, auth, auth_policy, throttles, payload, quota: _ } = &room.route.rules;
-    let mut standings = Standings::default();
+    let mut limited = Limited::default();
 
     let nobody = Identity::default();
     let first = throttles_before_identity.iter();
-    throttle(room, room.caller(&nobody), first, Step::AddressThrottle, trail, &mut standings)?;
+    throttle(room, room.caller(&nobody), first, Step::AddressThrottle, trail, &mut limited)?;
 
     let authenticated = authenticate::run(room, auth);
     if let Some(found) = trail.judge(Step::Identity, Some(*auth_policy), Mode::Enforce, authenticated)? {
@@ -120,12 +132,12 @@ fn run(room: Room<'_>, trail: &mut Trail, identity: &mut Identity) -> Result<Sta
 
     let limits = plan_limits(room.snapshot, identity);
     let of_plan = limits.iter().flat_map(|limits| limits.throttles.iter());
-    throttle(room, caller, of_plan.chain(throttles), Step::Throttle, trail, &mut standings)?;
+    throttle(room, caller, of_plan.chain(throttles), Step::Throttle, trail, &mut limited)?;
 
     if let Some(payload) = payload {
         trail.judge(Step::Payload, Some(payload.policy), payload.mode, payload.check(room.head))?;
     }
-    Ok(standings)
+    Ok(limited)
 }
 
 /// Takes from every bucket or from none: what the first ones gave goes back when a later one refuses.
@@ -135,15 +147,20 @@ fn throttle<'a>(
     throttles: impl Iterator<Item = &'a Throttle>,
     step: Step,
     trail: &mut Trail,
-    standings: &mut Standings,
+    limited: &mut Limited,
 ) -> Result<(), Denial> {
     let mut taken: ArrayVec<TakenFrom, THROTTLES_MAX> = ArrayVec::new();
     for throttle in throttles {
+        if let Scope::Cluster(sync) = throttle.scope {
+            let charge = throttle.charge(caller, sync);
+            limited.shared.extend(charge.map(|charge| SharedCharge::new(step, throttle.policy, throttle.mode, charge)));
+            continue;
+        }
         let Some(result) = throttle.check(caller, room.live, room.now) else { continue };
         match trail.judge(step, Some(throttle.policy), throttle.mode, result) {
             Ok(Some(from)) => {
                 if throttle.mode == Mode::Enforce {
-                    standings.push(Standing::of_throttle(throttle.policy, from.taken));
+                    limited.standings.push(Standing::of_throttle(throttle.policy, from.taken));
                 }
                 // A full list only means that this one is not given back.
                 let _ = taken.try_push(from);

@@ -208,9 +208,9 @@ reasons! {
         /// The quota of the current period is used up.
         QuotaExceeded "quota_exceeded" "The quota is used up. Wait for it to reset.",
     }
-    /// The quota cannot be counted, and the operator has not asked for requests to pass all the same.
+    /// A quota, or a throttle that all nodes share, cannot be counted, and the operator has not asked for requests to pass all the same.
     QuotaStoreUnavailable "quota_store_unavailable" 503 "Quota store unavailable" Operator {
-        /// The table of counters is full.
+        /// The table of counters is full; or the store that all nodes share cannot be asked and `onFailure` is `deny`.
         QuotaStoreUnavailable "quota_store_unavailable" "The request cannot be counted now. Try again later.",
     }
     /// The route asks for a length, and the body has none.

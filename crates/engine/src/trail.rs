@@ -66,6 +66,7 @@ pub struct Entry {
 pub struct Trail {
     entries: [Option<Entry>; STEPS_MAX],
     length: usize,
+    without_store: bool,
 }
 
 impl Trail {
@@ -102,6 +103,16 @@ impl Trail {
             *slot = Some(entry);
             self.length = self.length.saturating_add(1);
         }
+    }
+
+    /// A shared limit was decided on without the store.
+    pub const fn note_without_store(&mut self) {
+        self.without_store = true;
+    }
+
+    #[must_use]
+    pub const fn without_store(&self) -> bool {
+        self.without_store
     }
 
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {

@@ -1,6 +1,7 @@
 //! The end of the chain: quotas, and the proof that a request may go on.
 
-use super::{Room, allowance, quotas};
+use super::shared::{self, SharedCharge};
+use super::{Limited, Room, allowance, quotas};
 use crate::denial::Denial;
 use crate::identity::Identity;
 use crate::names::{RouteId, UpstreamId};
@@ -13,6 +14,7 @@ use crate::trail::{Mode, Step, Trail};
 use arrayvec::ArrayVec;
 use limits::clock::Now;
 use limits::counts::QuotaCharge;
+use limits::shared::{Limit, Scope};
 
 /// Quotas that can bind one request: its plan's and its route's.
 pub const QUOTAS_MAX: usize = 2;
@@ -26,6 +28,7 @@ pub struct Pending {
     standings: Standings,
     allowance: Allowance,
     charges: ArrayVec<(Mode, QuotaCharge), QUOTAS_MAX>,
+    shared: Vec<SharedCharge>,
 }
 
 /// What the store said of one charge.
@@ -51,23 +54,36 @@ pub struct Admission {
     standings: Standings,
     allowance: Allowance,
     charged: ArrayVec<QuotaCharge, QUOTAS_MAX>,
+    charged_shared: Vec<SharedCharge>,
 }
 
 impl Pending {
-    pub(super) fn new(room: Room<'_>, identity: Identity, standings: Standings) -> Self {
+    pub(super) fn new(room: Room<'_>, identity: Identity, limited: Limited) -> Self {
         let Room { snapshot, live: _, now, id, route, head: _ } = room;
         let caller = room.caller(&identity);
-        let charges = quotas(snapshot, route, &identity)
-            .take(QUOTAS_MAX)
-            .map(|quota| (quota.mode, quota.charge(caller, now)))
-            .collect();
+        let Limited { standings, mut shared } = limited;
+        let mut charges = ArrayVec::new();
+        for quota in quotas(snapshot, route, &identity).take(QUOTAS_MAX) {
+            match quota.scope {
+                Scope::Node => charges.push((quota.mode, quota.charge(caller, now))),
+                Scope::Cluster(sync) => {
+                    let charge = quota.shared_charge(caller, sync);
+                    shared.push(SharedCharge::new(Step::Quota, quota.policy, quota.mode, charge));
+                }
+            }
+        }
         let allowance = allowance(route.rules.payload.as_ref());
-        Self { route: id, upstream: route.upstream, identity, standings, allowance, charges }
+        Self { route: id, upstream: route.upstream, identity, standings, allowance, charges, shared }
     }
 
     /// What has to be charged: all enforced ones or none of them, those in dry run each for itself.
     pub fn charges(&self) -> impl Iterator<Item = &(Mode, QuotaCharge)> {
         self.charges.iter()
+    }
+
+    /// What has to be asked of the store that all nodes share, in this order and before [`Pending::charges`]; each wants an answer.
+    pub fn shared(&mut self) -> &mut [SharedCharge] {
+        &mut self.shared
     }
 
     #[must_use]
@@ -89,11 +105,12 @@ pub fn settle(
     now: Now,
     trail: &mut Trail,
 ) -> Result<Admission, (Denial, Identity)> {
-    let Pending { route, upstream, identity, mut standings, allowance, charges } = pending;
+    let Pending { route, upstream, identity, mut standings, allowance, charges, mut shared } = pending;
     let mut charged = ArrayVec::new();
-    let mut refusal = None;
+    let mut refusal = shared::judge(&shared, snapshot, now, trail, &mut standings);
     if let Some(rules) = snapshot.route(route) {
-        let judged = quotas(snapshot, rules, &identity).zip(&charges).zip(counted);
+        let of_node = quotas(snapshot, rules, &identity).filter(|quota| quota.scope == Scope::Node);
+        let judged = of_node.zip(&charges).zip(counted);
         for ((quota, (mode, charge)), counted) in judged {
             let result = verdict(quota, charge, *counted, now);
             match trail.judge(Step::Quota, Some(quota.policy), *mode, result) {
@@ -112,7 +129,11 @@ pub fn settle(
         refusal = Some(Denial::new(Reason::InternalError).because("a quota was not charged"));
     }
     match refusal {
-        None => Ok(Admission { route, upstream, identity, standings, allowance, charged }),
+        None => {
+            shared.retain(|shared| matches!(shared.charge.limit, Limit::Count { .. }));
+            let charged_shared = shared;
+            Ok(Admission { route, upstream, identity, standings, allowance, charged, charged_shared })
+        }
         Some(denial) => Err((denial, identity)),
     }
 }
@@ -166,5 +187,10 @@ impl Admission {
     /// What has been charged, taken out: to be refunded when the gateway itself fails the request.
     pub fn take_charges(&mut self) -> ArrayVec<QuotaCharge, QUOTAS_MAX> {
         std::mem::take(&mut self.charged)
+    }
+
+    /// The same of the quotas that all nodes share.
+    pub fn take_shared_charges(&mut self) -> Vec<SharedCharge> {
+        std::mem::take(&mut self.charged_shared)
     }
 }

@@ -10,6 +10,7 @@ use crate::standing::QuotaHeaders;
 use crate::trail::Mode;
 use limits::clock::Now;
 use limits::counts::QuotaCharge;
+use limits::shared::{Charge, Limit, Scope, Sync};
 use limits::window::Period;
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ pub struct Quota {
     pub by: CountBy,
     pub mode: Mode,
     pub headers: QuotaHeaders,
+    pub scope: Scope,
 }
 
 impl Quota {
@@ -37,6 +39,14 @@ impl Quota {
             window: self.period.window(now),
             limit: self.limit,
         }
+    }
+
+    /// The same, of a quota that all nodes share.
+    #[must_use]
+    pub fn shared_charge(&self, caller: Caller<'_>, sync: Sync) -> Charge {
+        let limit = Limit::Count { limit: self.limit, period: self.period };
+        let counter = self.by.counter(Naming::Durable, &self.counter, caller);
+        Charge { counter, limit, sync: limit.sync(sync) }
     }
 
     /// The refusal when that charge found its count full.

@@ -12,6 +12,7 @@ use limits::bucket::{Rate, Take, Taken};
 use limits::buckets::Buckets;
 use limits::clock::Now;
 use limits::keyed::Key;
+use limits::shared::{Charge, Limit, Scope, Sync};
 
 /// One throttle, on a route, on a plan or by a name of its own.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub struct Throttle {
     pub by: CountBy,
     pub mode: Mode,
     pub applies: Applies,
+    pub scope: Scope,
 }
 
 /// `when:` of a named throttle, routes aside: those are settled at load. AND across kinds, OR within one.
@@ -55,6 +57,16 @@ pub struct TakenFrom {
 }
 
 impl Throttle {
+    /// What this request is to be charged to, of a throttle that all nodes share. `None` when `when:` does not cover the caller.
+    pub fn charge(&self, caller: Caller<'_>, sync: Sync) -> Option<Charge> {
+        let limit = Limit::Rate(self.rate);
+        self.applies.to(caller).then(|| Charge {
+            counter: self.by.counter(Naming::Durable, &self.name, caller),
+            limit,
+            sync: limit.sync(sync),
+        })
+    }
+
     /// Takes one request from the caller's bucket. `None` when `when:` does not cover the caller.
     pub fn check(&self, caller: Caller<'_>, live: &Live, now: Now) -> Option<Result<TakenFrom, Denial>> {
         if !self.applies.to(caller) {

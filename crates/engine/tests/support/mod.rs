@@ -28,6 +28,7 @@ use engine::trail::Mode;
 use engine::upstream::{Address, Endpoint, Timeouts, Upstream};
 use http::{HeaderName, HeaderValue, Method};
 use limits::bucket::Rate;
+use limits::shared::Scope;
 use limits::window::Period;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
@@ -139,6 +140,7 @@ fn throttle(name: &str, policy: PolicyId) -> Throttle {
         by: CountBy::Consumer,
         mode: Mode::Enforce,
         applies: Applies::default(),
+        scope: Scope::Node,
     }
 }
 
@@ -158,6 +160,7 @@ fn plan_limits() -> PlanLimits {
             by: CountBy::Consumer,
             mode: Mode::Enforce,
             headers: QuotaHeaders::default(),
+            scope: Scope::Node,
         }),
     }
 }
