@@ -2,6 +2,7 @@
 
 use crate::charge::Charged;
 use crate::counters::Counters;
+use crate::shared::SharedLimits;
 use arrayvec::ArrayVec;
 use engine::chain::{Counted, Pending, QUOTAS_MAX};
 use engine::trail::Mode;
@@ -9,7 +10,30 @@ use limits::clock::Now;
 use limits::counts::QuotaCharge;
 
 /// Charges all enforced quotas or none of them, and those in dry run each for itself. One answer for each charge, in order.
-pub async fn charge(counters: &Counters, pending: &Pending, now: Now) -> ArrayVec<Counted, QUOTAS_MAX> {
+///
+/// Limits that all nodes share come first: a call that one of them refuses is not billed here, and if it is refused here they get
+/// back what they gave.
+pub async fn charge(
+    counters: &Counters,
+    shared: &SharedLimits,
+    pending: &mut Pending,
+    now: Now,
+) -> ArrayVec<Counted, QUOTAS_MAX> {
+    let granted = pending.shared().is_empty() || shared.charge(pending.shared(), now).await;
+    if !granted {
+        return pending.charges().map(|_| Counted::Void).collect();
+    }
+    let answers = charge_node(counters, pending, now).await;
+    let refused = pending.charges().zip(&answers).any(|((mode, _), answer)| {
+        *mode == Mode::Enforce && matches!(answer, Counted::Exceeded { .. } | Counted::Unavailable)
+    });
+    if refused {
+        shared.refund(pending.shared(), now, now);
+    }
+    answers
+}
+
+async fn charge_node(counters: &Counters, pending: &Pending, now: Now) -> ArrayVec<Counted, QUOTAS_MAX> {
     let enforced: ArrayVec<QuotaCharge, QUOTAS_MAX> =
         pending.charges().filter(|(mode, _)| *mode == Mode::Enforce).map(|(_, charge)| *charge).collect();
     let together = if enforced.is_empty() { None } else { Some(counters.charge(&enforced, now).await) };

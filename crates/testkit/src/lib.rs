@@ -1,4 +1,4 @@
-//! What tests share: upstreams that misbehave, raw clients, tokens, a running gateway. Never in a serving gateway's path; the demo
+//! What tests share: upstreams that misbehave, raw clients, tokens, a running gateway, a Redis. Never in a serving gateway's path; the demo
 //! uses its upstream and its tokens.
 
 pub mod client;
@@ -6,6 +6,7 @@ pub mod gateway;
 pub mod heads;
 mod http1;
 pub mod ports;
+pub mod redis;
 #[cfg(feature = "tls")]
 pub mod tls_upstream;
 pub mod tokens;

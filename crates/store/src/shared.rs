@@ -1,0 +1,88 @@
+//! The limits that all nodes share, behind one interface: an enum of the places where they can be counted.
+
+pub mod alone;
+pub mod settings;
+
+use crate::fleet::Fleet;
+use alone::Alone;
+use engine::chain::{SharedAnswer, SharedCharge};
+use engine::trail::Mode;
+use limits::clock::Now;
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub enum SharedLimits {
+    /// There is no other node: counted in this process's memory.
+    Alone(Alone),
+    Fleet(Arc<Fleet>),
+}
+
+impl SharedLimits {
+    /// For a gateway without a store: holds at most `keys_max` buckets and as many counts.
+    #[must_use]
+    pub fn alone(keys_max: usize) -> Self {
+        Self::Alone(Alone::new(keys_max))
+    }
+
+    /// Charges one after the other, each with an answer of its own. When an enforced one is refused, what the enforced ones before it
+    /// took is given back and those after it are void; those in dry run are charged each for itself. False if one was refused.
+    pub async fn charge(&self, charges: &mut [SharedCharge], now: Now) -> bool {
+        let mut refused_at = None;
+        for (index, charge) in charges.iter_mut().enumerate() {
+            let enforced = charge.mode == Mode::Enforce;
+            if enforced && refused_at.is_some() {
+                charge.answer(SharedAnswer::Void);
+                continue;
+            }
+            let answer = match self {
+                Self::Alone(alone) => alone
+                    .take(charge.charge.counter, charge.charge.limit, now)
+                    .map_or(SharedAnswer::Unavailable, SharedAnswer::Counted),
+                Self::Fleet(fleet) => fleet.charge(charge.charge, now).await,
+            };
+            charge.answer(answer);
+            if enforced && !answer.is_granted() {
+                refused_at = Some(index);
+            }
+        }
+        if let Some(refused_at) = refused_at {
+            let before = charges.iter_mut().take(refused_at).filter(|charge| charge.mode == Mode::Enforce);
+            for charge in before {
+                self.give_back(charge, now, now);
+                charge.answer(SharedAnswer::Void);
+            }
+        }
+        refused_at.is_none()
+    }
+
+    /// Gives back what granted charges took at `taken`, without waiting.
+    pub fn refund(&self, charges: &[SharedCharge], taken: Now, now: Now) {
+        for charge in charges {
+            self.give_back(charge, taken, now);
+        }
+    }
+
+    fn give_back(&self, shared: &SharedCharge, taken: Now, now: Now) {
+        let charge = shared.charge;
+        match self {
+            Self::Alone(alone) if shared.is_counted() => alone.give_back(charge.counter, charge.limit, taken, now),
+            Self::Fleet(fleet) if shared.is_counted() => fleet.give_back(charge, taken, now),
+            Self::Fleet(fleet) if shared.is_granted_alone() => fleet.give_back_alone(charge, taken, now),
+            Self::Alone(_) | Self::Fleet(_) => {}
+        }
+    }
+}
+
+/// Told of what becomes of the store, for metrics.
+pub trait Watch: Send + Sync {
+    /// A call was answered.
+    fn answered(&self, took: std::time::Duration);
+    /// A call came to nothing: `timeout`, `connection` or `answer`.
+    fn failed(&self, why: &'static str);
+    /// The store can be asked from now on, or not any more.
+    fn reachable(&self, yes: bool);
+    /// How many nodes there are, by the last count.
+    fn nodes(&self, nodes: u64);
+    /// A limit was decided on without the store.
+    fn decided_alone(&self);
+}
