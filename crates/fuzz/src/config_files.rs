@@ -13,7 +13,7 @@ use limits::clock::Now;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::task::{Context, Poll, Waker};
-use store::Counters;
+use store::{Counters, SharedLimits};
 
 /// Begins a line that names the next file.
 const FILE: &str = "%%%";
@@ -115,10 +115,12 @@ fn answers(config: &Config, live: &Live, (method, target, fields): &Asked) {
             assert!(snapshot.route(route).is_some() && path.starts_with('/'));
             None
         }
-        Outcome::Pending(pending) => {
+        Outcome::Pending(mut pending) => {
             let route = pending.route();
             let counters = Counters::embedded(16);
-            let counted = at_once(store::quotas::charge(&counters, &pending, now));
+            let shared = SharedLimits::alone(16);
+            let charging = store::quotas::charge(&counters, &shared, &mut pending, snapshot, &head, now);
+            let counted = at_once(charging);
             match settle(pending, snapshot, &counted, now, &mut trail) {
                 Ok(admission) => {
                     assert!(snapshot.upstream(admission.upstream()).is_some());

@@ -4,6 +4,7 @@
 use crate::clock::Now;
 use crate::keyed::Key;
 use crate::lease::{Answer, Ask, Lease, Leased, Touch, Unused};
+use crate::scatter::Scatter;
 use crate::shards::{KeyMap, Shards, reserve};
 use crate::shared::Limit;
 
@@ -11,6 +12,8 @@ use crate::shared::Limit;
 #[derive(Debug)]
 pub struct Leases {
     shards: Shards<Shard>,
+    /// The keys are no secret; their places are.
+    scatter: Scatter,
 }
 
 /// Unused requests of one counter.
@@ -31,22 +34,22 @@ impl Leases {
     /// Holds at most `keys_max` leases.
     #[must_use]
     pub fn new(keys_max: usize) -> Self {
-        Self {
-            shards: Shards::sharing(keys_max, |keys_max| {
-                let mut leases = KeyMap::default();
-                leases.reserve(reserve(keys_max));
-                Shard { leases, keys_max }
-            }),
-        }
+        let shards = Shards::sharing(keys_max, |keys_max| {
+            let mut leases = KeyMap::default();
+            leases.reserve(reserve(keys_max));
+            Shard { leases, keys_max }
+        });
+        Self { shards, scatter: Scatter::new() }
     }
 
     /// Takes one request. None if there is no room for a lease.
     pub fn take(&self, counter: Key, limit: Limit, touch: Touch, now: Now) -> Option<Leased> {
-        let mut shard = self.shards.lock(counter);
-        if shard.leases.len() >= shard.keys_max && !shard.leases.contains_key(&counter) {
+        let place = self.scatter.place(counter);
+        let mut shard = self.shards.lock(place);
+        if shard.leases.len() >= shard.keys_max && !shard.leases.contains_key(&place) {
             return None;
         }
-        let (last_limit, lease) = shard.leases.entry(counter).or_insert_with(|| (limit, Lease::default()));
+        let (last_limit, lease) = shard.leases.entry(place).or_insert_with(|| (limit, Lease::default()));
         *last_limit = limit;
         Some(lease.take(limit, touch, now.monotonic_ns))
     }
@@ -54,12 +57,14 @@ impl Leases {
     /// Takes the answer to an ask in. False if nobody waits for it any more: what it granted belongs to nobody.
     #[must_use]
     pub fn answered(&self, counter: Key, ask: Ask, answer: Answer, now: Now) -> bool {
-        let mut shard = self.shards.lock(counter);
-        shard.leases.get_mut(&counter).is_some_and(|(_, lease)| lease.answered(ask, answer, now.monotonic_ns))
+        let place = self.scatter.place(counter);
+        let mut shard = self.shards.lock(place);
+        shard.leases.get_mut(&place).is_some_and(|(_, lease)| lease.answered(ask, answer, now.monotonic_ns))
     }
 
     pub fn failed(&self, counter: Key, ask: Ask) {
-        if let Some((_, lease)) = self.shards.lock(counter).leases.get_mut(&counter) {
+        let place = self.scatter.place(counter);
+        if let Some((_, lease)) = self.shards.lock(place).leases.get_mut(&place) {
             lease.failed(ask);
         }
     }
@@ -67,8 +72,9 @@ impl Leases {
     /// Puts one request back that was granted at `taken`. False if there is no lease that could hold it.
     #[must_use]
     pub fn put_back(&self, counter: Key, taken: Now, now: Now) -> bool {
-        let mut shard = self.shards.lock(counter);
-        let lease = shard.leases.get_mut(&counter);
+        let place = self.scatter.place(counter);
+        let mut shard = self.shards.lock(place);
+        let lease = shard.leases.get_mut(&place);
         lease.is_some_and(|(_, lease)| lease.put_back(taken.monotonic_ns, now.monotonic_ns))
     }
 
@@ -80,10 +86,10 @@ impl Leases {
 
     /// Goes through one part of the table: adds what is to be given back, and forgets leases that say nothing any more.
     pub fn sweep(&self, part: usize, now: Now, returned: &mut Vec<Returned>) {
-        let mut shard = self.shards.part(part);
-        shard.leases.retain(|counter, (limit, lease)| {
+        let Some(mut shard) = self.shards.nth(part) else { return };
+        shard.leases.retain(|place, (limit, lease)| {
             if let Some(unused) = lease.idle(now.monotonic_ns) {
-                returned.push(Returned { counter: *counter, limit: *limit, unused });
+                returned.push(Returned { counter: self.scatter.key(*place), limit: *limit, unused });
             }
             !lease.is_blank(now.monotonic_ns)
         });
@@ -93,14 +99,13 @@ impl Leases {
     #[must_use]
     pub fn surrender(&self, now: Now) -> Vec<Returned> {
         let mut returned = Vec::new();
-        for part in 0..self.parts() {
-            let mut shard = self.shards.part(part);
-            for (counter, (limit, lease)) in &mut shard.leases {
+        self.shards.each(|shard| {
+            for (place, (limit, lease)) in &mut shard.leases {
                 if let Some(unused) = lease.surrender(now.monotonic_ns) {
-                    returned.push(Returned { counter: *counter, limit: *limit, unused });
+                    returned.push(Returned { counter: self.scatter.key(*place), limit: *limit, unused });
                 }
             }
-        }
+        });
         returned
     }
 

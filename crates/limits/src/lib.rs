@@ -16,6 +16,7 @@ pub mod gauge;
 pub mod keyed;
 pub mod lease;
 pub mod leases;
+mod scatter;
 mod shards;
 pub mod shared;
 pub mod window;

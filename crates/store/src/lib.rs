@@ -1,11 +1,12 @@
-//! Counters that outlive a request and, later, the process. The one `await` of an admission is [`Counters::charge`]; with the
+//! Counters that outlive a request, a reload and the process. The one `await` of an admission is [`Counters::charge`]; with the
 //! embedded store it is ready at once.
 //!
-//! Reading order: [`counters`] (which store), [`charge`] (what is asked and answered), [`embedded`]; [`shared`] and [`fleet`] for the
-//! limits that all nodes share.
+//! Reading order: [`counters`] (which store), [`charge`] (what is asked and answered), [`embedded`], [`disk`]; [`shared`] and [`fleet`]
+//! for the limits that all nodes share.
 
 pub mod charge;
 pub mod counters;
+pub mod disk;
 pub mod embedded;
 pub mod fleet;
 pub mod quotas;
@@ -13,6 +14,7 @@ pub mod shared;
 
 pub use charge::{CHARGES_MAX, Charged, QuotaCharge};
 pub use counters::Counters;
+pub use disk::Disk;
 pub use embedded::Embedded;
 pub use fleet::Fleet;
 pub use shared::settings::{OnFailure, RedisSettings, RedisTls};

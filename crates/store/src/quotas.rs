@@ -5,6 +5,8 @@ use crate::counters::Counters;
 use crate::shared::SharedLimits;
 use arrayvec::ArrayVec;
 use engine::chain::{Counted, Pending, QUOTAS_MAX};
+use engine::request::RequestHead;
+use engine::snapshot::Snapshot;
 use engine::trail::Mode;
 use limits::clock::Now;
 use limits::counts::QuotaCharge;
@@ -17,13 +19,15 @@ pub async fn charge(
     counters: &Counters,
     shared: &SharedLimits,
     pending: &mut Pending,
+    snapshot: &Snapshot,
+    head: &RequestHead<'_>,
     now: Now,
 ) -> ArrayVec<Counted, QUOTAS_MAX> {
     let granted = pending.shared().is_empty() || shared.charge(pending.shared(), now).await;
     if !granted {
         return pending.charges().map(|_| Counted::Void).collect();
     }
-    let answers = charge_node(counters, pending, now).await;
+    let answers = charge_node(counters, pending, snapshot, head, now).await;
     let refused = pending.charges().zip(&answers).any(|((mode, _), answer)| {
         *mode == Mode::Enforce && matches!(answer, Counted::Exceeded { .. } | Counted::Unavailable)
     });
@@ -33,7 +37,13 @@ pub async fn charge(
     answers
 }
 
-async fn charge_node(counters: &Counters, pending: &Pending, now: Now) -> ArrayVec<Counted, QUOTAS_MAX> {
+async fn charge_node(
+    counters: &Counters,
+    pending: &Pending,
+    snapshot: &Snapshot,
+    head: &RequestHead<'_>,
+    now: Now,
+) -> ArrayVec<Counted, QUOTAS_MAX> {
     let enforced: ArrayVec<QuotaCharge, QUOTAS_MAX> =
         pending.charges().filter(|(mode, _)| *mode == Mode::Enforce).map(|(_, charge)| *charge).collect();
     let together = if enforced.is_empty() { None } else { Some(counters.charge(&enforced, now).await) };
@@ -49,6 +59,14 @@ async fn charge_node(counters: &Counters, pending: &Pending, now: Now) -> ArrayV
             (Mode::Enforce, None) => Counted::Unavailable,
             (Mode::DryRun | Mode::Off, _) => of_enforced(&counters.charge(&[*charge], now).await, 0),
         });
+    }
+    for (index, ((_, charge), answer)) in pending.charges().zip(&answers).enumerate() {
+        // The first of its period: a new counter, or one that may have come back without a name.
+        if *answer == (Counted::Granted { used: 1 })
+            && let Some(name) = pending.counter_name(index, snapshot, head)
+        {
+            counters.name(charge.counter, || name);
+        }
     }
     answers
 }

@@ -15,7 +15,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use limits::clock::Now;
 use std::borrow::Cow;
 use std::net::IpAddr;
-use store::Counters;
+use store::quotas::charge;
+use store::{Counters, SharedLimits};
 
 /// Quota counters that an offline run may need.
 const COUNTERS_MAX: usize = 10_000;
@@ -80,11 +81,13 @@ pub(crate) struct Offline<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) live: &'a Live,
     counters: Counters,
+    shared: SharedLimits,
 }
 
 impl<'a> Offline<'a> {
     pub(crate) fn new(snapshot: &'a Snapshot, live: &'a Live) -> Self {
-        Self { snapshot, live, counters: Counters::embedded(COUNTERS_MAX) }
+        let (counters, shared) = (Counters::embedded(COUNTERS_MAX), SharedLimits::alone(COUNTERS_MAX));
+        Self { snapshot, live, counters, shared }
     }
 
     pub(crate) fn decide(&self, request: &OfflineRequest, now: Now) -> Decided {
@@ -116,9 +119,10 @@ impl<'a> Offline<'a> {
                 identity: Identity::default(),
                 verdict: Verdict::Redirect { location: with_query(&path, head.query) },
             },
-            Outcome::Pending(pending) => {
+            Outcome::Pending(mut pending) => {
                 let route = pending.route();
-                let counted = poll_once(store::quotas::charge(&self.counters, &pending, now));
+                let charging = charge(&self.counters, &self.shared, &mut pending, self.snapshot, &head, now);
+                let counted = poll_once(charging);
                 match chain::settle(pending, self.snapshot, &counted, now, &mut trail) {
                     Ok(mut admission) => {
                         let identity = admission.identity().clone();

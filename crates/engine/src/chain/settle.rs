@@ -2,18 +2,21 @@
 
 use super::shared::{self, SharedCharge};
 use super::{Limited, Room, allowance, quotas};
+use crate::counted::Caller;
 use crate::denial::Denial;
 use crate::identity::Identity;
 use crate::names::{RouteId, UpstreamId};
 use crate::policy::payload::Allowance;
 use crate::policy::quota::Quota;
 use crate::reason::Reason;
+use crate::request::RequestHead;
+use crate::rules::Route;
 use crate::snapshot::Snapshot;
 use crate::standing::{QuotaStanding, Standing, Standings};
 use crate::trail::{Mode, Step, Trail};
 use arrayvec::ArrayVec;
 use limits::clock::Now;
-use limits::counts::QuotaCharge;
+use limits::counts::{CounterName, QuotaCharge};
 use limits::shared::{Limit, Scope};
 
 /// Quotas that can bind one request: its plan's and its route's.
@@ -86,6 +89,15 @@ impl Pending {
         &mut self.shared
     }
 
+    /// What people call the counter of the `index`th charge of a request with this head. Allocates; asked once for each counter.
+    #[must_use]
+    pub fn counter_name(&self, index: usize, snapshot: &Snapshot, head: &RequestHead<'_>) -> Option<CounterName> {
+        let route = snapshot.route(self.route)?;
+        let quota = of_node(snapshot, route, &self.identity).nth(index)?;
+        let caller = Caller { head, identity: &self.identity, route: self.route, route_name: &route.name };
+        Some(quota.counter_name(caller))
+    }
+
     #[must_use]
     pub const fn identity(&self) -> &Identity {
         &self.identity
@@ -109,8 +121,7 @@ pub fn settle(
     let mut charged = ArrayVec::new();
     let mut refusal = shared::judge(&shared, snapshot, now, trail, &mut standings);
     if let Some(rules) = snapshot.route(route) {
-        let of_node = quotas(snapshot, rules, &identity).filter(|quota| quota.scope == Scope::Node);
-        let judged = of_node.zip(&charges).zip(counted);
+        let judged = of_node(snapshot, rules, &identity).zip(&charges).zip(counted);
         for ((quota, (mode, charge)), counted) in judged {
             let result = verdict(quota, charge, *counted, now);
             match trail.judge(Step::Quota, Some(quota.policy), *mode, result) {
@@ -136,6 +147,11 @@ pub fn settle(
         }
         Some(denial) => Err((denial, identity)),
     }
+}
+
+/// The quotas that this node counts alone, in the order of [`Pending::charges`].
+fn of_node<'a>(snapshot: &'a Snapshot, route: &'a Route, identity: &Identity) -> impl Iterator<Item = &'a Quota> {
+    quotas(snapshot, route, identity).filter(|quota| quota.scope == Scope::Node)
 }
 
 fn verdict(quota: &Quota, charge: &QuotaCharge, counted: Counted, now: Now) -> Result<u64, Denial> {

@@ -9,7 +9,7 @@ use crate::reason::Reason;
 use crate::standing::QuotaHeaders;
 use crate::trail::Mode;
 use limits::clock::Now;
-use limits::counts::QuotaCharge;
+use limits::counts::{CounterName, QuotaCharge};
 use limits::shared::{Charge, Limit, Scope, Sync};
 use limits::window::Period;
 use std::time::Duration;
@@ -47,6 +47,12 @@ impl Quota {
         let limit = Limit::Count { limit: self.limit, period: self.period };
         let counter = self.by.counter(Naming::Durable, &self.counter, caller);
         Charge { counter, limit, sync: limit.sync(sync) }
+    }
+
+    /// What people call the counter of that charge. Allocates; asked once for each counter.
+    #[must_use]
+    pub fn counter_name(&self, caller: Caller<'_>) -> CounterName {
+        self.by.name(&self.name, self.period, caller)
     }
 
     /// The refusal when that charge found its count full.

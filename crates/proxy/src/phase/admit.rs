@@ -79,9 +79,9 @@ async fn decide(
                 None => path,
             })
         }
-        Outcome::Pending(pending) => {
+        Outcome::Pending(mut pending) => {
             context.route = Some(pending.route());
-            let counted = charge(&shared.counters, &pending, now).await;
+            let counted = charge(&shared.counters, &shared.limits, &mut pending, snapshot, &head, now).await;
             match chain::settle(pending, snapshot, &counted, now, &mut context.trail) {
                 Ok(admission) => {
                     context.stage = Stage::Admitted(admission);

@@ -5,13 +5,15 @@ use limits::bucket::{Take, Taken};
 use limits::buckets::Buckets;
 use limits::clock::Now;
 use limits::counts::{Charge as Counted, Counts};
-use limits::keyed::Key;
+use limits::keyed::{Key, Keyer};
 use limits::shared::Limit;
 use limits::window::Window;
 use std::time::Duration;
 
 #[derive(Debug)]
 pub struct Alone {
+    /// The names of shared counters are no secret; where they lie in a table has to be.
+    keyer: Keyer,
     buckets: Buckets,
     counts: Counts,
 }
@@ -20,13 +22,13 @@ impl Alone {
     /// Holds at most `keys_max` buckets and as many counts.
     #[must_use]
     pub fn new(keys_max: usize) -> Self {
-        Self { buckets: Buckets::new(keys_max), counts: Counts::new(keys_max) }
+        Self { keyer: Keyer::new(), buckets: Buckets::new(keys_max), counts: Counts::new(keys_max) }
     }
 
     /// None if there is no room to count.
     pub fn take(&self, counter: Key, limit: Limit, now: Now) -> Option<Take> {
         match limit {
-            Limit::Rate(rate) => Some(self.buckets.take(counter, rate, now)),
+            Limit::Rate(rate) => Some(self.buckets.take(self.place(counter), rate, now)),
             Limit::Count { limit, period } => {
                 let window = period.window(now);
                 match self.counts.charge(counter, window, limit, now) {
@@ -44,9 +46,13 @@ impl Alone {
     /// Gives back what was taken at `taken`.
     pub fn give_back(&self, counter: Key, limit: Limit, taken: Now, now: Now) {
         match limit {
-            Limit::Rate(rate) => self.buckets.give_back(counter, rate, now),
+            Limit::Rate(rate) => self.buckets.give_back(self.place(counter), rate, now),
             Limit::Count { period, .. } => self.counts.refund(counter, period.window(taken)),
         }
+    }
+
+    fn place(&self, counter: Key) -> Key {
+        self.keyer.key(&[&counter.to_u128().to_be_bytes()])
     }
 }
 
