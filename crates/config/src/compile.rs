@@ -13,6 +13,8 @@ mod patterns;
 mod process;
 mod routes;
 mod scenarios;
+mod scope;
+mod store;
 mod upstreams;
 
 use std::fmt::Write as _;
@@ -32,6 +34,7 @@ use names::Names;
 
 pub use process::{LogTarget, Process};
 pub use scenarios::{Expect, TestCase, TestRequest};
+pub use store::{Redis, RedisTls};
 
 /// A config that can be served.
 #[derive(Debug)]
@@ -65,6 +68,7 @@ pub(crate) fn compile(
     // A name that leads nowhere is one mistake, not two.
     if !desk.has_errors() {
         notice::unused(raw, &mut desk);
+        scope::unused(raw, &mut desk);
     }
     let (policies, revision) = desk.finish();
     if diagnostics.has_errors() {

@@ -54,6 +54,7 @@ pub(crate) fn secrets_by_line(text: &str) -> Vec<Range<usize>> {
                 values_of_secret_keys(line)
                     .into_iter()
                     .chain(tokens(line))
+                    .chain(login(line))
                     .map(|found| start.saturating_add(found.start)..start.saturating_add(found.end)),
             );
         }
@@ -89,6 +90,19 @@ fn tokens(line: &str) -> Vec<Range<usize>> {
         }
     }
     found
+}
+
+/// User and password in a URL: what stands between `://` and the last `@` of the same word.
+fn login(line: &str) -> Option<Range<usize>> {
+    let (scheme, rest) = line.split_once("://")?;
+    let word = rest.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')).next()?;
+    let start = scheme.len().saturating_add("://".len());
+    Some(start..start.saturating_add(word.rfind('@')?))
+}
+
+/// Whether this URL brings a password along.
+pub(crate) fn has_login(url: &str) -> bool {
+    login(url).and_then(|login| url.get(login)).is_some_and(|login| login.contains(':'))
 }
 
 /// The word before a colon; looks back only as far as a secret key is long.
@@ -172,6 +186,8 @@ mod tests {
         check("x: Bearer eyJhbGciOi.J9.x end", "x: Bearer *************** end");
         check("secret: aü€b", "secret: *\u{b7}\u{2022}*");
         check("consumerId: value", "consumerId: value");
+        check("url: \"rediss://gate:p@ss@host:6379/0\" # ours", "url: \"rediss://*********@host:6379/0\" # ours");
+        check("url: redis://host", "url: redis://host");
         let long = "secret:".repeat(1_500);
         check(&long, &"*".repeat(long.len()));
         check("secret: a:b secret: c", "secret: *************");

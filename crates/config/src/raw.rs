@@ -10,6 +10,7 @@ mod limit;
 mod process;
 mod route;
 mod scenario;
+mod store;
 mod upstream;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ pub use process::{
 };
 pub use route::{ApiKeyAuth, Auth, Body, Conditions, Defaults, JwtAuth, NoAuth, Route, TrailingSlash};
 pub use scenario::{Scenario, ScenarioExpect, ScenarioRequest};
+pub use store::{OnFailure, Redis, Scope, Store, Sync};
 pub use upstream::{Balance, EndpointDetails, Keepalive, Timeouts, Upstream, UpstreamTls};
 
 use crate::text::Cidr;
@@ -62,6 +64,8 @@ pub struct RawConfig {
     /// Bounds for connections and request heads.
     #[serde(default)]
     pub limits: Limits,
+    /// Where limits with `scope: cluster` are counted. Changes need a restart.
+    pub store: Option<Store>,
     /// The answer to a known path with another method: 405 with `Allow` (default), or 404 to tell nothing.
     #[schemars(extend("enum" = [405, 404], "default" = 405))]
     pub method_mismatch: Option<u16>,

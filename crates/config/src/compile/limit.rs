@@ -17,11 +17,13 @@ use engine::standing::QuotaHeaders;
 use engine::trail::Mode;
 use http::{HeaderName, HeaderValue};
 use limits::bucket::Rate;
+use limits::shared::Scope;
 use limits::window::Period;
 use sha2::{Digest as _, Sha256};
 
 use super::desk::Desk;
 use super::names::Names;
+use super::scope::scope;
 use super::{errors, identity};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::raw::{self, RawConfig};
@@ -42,6 +44,7 @@ pub(super) struct NamedThrottle<'r> {
     pub(super) routes: Option<Vec<RouteId>>,
     pub(super) policy: engine::names::PolicyId,
     pub(super) rate: Rate,
+    pub(super) scope: Scope,
 }
 
 impl NamedThrottle<'_> {
@@ -58,6 +61,7 @@ impl NamedThrottle<'_> {
             by: count_by(self.raw.rate_limit.key.as_ref()),
             mode: mode(stricter(self.raw.mode, self.raw.rate_limit.mode)),
             applies: Applies { plans: some(&self.raw.when.plans), consumers: some(&self.raw.when.consumers) },
+            scope: self.scope,
         }
     }
 }
@@ -100,6 +104,8 @@ pub(super) fn throttles<'r>(
         let routes: Vec<RouteId> =
             routes.filter_map(|(at, name)| names.route(name, &format!("{pointer}/when/routes/{at}"), desk)).collect();
         let Some(rate) = rate(&throttle.rate_limit, &format!("{pointer}/rateLimit"), desk) else { continue };
+        let (limit, at_limit) = (&throttle.rate_limit, format!("{pointer}/rateLimit"));
+        let scope = scope(limit.scope, limit.sync, rate.burst(), &at_limit, desk);
         let effective = mode(stricter(throttle.mode, throttle.rate_limit.mode));
         let field = throttle_field(&throttle.name, rate);
         let policy = desk.policy(throttle.name.as_str(), &pointer, effective, field);
@@ -110,7 +116,7 @@ pub(super) fn throttles<'r>(
         }
         if effective != Mode::Off {
             let routes = if throttle.when.routes.is_empty() { None } else { Some(routes) };
-            throttles.push(NamedThrottle { raw: throttle, routes, policy, rate });
+            throttles.push(NamedThrottle { raw: throttle, routes, policy, rate, scope });
         }
     }
     throttles
@@ -161,6 +167,7 @@ fn plan(
 pub(super) fn throttle(owner: &str, raw: &raw::RateLimit, pointer: &str, desk: &mut Desk<'_>) -> Option<Throttle> {
     let pointer = format!("{pointer}/rateLimit");
     let rate = rate(raw, &pointer, desk)?;
+    let scope = scope(raw.scope, raw.sync, rate.burst(), &pointer, desk);
     let name = format!("{owner}.rateLimit");
     let field = throttle_field(&name, rate);
     let policy = desk.policy(name.as_str(), &pointer, mode(raw.mode), field);
@@ -171,6 +178,7 @@ pub(super) fn throttle(owner: &str, raw: &raw::RateLimit, pointer: &str, desk: &
         by: count_by(raw.key.as_ref()),
         mode: mode(raw.mode),
         applies: Applies::default(),
+        scope,
     })
 }
 
@@ -180,7 +188,9 @@ pub(super) fn quota(owner: &str, raw: &raw::Quota, pointer: &str, desk: &mut Des
     let period = period(raw.per);
     let headers = QuotaHeaders { limit: raw.headers.limit, remaining: raw.headers.remaining, next: raw.headers.next };
     let field = quota_field(&name, raw.limit, period, headers);
-    let policy = desk.policy(name.as_str(), &format!("{pointer}/quota"), mode(raw.mode), field);
+    let pointer = format!("{pointer}/quota");
+    let scope = scope(raw.scope, raw.sync, raw.limit, &pointer, desk);
+    let policy = desk.policy(name.as_str(), &pointer, mode(raw.mode), field);
     (raw.mode != raw::Mode::Off).then(|| Quota {
         policy,
         counter: format!("{name}/{}", period.name()).into(),
@@ -190,6 +200,7 @@ pub(super) fn quota(owner: &str, raw: &raw::Quota, pointer: &str, desk: &mut Des
         by: count_by(raw.key.as_ref()),
         mode: mode(raw.mode),
         headers,
+        scope,
     })
 }
 

@@ -8,6 +8,7 @@ use engine::snapshot::{AcceptRequestId, IntakeRules, RequestIdRules};
 use http::HeaderName;
 
 use super::desk::Desk;
+use super::store::{self, Redis};
 use crate::diagnostic::Code;
 use crate::raw::{AccessLogFormat, RawConfig, RequestIdAccept, Threads};
 use crate::text::Size;
@@ -25,6 +26,8 @@ pub struct Process {
     pub access_log: LogTarget,
     /// The share of successes that are logged, 0 to 1.
     pub access_log_sample: f64,
+    /// Where limits are counted that all nodes share.
+    pub store: Option<Redis>,
 }
 
 /// Where the access log goes.
@@ -71,6 +74,7 @@ pub(super) fn compile(raw: &RawConfig, desk: &mut Desk<'_>) -> Option<Process> {
         state_dir: desk.path("/server/stateDir", &raw.server.state_dir),
         access_log,
         access_log_sample: raw.access_log.sample,
+        store: store::compile(raw, desk),
     };
     sound.then_some(process)
 }

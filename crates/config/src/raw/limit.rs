@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ErrorResponse;
+use super::{ErrorResponse, Scope, Sync};
 use crate::text::{CountingKey, Moment, Sha256Hex};
 
 /// Whether a policy refuses, only reports, or rests.
@@ -33,6 +33,11 @@ pub struct RateLimit {
     pub burst: Option<u32>,
     /// What to count by: `consumerId`, `apiKey`, `ip`, `token`, `route`, `header:NAME` or `claim:NAME`. `consumerId` by default.
     pub key: Option<CountingKey>,
+    /// Whose requests it counts: `node` (default) or `cluster`, all nodes together.
+    #[serde(default)]
+    pub scope: Scope,
+    /// With `scope: cluster`, how a node takes from it: `lease` (default) or `exact`.
+    pub sync: Option<Sync>,
     /// `enforce` (default), `dryRun` or `off`.
     #[serde(default)]
     pub mode: Mode,
@@ -52,6 +57,11 @@ pub struct Quota {
     /// Which headers tell the client where it stands.
     #[serde(default)]
     pub headers: QuotaHeaders,
+    /// Whose requests it counts: `node` (default) or `cluster`, all nodes together.
+    #[serde(default)]
+    pub scope: Scope,
+    /// With `scope: cluster`, how a node takes from it: `lease` (default) or `exact`.
+    pub sync: Option<Sync>,
     /// `enforce` (default), `dryRun` or `off`.
     #[serde(default)]
     pub mode: Mode,
