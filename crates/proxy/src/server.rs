@@ -22,7 +22,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use store::Counters;
+use store::{Counters, SharedLimits};
 use telemetry::metrics::Metrics;
 use tokio::sync::mpsc;
 
@@ -42,6 +42,7 @@ pub struct Parts {
     pub snapshot: Arc<Snapshot>,
     pub live: Arc<Live>,
     pub counters: Arc<Counters>,
+    pub limits: Arc<SharedLimits>,
     pub metrics: Arc<Metrics>,
     pub access_log: LogSettings,
 }
@@ -107,7 +108,7 @@ impl Handle {
 
 impl Server {
     pub fn new(parts: Parts, now: Now) -> Result<Self, ServeError> {
-        let Parts { snapshot, live, counters, metrics, access_log } = parts;
+        let Parts { snapshot, live, counters, limits, metrics, access_log } = parts;
         let resolver = Resolver::default();
         let log = access_log.open(&metrics).map_err(ServeError::AccessLog)?;
         metrics.config_loaded(&snapshot.revision, now.unix_ms);
@@ -115,7 +116,7 @@ impl Server {
         let next_log = Mutex::new(log);
         let connections = Caps::new();
         let ready = AtomicBool::new(false);
-        let shared = Shared { installed, live, counters, metrics, resolver, connections, ready, next_log };
+        let shared = Shared { installed, live, counters, limits, metrics, resolver, connections, ready, next_log };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -225,6 +226,9 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 #[async_trait]
 impl BackgroundService for Background {
     async fn start(&self, mut shutdown: ShutdownWatch) {
+        // First: who is ready has its limits, or knows that it must do without.
+        self.shared.limits.connect().await;
+        let limits = tokio::spawn(Arc::clone(&self.shared.limits).run());
         self.wait_for_listeners().await;
         loop {
             tokio::select! {
@@ -235,6 +239,8 @@ impl BackgroundService for Background {
         while self.shared.connections.open() > 0 {
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
+        self.shared.limits.stop().await;
+        limits.abort();
         self.shared.installed.load().access_log.flush();
         (self.drained)();
     }

@@ -10,7 +10,7 @@ use limits::clock::Now;
 use std::io;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
-use store::Counters;
+use store::{Counters, SharedLimits};
 use telemetry::access_log::AccessLog;
 use telemetry::metrics::Metrics;
 
@@ -18,6 +18,8 @@ pub(crate) struct Shared {
     pub(crate) installed: ArcSwap<Installed>,
     pub(crate) live: Arc<Live>,
     pub(crate) counters: Arc<Counters>,
+    /// Limits that all nodes share.
+    pub(crate) limits: Arc<SharedLimits>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) resolver: Resolver,
     /// Connections from clients, in all and by address.

@@ -24,6 +24,27 @@ impl SharedLimits {
         Self::Alone(Alone::new(keys_max))
     }
 
+    /// The first contact with the store, so that a gateway which says that it is ready has its limits. Takes a second at most.
+    pub async fn connect(&self) {
+        if let Self::Fleet(fleet) = self {
+            fleet.connect().await;
+        }
+    }
+
+    /// The work beside serving, for as long as this is polled. The runtime that it runs on owns the connection.
+    pub async fn run(self: Arc<Self>) {
+        if let Self::Fleet(fleet) = &*self {
+            Arc::clone(fleet).run().await;
+        }
+    }
+
+    /// Gives back what this node holds and does not need any more. Takes a second at most.
+    pub async fn stop(&self) {
+        if let Self::Fleet(fleet) = self {
+            Arc::clone(fleet).stop().await;
+        }
+    }
+
     /// Charges one after the other, each with an answer of its own. When an enforced one is refused, what the enforced ones before it
     /// took is given back and those after it are void; those in dry run are charged each for itself. False if one was refused.
     pub async fn charge(&self, charges: &mut [SharedCharge], now: Now) -> bool {

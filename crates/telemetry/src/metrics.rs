@@ -5,9 +5,11 @@
 
 mod declare;
 mod handles;
+mod store;
 
 pub use handles::{PlanMetrics, RouteMetrics, UpstreamMetrics};
 pub use prometheus::{Error, IntCounter, IntGauge};
+pub use store::StoreMetrics;
 
 use declare::Declare;
 use prometheus::process_collector::ProcessCollector;
@@ -27,6 +29,10 @@ const REQUEST_SECONDS: &[f64] =
 /// 10 microseconds to 100 milliseconds: what the gateway itself takes.
 const GATEWAY_SECONDS: &[f64] =
     &[0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1];
+
+/// 50 microseconds to 1 second: one answer of a store across a network.
+const STORE_SECONDS: &[f64] =
+    &[0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0];
 
 /// One row of the reference page.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +103,16 @@ metrics! {
     connections_refused: IntCounterVec "tollgate_connections_refused_total" ["reason"];
     /// Lines of the access log that were lost, because the log could not be written or not as fast as they came.
     access_log_dropped: IntCounter "tollgate_access_log_dropped_total" [];
+    /// 1 while the store that nodes share can be asked, 0 while limits are decided without it.
+    store_up: IntGaugeVec "tollgate_store_up" ["store"];
+    /// Calls of the store that came to nothing: `timeout`, `connection`, or `answer` if it answered something else.
+    store_errors: IntCounterVec "tollgate_store_errors_total" ["store", "error"];
+    /// From a call of the store to its answer.
+    store_call_duration: HistogramVec "tollgate_store_call_duration_seconds" ["store"] in STORE_SECONDS;
+    /// Shared limits that were decided without the store, as `onFailure` has it.
+    store_bypassed: IntCounterVec "tollgate_store_bypassed_total" ["store"];
+    /// Nodes that share their limits through the store, by its last answer.
+    store_nodes: IntGaugeVec "tollgate_store_nodes" ["store"];
     /// 1 for the version of the program.
     build_info: IntGaugeVec "tollgate_build_info" ["version"];
 }
@@ -180,6 +196,20 @@ impl Metrics {
     #[must_use]
     pub fn plan(&self, plan: &str) -> PlanMetrics {
         PlanMetrics::new(self.families.quota_used_ratio.with_label_values(&[plan]))
+    }
+
+    /// The handle for the store of this kind, which nodes share.
+    #[must_use]
+    pub fn store(&self, store: &'static str) -> StoreMetrics {
+        let Families { store_up, store_errors, store_call_duration, store_bypassed, store_nodes, .. } = &self.families;
+        StoreMetrics {
+            store,
+            up: store_up.with_label_values(&[store]),
+            errors: store_errors.clone(),
+            call_duration: store_call_duration.with_label_values(&[store]),
+            bypassed: store_bypassed.with_label_values(&[store]),
+            nodes: store_nodes.with_label_values(&[store]),
+        }
     }
 
     /// Names and codes of a refusal; [`NONE`] where there is no route or policy.

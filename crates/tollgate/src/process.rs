@@ -4,4 +4,5 @@ mod access_log;
 pub(crate) mod control;
 pub(crate) mod hangup;
 pub(crate) mod reload;
+mod shared_limits;
 pub(crate) mod startup;

@@ -83,6 +83,10 @@ async fn refund(shared: &Shared, context: &mut RequestContext, denial: &Denial) 
         if !charges.is_empty() {
             shared.counters.refund(&charges).await;
         }
+        let charges = admission.take_shared_charges();
+        if !charges.is_empty() {
+            shared.limits.refund(&charges, context.received, now());
+        }
     }
 }
 
@@ -175,6 +179,7 @@ fn log(session: &Session, context: &RequestContext, status: u16, sizes: Sizes, e
         reason: context.denial.as_ref().map(|denial| denial.reason.code()),
         policy: policy.map(|policy| &*policy.name),
         would_deny: &would_deny,
+        without_store: context.trail.without_store(),
         upstream: upstream.filter(|_| attempt.count > 0).map(|upstream| &*upstream.name),
         endpoint: endpoint.map(|endpoint| &*endpoint.label),
         attempts: Some(attempt.count).filter(|count| *count > 0),

@@ -27,6 +27,8 @@ pub struct Entry<'a> {
     pub policy: Option<&'a str>,
     /// The codes of the reasons for which policies in dry run would have refused, in the order of the chain.
     pub would_deny: &'a [&'a str],
+    /// A shared limit was decided without the store.
+    pub without_store: bool,
     pub upstream: Option<&'a str>,
     pub endpoint: Option<&'a str>,
     /// None if no endpoint was chosen.
@@ -71,6 +73,10 @@ pub const fn fields() -> &'static [(&'static str, &'static str)] {
         ("reason", "The exact reason of the refusal or failure."),
         ("policy", "The policy that refused."),
         ("wouldDeny", "The reasons for which policies in dry run would have refused; absent if none."),
+        (
+            "withoutStore",
+            "true if a limit that all nodes share was decided without the store, as `onFailure` has it; else absent.",
+        ),
         ("upstream", "The name of the upstream that was chosen."),
         ("endpoint", "The address of the endpoint that was tried last."),
         ("attempts", "How many times an endpoint was tried."),
@@ -123,6 +129,9 @@ fn append_verdict(entry: &Entry<'_>, out: &mut Vec<u8>) {
             append_text(b",\"", reason, out);
         }
         out.push(b']');
+    }
+    if entry.without_store {
+        out.extend_from_slice(b",\"withoutStore\":true");
     }
 }
 

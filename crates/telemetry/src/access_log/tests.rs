@@ -43,6 +43,7 @@ fn entry(status: u16, reason: Option<&'static str>) -> Entry<'static> {
         reason,
         policy: None,
         would_deny: &[],
+        without_store: false,
         upstream: None,
         endpoint: None,
         attempts: None,

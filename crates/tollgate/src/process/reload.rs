@@ -75,7 +75,7 @@ impl Reloader {
 /// The first key whose change needs a new process.
 fn cold_change(old: &Process, new: &Process) -> Option<&'static str> {
     // Without `..`: a new setting has to say whether it is hot.
-    let Process { listeners, telemetry, threads, drain, state_dir, access_log: _, access_log_sample: _ } = old;
+    let Process { listeners, telemetry, threads, drain, state_dir, access_log: _, access_log_sample: _, store } = old;
     if *listeners != new.listeners {
         Some("listeners")
     } else if *telemetry != new.telemetry {
@@ -86,6 +86,8 @@ fn cold_change(old: &Process, new: &Process) -> Option<&'static str> {
         Some("server.drain")
     } else if *state_dir != new.state_dir {
         Some("server.stateDir")
+    } else if *store != new.store {
+        Some("store")
     } else {
         None
     }

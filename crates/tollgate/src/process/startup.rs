@@ -3,6 +3,7 @@
 use super::access_log::log_settings;
 use super::control::{Control, SOCKET, remove};
 use super::reload::Reloader;
+use super::shared_limits::shared_limits;
 use crate::failure::Failure;
 use crate::origin::Origin;
 use config::Process;
@@ -47,6 +48,7 @@ pub(crate) fn serve(
         snapshot: Arc::new(config.snapshot),
         live: Arc::clone(&live),
         counters: Arc::new(Counters::embedded(COUNTERS_MAX)),
+        limits: Arc::new(shared_limits(&process, &metrics)),
         metrics: Arc::new(metrics),
         access_log: log_settings(&process),
     };

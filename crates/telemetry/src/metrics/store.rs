@@ -1,0 +1,37 @@
+//! What is counted of the store that nodes share.
+
+use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge};
+use std::time::Duration;
+
+pub struct StoreMetrics {
+    pub(super) store: &'static str,
+    pub(super) up: IntGauge,
+    pub(super) errors: IntCounterVec,
+    pub(super) call_duration: Histogram,
+    pub(super) bypassed: IntCounter,
+    pub(super) nodes: IntGauge,
+}
+
+impl StoreMetrics {
+    pub fn answered(&self, took: Duration) {
+        self.call_duration.observe(took.as_secs_f64());
+    }
+
+    /// `error` is from a closed list.
+    pub fn failed(&self, error: &'static str) {
+        self.errors.with_label_values(&[self.store, error]).inc();
+    }
+
+    pub fn reachable(&self, yes: bool) {
+        self.up.set(i64::from(yes));
+    }
+
+    pub fn nodes(&self, nodes: u64) {
+        self.nodes.set(i64::try_from(nodes).unwrap_or(i64::MAX));
+    }
+
+    /// A limit was decided without the store.
+    pub fn bypassed(&self) {
+        self.bypassed.inc();
+    }
+}
