@@ -94,14 +94,21 @@ fn name(text: &str) -> Result<Cow<'_, str>, HostFault> {
     if host.len() > HOST_BYTES_MAX {
         return Err(HostFault::TooLong);
     }
-    let allowed = |character: char| character.is_ascii_alphanumeric() || "-._~".contains(character);
-    if let Some(character) = host.chars().find(|character| !allowed(*character)) {
-        return Err(HostFault::Character(character));
+    let mut upper = false;
+    let mut empty_label = false;
+    let mut before = b'.';
+    for byte in host.bytes() {
+        if !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')) {
+            let allowed = |character: &char| character.is_ascii_alphanumeric() || "-._~".contains(*character);
+            return Err(HostFault::Character(host.chars().find(|character| !allowed(character)).unwrap_or_default()));
+        }
+        upper |= byte.is_ascii_uppercase();
+        empty_label |= byte == b'.' && before == b'.';
+        before = byte;
     }
-    if host.starts_with('.') || host.ends_with('.') || host.contains("..") {
+    if empty_label || before == b'.' {
         return Err(HostFault::EmptyLabel);
     }
-    let upper = host.bytes().any(|byte| byte.is_ascii_uppercase());
     Ok(if upper { Cow::Owned(host.to_ascii_lowercase()) } else { Cow::Borrowed(host) })
 }
 

@@ -2,7 +2,7 @@
 
 use crate::denial::{Denial, Detail};
 use crate::identity::{Consumer, ConsumerPlan};
-use crate::names::{Name, Place, PlanId, PolicyId, RouteId, UpstreamId};
+use crate::names::{ByConfig, Name, Place, PlanId, PolicyId, RouteId, UpstreamId};
 use crate::policy::api_key::ApiKeys;
 use crate::policy::jwt::Provider;
 use crate::reply::Errors;
@@ -13,7 +13,6 @@ use crate::standing::{QuotaHeaders, QuotaStanding};
 use crate::trail::Mode;
 use crate::upstream::Upstream;
 use http::{HeaderName, HeaderValue};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +25,8 @@ pub struct Snapshot {
     pub policies: Vec<PolicyInfo>,
     pub api_keys: ApiKeys,
     pub providers: Vec<Provider>,
-    pub consumers: HashMap<Name, Arc<Consumer>>,
-    pub plans: HashMap<Name, Arc<ConsumerPlan>>,
+    pub consumers: ByConfig<Name, Arc<Consumer>>,
+    pub plans: ByConfig<Name, Arc<ConsumerPlan>>,
     /// How much each plan grants, by [`PlanId`].
     pub plan_limits: Vec<PlanLimits>,
     pub upstreams: Vec<Upstream>,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use engine::counted::CountBy;
 use engine::identity::{ApiKeyHolder, Consumer, ConsumerPlan, PlanRoutes};
 use engine::live::Live;
-use engine::names::{Name, PlanId, RouteId};
+use engine::names::{ByConfig, Name, PlanId, RouteId};
 use engine::policy::api_key::{ApiKeyEntry, ApiKeys};
 use engine::policy::quota::Quota;
 use engine::policy::throttle::{Applies, Throttle};
@@ -116,10 +116,10 @@ pub(super) fn throttles<'r>(
     throttles
 }
 
-type Plans = HashMap<Name, Arc<ConsumerPlan>>;
+type Plans = ByConfig<Name, Arc<ConsumerPlan>>;
 
 pub(super) fn plans(raw: &RawConfig, names: &Names<'_>, desk: &mut Desk<'_>) -> (Plans, Vec<PlanLimits>) {
-    let mut plans = Plans::new();
+    let mut plans = Plans::default();
     let mut limits = Vec::new();
     for (id, (name, plan)) in (0..).map(PlanId).zip(&raw.plans) {
         let plan = self::plan(id, name, plan, names, desk, &mut limits);
@@ -266,8 +266,8 @@ pub(super) fn consumers(
     plans: &Plans,
     live: &Live,
     desk: &mut Desk<'_>,
-) -> (HashMap<Name, Arc<Consumer>>, ApiKeys) {
-    let mut consumers = HashMap::new();
+) -> (ByConfig<Name, Arc<Consumer>>, ApiKeys) {
+    let mut consumers = ByConfig::default();
     let mut entries = Vec::new();
     let mut seen: HashMap<[u8; 32], String> = HashMap::new();
     for (index, consumer) in raw.consumers.iter().enumerate() {

@@ -29,7 +29,6 @@ use http::{HeaderName, HeaderValue, Method};
 use limits::bucket::Rate;
 use limits::window::Period;
 use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::tokens::Signer;
@@ -70,8 +69,8 @@ pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Sn
         policies: (0..4).map(|_| policy()).collect(),
         api_keys: ApiKeys::new(vec![entry], location, true),
         providers: if asks == Asks::Jwt { vec![provider(live, tokens_max)] } else { Vec::new() },
-        consumers: HashMap::from([(consumer.id.clone(), consumer)]),
-        plans: HashMap::from([(plan.name.clone(), plan)]),
+        consumers: [(consumer.id.clone(), consumer)].into_iter().collect(),
+        plans: [(plan.name.clone(), plan)].into_iter().collect(),
         plan_limits: vec![plan_limits()],
         upstreams: vec![upstream(live)],
         errors: Errors::new(ErrorRules::default()),

@@ -3,6 +3,7 @@ use crate::intake::tests::{LIMITS, PATIENCE};
 use crate::intake::{Caps, Pace};
 use engine::wire::Framing;
 use proptest::prelude::*;
+use std::future::poll_fn;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
@@ -54,9 +55,9 @@ proptest! {
                 }
                 far
             });
-            let mut gate = Gate::new(Box::new(near), Caps::new().admit(None, &LIMITS).unwrap());
+            let mut gate = Gate::new(Box::new(near), Caps::new().admit(None, &LIMITS).unwrap(), None);
             while gate.ahead().len() < HEAD.len() {
-                gate.fill(AHEAD_MAX).await.unwrap();
+                poll_fn(|context| gate.poll_fill(context, AHEAD_MAX)).await.unwrap();
             }
             assert_eq!(gate.open(HEAD.len(), framing, Pace::DEFAULT, AHEAD_MAX), HEAD);
 
@@ -77,7 +78,7 @@ proptest! {
             }
             let far = sender.await.unwrap();
             while gate.ahead().len() < next.len() {
-                let more = timeout(PATIENCE, gate.fill(AHEAD_MAX)).await;
+                let more = timeout(PATIENCE, poll_fn(|context| gate.poll_fill(context, AHEAD_MAX))).await;
                 assert!(more.expect("bytes were lost").unwrap() > 0);
             }
             assert_eq!(gate.ahead(), &next[..]);
