@@ -19,6 +19,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jsonwebtoken::DecodingKey;
 use limits::clock::Now;
 use limits::keyed::Key;
+use limits::keyed::Keyer;
 use serde_json::json;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
@@ -141,7 +142,7 @@ fn provider(signer: &Signer, algorithm: Algorithm, tokens_max: usize) -> Result<
         plan_claim: Some("plan".into()),
         location: Location::Header(AUTHORIZATION),
     };
-    Provider::new("main".into(), rules, keys, Arc::new(TokenCache::new(tokens_max)), Arc::default())
+    Provider::new("main".into(), rules, keys, Arc::new(TokenCache::new(tokens_max)), &Keyer::new())
 }
 
 /// Among what a browser sends.

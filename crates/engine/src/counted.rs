@@ -2,9 +2,10 @@
 
 use crate::identity::Identity;
 use crate::names::{Name, RouteId};
+use crate::naming::Naming;
 use crate::request::RequestHead;
 use http::HeaderName;
-use limits::keyed::{Key, Keyer};
+use limits::keyed::Key;
 use serde_json::Value;
 use std::net::IpAddr;
 
@@ -44,45 +45,45 @@ impl CountBy {
     /// The counter of the limit called `limit` that this caller falls under. A request that lacks what is counted by falls under
     /// its address: leaving a header out must not open a way around the limit, nor into somebody else's share.
     #[must_use]
-    pub fn counter(&self, keyer: &Keyer, limit: &str, caller: Caller<'_>) -> Key {
+    pub fn counter(&self, naming: Naming<'_>, limit: &str, caller: Caller<'_>) -> Key {
         let limit = limit.as_bytes();
         let identity = caller.identity;
         let found = match self {
-            Self::Consumer => identity.consumer_id().map(|id| keyer.key(&[limit, b"consumer", id.as_bytes()])),
+            Self::Consumer => identity.consumer_id().map(|id| naming.key(&[limit, b"consumer", id.as_bytes()])),
             Self::ApiKey => identity
                 .api_key
                 .as_ref()
-                .map(|holder| keyer.key(&[limit, b"apiKey", &holder.key.to_u128().to_ne_bytes()])),
+                .map(|holder| naming.key(&[limit, b"apiKey", &holder.key.to_u128().to_be_bytes()])),
             Self::Token => {
-                identity.token.as_ref().map(|token| keyer.key(&[limit, b"token", &token.key.to_u128().to_ne_bytes()]))
+                identity.token.as_ref().map(|token| naming.key(&[limit, b"token", &token.key.to_u128().to_be_bytes()]))
             }
-            Self::Route => Some(keyer.key(&[limit, b"route", caller.route_name.as_bytes()])),
+            Self::Route => Some(naming.key(&[limit, b"route", caller.route_name.as_bytes()])),
             Self::Header(name) => {
-                caller.head.headers.get(name).map(|value| keyer.key(&[limit, b"header", value.as_bytes()]))
+                caller.head.headers.get(name).map(|value| naming.key(&[limit, b"header", value.as_bytes()]))
             }
-            Self::Claim(name) => claim_counter(keyer, limit, identity, name),
+            Self::Claim(name) => claim_counter(naming, limit, identity, name),
             Self::Address => None,
         };
-        found.unwrap_or_else(|| address_counter(keyer, limit, caller.head.client))
+        found.unwrap_or_else(|| address_counter(naming, limit, caller.head.client))
     }
 }
 
-fn claim_counter(keyer: &Keyer, limit: &[u8], identity: &Identity, name: &str) -> Option<Key> {
+fn claim_counter(naming: Naming<'_>, limit: &[u8], identity: &Identity, name: &str) -> Option<Key> {
     match identity.token.as_ref()?.claims.get(name)? {
-        Value::String(text) => Some(keyer.key(&[limit, b"claim", text.as_bytes()])),
+        Value::String(text) => Some(naming.key(&[limit, b"claim", text.as_bytes()])),
         Value::Null => None,
         other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-            Some(keyer.key(&[limit, b"claim", other.to_string().as_bytes()]))
+            Some(naming.key(&[limit, b"claim", other.to_string().as_bytes()]))
         }
     }
 }
 
-fn address_counter(keyer: &Keyer, limit: &[u8], client: IpAddr) -> Key {
+fn address_counter(naming: Naming<'_>, limit: &[u8], client: IpAddr) -> Key {
     match client.to_canonical() {
-        IpAddr::V4(address) => keyer.key(&[limit, b"address", &address.octets()]),
+        IpAddr::V4(address) => naming.key(&[limit, b"address", &address.octets()]),
         IpAddr::V6(address) => {
             let network = u128::from(address) >> 64;
-            keyer.key(&[limit, b"address", &network.to_ne_bytes()])
+            naming.key(&[limit, b"address", &network.to_be_bytes()])
         }
     }
 }

@@ -46,7 +46,7 @@ impl PlanRoutes {
 pub struct ApiKeyHolder {
     pub consumer: Arc<Consumer>,
     pub label: Option<Name>,
-    /// What limits with `key: apiKey` count.
+    /// What limits with `key: apiKey` count: the same in every process.
     pub key: Key,
 }
 
@@ -64,7 +64,7 @@ pub struct VerifiedToken {
     pub plan: Option<Name>,
     /// From `scope` (separated by spaces) or `scp` (a list or the same).
     pub scopes: Vec<Box<str>>,
-    /// What limits with `key: token` count.
+    /// What limits with `key: token` count: the same in every process.
     pub key: Key,
 }
 

@@ -1,4 +1,5 @@
-//! What is counted, as 128 bits: a keyed hash, so that nobody outside can choose two callers that share a counter.
+//! What is counted, as 128 bits of a hash, so that nobody outside can choose two callers that share a counter, and the keyed hash
+//! for counters that end with the process.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -18,7 +19,7 @@ impl Key {
     }
 }
 
-/// Makes [`Key`]s with a secret of its own. Keys of two keyers do not compare.
+/// Makes [`Key`]s with a secret of its own: keys of two keyers do not compare, so none of them outlives its process.
 #[derive(Clone, Debug, Default)]
 pub struct Keyer {
     high: RandomState,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use engine::counted::CountBy;
 use engine::identity::{ApiKeyHolder, Consumer, ConsumerPlan, PlanRoutes};
-use engine::live::Live;
 use engine::names::{ByConfig, Name, PlanId, RouteId};
+use engine::naming::durable;
 use engine::policy::api_key::{ApiKeyEntry, ApiKeys};
 use engine::policy::quota::Quota;
 use engine::policy::throttle::{Applies, Throttle};
@@ -264,7 +264,6 @@ fn field(name: &str, quantity: u64, window: u64, quota_headers: QuotaHeaders) ->
 pub(super) fn consumers(
     raw: &RawConfig,
     plans: &Plans,
-    live: &Live,
     desk: &mut Desk<'_>,
 ) -> (ByConfig<Name, Arc<Consumer>>, ApiKeys) {
     let mut consumers = ByConfig::default();
@@ -283,7 +282,7 @@ pub(super) fn consumers(
         let made = Arc::new(Consumer { id: consumer.id.as_str().into(), plan, disabled: consumer.disabled, policy });
         for (at, key) in consumer.api_keys.iter().enumerate() {
             let pointer = format!("{pointer}/apiKeys/{at}");
-            if let Some(entry) = api_key(key, &made, &pointer, &mut seen, live, desk) {
+            if let Some(entry) = api_key(key, &made, &pointer, &mut seen, desk) {
                 entries.push(entry);
             }
         }
@@ -298,7 +297,6 @@ fn api_key(
     consumer: &Arc<Consumer>,
     pointer: &str,
     seen: &mut HashMap<[u8; 32], String>,
-    live: &Live,
     desk: &mut Desk<'_>,
 ) -> Option<ApiKeyEntry> {
     let sha256: [u8; 32] = match (&raw.sha256, &raw.value) {
@@ -319,7 +317,7 @@ fn api_key(
     let holder = ApiKeyHolder {
         consumer: Arc::clone(consumer),
         label: raw.label.as_deref().map(Into::into),
-        key: live.keyer.key(&[b"apiKey", &sha256]),
+        key: durable(&[b"apiKey", &sha256]),
     };
     let expires_unix_s = raw.expires.map(crate::text::Moment::unix_seconds);
     Some(ApiKeyEntry { sha256, holder: Arc::new(holder), expires_unix_s, revoked: raw.revoked })

@@ -55,11 +55,11 @@ pub struct Admission {
 
 impl Pending {
     pub(super) fn new(room: Room<'_>, identity: Identity, standings: Standings) -> Self {
-        let Room { snapshot, live, now, id, route, head: _ } = room;
+        let Room { snapshot, live: _, now, id, route, head: _ } = room;
         let caller = room.caller(&identity);
         let charges = quotas(snapshot, route, &identity)
             .take(QUOTAS_MAX)
-            .map(|quota| (quota.mode, quota.charge(caller, live, now)))
+            .map(|quota| (quota.mode, quota.charge(caller, now)))
             .collect();
         let allowance = allowance(route.rules.payload.as_ref());
         Self { route: id, upstream: route.upstream, identity, standings, allowance, charges }

@@ -3,8 +3,8 @@
 
 use crate::counted::{Caller, CountBy};
 use crate::denial::{Denial, Detail};
-use crate::live::Live;
 use crate::names::{Name, PolicyId};
+use crate::naming::Naming;
 use crate::reason::Reason;
 use crate::standing::QuotaHeaders;
 use crate::trail::Mode;
@@ -31,9 +31,9 @@ pub struct Quota {
 impl Quota {
     /// What this request is to be charged to.
     #[must_use]
-    pub fn charge(&self, caller: Caller<'_>, live: &Live, now: Now) -> QuotaCharge {
+    pub fn charge(&self, caller: Caller<'_>, now: Now) -> QuotaCharge {
         QuotaCharge {
-            counter: self.by.counter(&live.keyer, &self.counter, caller),
+            counter: self.by.counter(Naming::Durable, &self.counter, caller),
             window: self.period.window(now),
             limit: self.limit,
         }

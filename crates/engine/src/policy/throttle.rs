@@ -5,6 +5,7 @@ use crate::counted::{Caller, CountBy};
 use crate::denial::{Denial, Detail};
 use crate::live::Live;
 use crate::names::{Name, PolicyId};
+use crate::naming::Naming;
 use crate::reason::Reason;
 use crate::trail::Mode;
 use limits::bucket::{Rate, Take, Taken};
@@ -59,7 +60,7 @@ impl Throttle {
         if !self.applies.to(caller) {
             return None;
         }
-        let counter = self.by.counter(&live.keyer, &self.name, caller);
+        let counter = self.by.counter(Naming::Secret(&live.keyer), &self.name, caller);
         let bounded_by_config = self.by.is_bounded_by_config();
         Some(match buckets(live, bounded_by_config).take(counter, self.rate, now) {
             Take::Granted(taken) => Ok(TakenFrom { counter, rate: self.rate, bounded_by_config, taken }),

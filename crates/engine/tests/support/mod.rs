@@ -8,6 +8,7 @@ use engine::credential::Location;
 use engine::identity::{ApiKeyHolder, Consumer, ConsumerPlan, PlanRoutes};
 use engine::live::Live;
 use engine::names::{Place, PlanId, PolicyId, RouteId, UpstreamId};
+use engine::naming::durable;
 use engine::policy::api_key::{ApiKeyEntry, ApiKeys};
 use engine::policy::jwks::KeySet;
 use engine::policy::jwt::{Algorithm, ConsumerClaim, Provider, ProviderRules};
@@ -54,7 +55,7 @@ pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Sn
     let plan = plan();
     let consumer =
         Arc::new(Consumer { id: "acme".into(), plan: Some(Arc::clone(&plan)), disabled: false, policy: PolicyId(0) });
-    let holder = ApiKeyHolder { consumer: Arc::clone(&consumer), label: None, key: live.keyer.key(&[b"api key 1"]) };
+    let holder = ApiKeyHolder { consumer: Arc::clone(&consumer), label: None, key: durable(&[b"api key 1"]) };
     let entry = ApiKeyEntry {
         sha256: Sha256::digest(KEY).into(),
         holder: Arc::new(holder),
@@ -206,5 +207,5 @@ fn provider(live: &Live, tokens_max: usize) -> Provider {
         location: Location::Header(http::header::AUTHORIZATION),
     };
     let cache = live.token_cache("main", tokens_max);
-    Provider::new("main".into(), rules, keys, cache, Arc::clone(&live.keyer)).expect("a provider")
+    Provider::new("main".into(), rules, keys, cache, &live.keyer).expect("a provider")
 }
