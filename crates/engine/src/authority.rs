@@ -59,6 +59,9 @@ pub struct Authority<'a> {
 impl<'a> Authority<'a> {
     /// Borrows from `text` if it is normal already.
     pub fn parse(text: &'a str) -> Result<Self, HostFault> {
+        if is_plain(text) {
+            return Ok(Self { host: Cow::Borrowed(text), port: None });
+        }
         if text.contains('@') {
             return Err(HostFault::Userinfo);
         }
@@ -78,6 +81,17 @@ impl<'a> Authority<'a> {
         };
         Ok(Self { host: name(host)?, port })
     }
+}
+
+/// What most requests carry: a name that is normal already, without port. For any other text this says nothing.
+fn is_plain(text: &str) -> bool {
+    let mut before = b'.';
+    let plain = text.bytes().all(|byte| {
+        let fits = matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-') || (byte == b'.' && before != b'.');
+        before = byte;
+        fits
+    });
+    plain && before != b'.' && text.len() <= HOST_BYTES_MAX
 }
 
 fn ipv6<'a>(bracketed: &'a str, address: &str) -> Result<Cow<'a, str>, HostFault> {

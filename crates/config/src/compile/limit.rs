@@ -279,7 +279,7 @@ pub(super) fn consumers(
             found
         });
         let policy = desk.policy(format!("consumers.{}", consumer.id), &pointer, Mode::Enforce, None);
-        let made = Arc::new(Consumer { id: consumer.id.as_str().into(), plan, disabled: consumer.disabled, policy });
+        let made = Arc::new(Consumer::new(consumer.id.as_str().into(), plan, consumer.disabled, policy));
         for (at, key) in consumer.api_keys.iter().enumerate() {
             let pointer = format!("{pointer}/apiKeys/{at}");
             if let Some(entry) = api_key(key, &made, &pointer, &mut seen, desk) {

@@ -53,8 +53,7 @@ fn place() -> Place {
 /// Route `i` answers `GET`, `POST` at `/v1/service-i/items/{id}` of `api.example.com`.
 pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Snapshot {
     let plan = plan();
-    let consumer =
-        Arc::new(Consumer { id: "acme".into(), plan: Some(Arc::clone(&plan)), disabled: false, policy: PolicyId(0) });
+    let consumer = Arc::new(Consumer::new("acme".into(), Some(Arc::clone(&plan)), false, PolicyId(0)));
     let holder = ApiKeyHolder { consumer: Arc::clone(&consumer), label: None, key: durable(&[b"api key 1"]) };
     let entry = ApiKeyEntry {
         sha256: Sha256::digest(KEY).into(),

@@ -66,7 +66,6 @@ fn session(
     // Pingora never sees the next request: the gate keeps it. Pipelining is ours.
     session.set_pipelined_prefix(head);
     session.set_read_timeout(Some(pace.read_timeout));
-    session.set_write_timeout(Some(pace.write_timeout));
     session.set_total_drain_timeout(Some(DRAIN_TIMEOUT));
     session.set_close_on_response_before_downstream_finish(!may_drain(checked));
     session
