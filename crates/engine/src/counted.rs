@@ -1,5 +1,7 @@
 //! What a limit counts by, and the name of the counter that a request falls under. Shared by throttles and quotas.
 
+mod name;
+
 use crate::identity::Identity;
 use crate::names::{Name, RouteId};
 use crate::naming::{Naming, durable};

@@ -5,6 +5,7 @@ use crate::identity::{Consumer, ConsumerPlan};
 use crate::names::{ByConfig, Name, Place, PlanId, PolicyId, RouteId, UpstreamId};
 use crate::policy::api_key::ApiKeys;
 use crate::policy::jwt::Provider;
+use crate::policy::quota::Quota;
 use crate::reply::Errors;
 use crate::request::RequestRules;
 use crate::route::table::RouteTable;
@@ -108,6 +109,18 @@ impl Snapshot {
     #[must_use]
     pub fn route(&self, id: RouteId) -> Option<&Route> {
         self.routes.get(id.index())
+    }
+
+    /// Every quota of the config; one of `defaults` as often as there are routes that have it.
+    pub fn quotas(&self) -> impl Iterator<Item = &Quota> {
+        let of_routes = self.routes.iter().filter_map(|route| route.rules.quota.as_ref());
+        of_routes.chain(self.plan_limits.iter().filter_map(|plan| plan.quota.as_ref()))
+    }
+
+    /// Whether anything has to be counted beyond the life of the process.
+    #[must_use]
+    pub fn has_quotas(&self) -> bool {
+        self.quotas().next().is_some()
     }
 
     #[must_use]

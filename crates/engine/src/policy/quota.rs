@@ -9,7 +9,7 @@ use crate::reason::Reason;
 use crate::standing::QuotaHeaders;
 use crate::trail::Mode;
 use limits::clock::Now;
-use limits::counts::QuotaCharge;
+use limits::counts::{CounterName, QuotaCharge};
 use limits::window::Period;
 use std::time::Duration;
 
@@ -37,6 +37,12 @@ impl Quota {
             window: self.period.window(now),
             limit: self.limit,
         }
+    }
+
+    /// What people call the counter of that charge. Allocates; asked once for each counter.
+    #[must_use]
+    pub fn counter_name(&self, caller: Caller<'_>) -> CounterName {
+        self.by.name(&self.name, self.period, caller)
     }
 
     /// The refusal when that charge found its count full.

@@ -83,7 +83,7 @@ async fn decide(
         }
         Outcome::Pending(pending) => {
             context.route = Some(pending.route());
-            let counted = charge(&shared.counters, &pending, now).await;
+            let counted = charge(&shared.counters, &pending, snapshot, &head, now).await;
             match chain::settle(pending, snapshot, &counted, now, &mut context.trail) {
                 Ok(admission) => {
                     context.stage = Stage::Admitted(admission);
