@@ -4,7 +4,7 @@ mod name;
 
 use crate::identity::Identity;
 use crate::names::{Name, RouteId};
-use crate::naming::Naming;
+use crate::naming::{Naming, durable};
 use crate::request::RequestHead;
 use http::HeaderName;
 use limits::keyed::Key;
@@ -44,48 +44,63 @@ impl CountBy {
         }
     }
 
-    /// The counter of the limit called `limit` that this caller falls under. A request that lacks what is counted by falls under
-    /// its address: leaving a header out must not open a way around the limit, nor into somebody else's share.
+    /// The counter of `limit` that this caller falls under. A request that lacks what is counted by falls under its address: leaving
+    /// a header out must not open a way around the limit, nor into somebody else's share. Consumers, API keys and tokens have their
+    /// key from when they became known; only what a request brings along is hashed here.
     #[must_use]
-    pub fn counter(&self, naming: Naming<'_>, limit: &str, caller: Caller<'_>) -> Key {
-        let limit = limit.as_bytes();
+    pub fn counter(&self, naming: Naming<'_>, limit: &LimitName, caller: Caller<'_>) -> Key {
         let identity = caller.identity;
         let found = match self {
-            Self::Consumer => identity.consumer_id().map(|id| naming.key(&[limit, b"consumer", id.as_bytes()])),
-            Self::ApiKey => identity
-                .api_key
-                .as_ref()
-                .map(|holder| naming.key(&[limit, b"apiKey", &holder.key.to_u128().to_be_bytes()])),
-            Self::Token => {
-                identity.token.as_ref().map(|token| naming.key(&[limit, b"token", &token.key.to_u128().to_be_bytes()]))
-            }
-            Self::Route => Some(naming.key(&[limit, b"route", caller.route_name.as_bytes()])),
-            Self::Header(name) => {
-                caller.head.headers.get(name).map(|value| naming.key(&[limit, b"header", value.as_bytes()]))
-            }
-            Self::Claim(name) => claim_counter(naming, limit, identity, name),
+            Self::Consumer => identity.consumer_key(),
+            Self::ApiKey => identity.api_key.as_ref().map(|holder| holder.key),
+            Self::Token => identity.token.as_ref().map(|token| token.key),
+            Self::Route => Some(naming.key(&[b"route", caller.route_name.as_bytes()])),
+            Self::Header(name) => caller.head.headers.get(name).map(|value| naming.key(&[b"header", value.as_bytes()])),
+            Self::Claim(name) => claim(naming, identity, name),
             Self::Address => None,
         };
-        found.unwrap_or_else(|| address_counter(naming, limit, caller.head.client))
+        found.unwrap_or_else(|| address(naming, caller.head.client)).under(limit.key)
     }
 }
 
-fn claim_counter(naming: Naming<'_>, limit: &[u8], identity: &Identity, name: &str) -> Option<Key> {
+/// The name under which a limit's state is kept, and its share in the keys of its counters: same name, same counters.
+#[derive(Clone, Debug)]
+pub struct LimitName {
+    name: Name,
+    key: Key,
+}
+
+impl LimitName {
+    #[must_use]
+    pub const fn name(&self) -> &Name {
+        &self.name
+    }
+}
+
+impl<T: Into<Name>> From<T> for LimitName {
+    fn from(name: T) -> Self {
+        let name = name.into();
+        let key = durable(&[b"limit", name.as_bytes()]);
+        Self { name, key }
+    }
+}
+
+fn claim(naming: Naming<'_>, identity: &Identity, name: &str) -> Option<Key> {
     match identity.token.as_ref()?.claims.get(name)? {
-        Value::String(text) => Some(naming.key(&[limit, b"claim", text.as_bytes()])),
+        Value::String(text) => Some(naming.key(&[b"claim", text.as_bytes()])),
         Value::Null => None,
         other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-            Some(naming.key(&[limit, b"claim", other.to_string().as_bytes()]))
+            Some(naming.key(&[b"claim", other.to_string().as_bytes()]))
         }
     }
 }
 
-fn address_counter(naming: Naming<'_>, limit: &[u8], client: IpAddr) -> Key {
+fn address(naming: Naming<'_>, client: IpAddr) -> Key {
     match client.to_canonical() {
-        IpAddr::V4(address) => naming.key(&[limit, b"address", &address.octets()]),
+        IpAddr::V4(address) => naming.key(&[b"address", &address.octets()]),
         IpAddr::V6(address) => {
             let network = u128::from(address) >> 64;
-            naming.key(&[limit, b"address", &network.to_be_bytes()])
+            naming.key(&[b"address", &network.to_be_bytes()])
         }
     }
 }

@@ -62,6 +62,8 @@ pub struct Fleet {
     alone: Alone,
     /// By the last heartbeat that was answered.
     nodes: AtomicU64,
+    /// Since when the store is known to answer, on the monotonic clock.
+    recovered_at_ns: AtomicU64,
     /// Rings when the breaker opens.
     lost: Notify,
     /// That the store is out of reach has been logged.
@@ -94,6 +96,7 @@ impl Fleet {
             inbox: Mutex::new(Some(inbox)),
             alone: Alone::new(ALONE_MAX),
             nodes: AtomicU64::new(1),
+            recovered_at_ns: AtomicU64::new(0),
             lost: Notify::new(),
             told: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
@@ -242,7 +245,7 @@ impl Fleet {
     }
 
     fn failed(&self, pass: Pass, fault: &Fault) {
-        self.watch.failed(fault.code());
+        self.watch.failed(fault.kind());
         if self.breaker().failed(pass, now().monotonic_ns) {
             self.watch.reachable(false);
             self.lost.notify_one();
@@ -253,6 +256,7 @@ impl Fleet {
 
     fn recovered(&self) {
         let nodes = self.nodes.load(Ordering::Relaxed);
+        self.recovered_at_ns.store(now().monotonic_ns, Ordering::Relaxed);
         self.breaker().probe_answered();
         self.told.store(false, Ordering::Relaxed);
         self.watch.reachable(true);

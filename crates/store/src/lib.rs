@@ -18,7 +18,7 @@ pub use disk::Disk;
 pub use embedded::Embedded;
 pub use fleet::Fleet;
 pub use shared::settings::{OnFailure, RedisSettings, RedisTls};
-pub use shared::{SharedLimits, Watch};
+pub use shared::{Failed, SharedLimits, Watch};
 
 #[cfg(test)]
 mod tests;

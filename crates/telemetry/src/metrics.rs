@@ -6,8 +6,11 @@
 mod declare;
 mod handles;
 mod store;
+mod store_error;
 
 pub use handles::{PlanMetrics, RouteMetrics, UpstreamMetrics};
+pub use store_error::StoreError;
+
 pub use prometheus::{Error, IntCounter, IntGauge};
 pub use store::StoreMetrics;
 
@@ -91,6 +94,11 @@ metrics! {
     upstream_first_byte: HistogramVec "tollgate_upstream_first_byte_seconds" ["upstream"] in REQUEST_SECONDS;
     /// The largest share of its quota that any key of the plan has used in the period of the last request; 1 is all of it.
     quota_used_ratio: GaugeVec "tollgate_quota_used_ratio" ["plan"];
+    /// Counters of quotas that are held in memory, of 1000000 that there is room for.
+    quota_counters: IntGauge "tollgate_quota_counters" [];
+    /// Faults of the stores that limits are counted in, by what they were: `write`, `slow`, `damaged` or `gone` of the one on disk;
+    /// `timeout`, `connection` or `answer` of the one that nodes share.
+    store_errors: IntCounterVec "tollgate_store_errors_total" ["error"];
     /// 1 if the last attempt to load the config succeeded, 0 if it was refused and the one before is still in force.
     reload_successful: IntGauge "tollgate_config_last_reload_successful" [];
     /// When loading the config was last attempted, as Unix time to the millisecond.
@@ -105,8 +113,6 @@ metrics! {
     access_log_dropped: IntCounter "tollgate_access_log_dropped_total" [];
     /// 1 while the store that nodes share can be asked, 0 while limits are decided without it.
     store_up: IntGaugeVec "tollgate_store_up" ["store"];
-    /// Calls of the store that came to nothing: `timeout`, `connection`, or `answer` if it answered something else.
-    store_errors: IntCounterVec "tollgate_store_errors_total" ["store", "error"];
     /// From a call of the store to its answer.
     store_call_duration: HistogramVec "tollgate_store_call_duration_seconds" ["store"] in STORE_SECONDS;
     /// Shared limits that were decided without the store, as `onFailure` has it.
@@ -153,6 +159,10 @@ impl Metrics {
         let families = Families::register(&registry)?;
         registry.register(Box::new(ProcessCollector::for_self()))?;
         families.build_info.with_label_values(&[version]).set(1);
+        // From the start on, so that an alert sees the first one as an increase.
+        for error in StoreError::ALL {
+            families.store_errors.with_label_values(&[error.code()]);
+        }
         Ok(Self { registry, families, revision: Mutex::new(None) })
     }
 
@@ -203,7 +213,6 @@ impl Metrics {
     pub fn store(&self, store: &'static str) -> StoreMetrics {
         let Families { store_up, store_errors, store_call_duration, store_bypassed, store_nodes, .. } = &self.families;
         StoreMetrics {
-            store,
             up: store_up.with_label_values(&[store]),
             errors: store_errors.clone(),
             call_duration: store_call_duration.with_label_values(&[store]),
@@ -244,6 +253,16 @@ impl Metrics {
     fn reload_attempted(&self, successful: bool, unix_ms: u64) {
         self.families.reload_successful.set(i64::from(successful));
         self.families.reload_timestamp.set(declare::seconds(unix_ms));
+    }
+
+    /// Something went wrong with the store of quota counts.
+    pub fn store_failed(&self, error: StoreError) {
+        self.families.store_errors.with_label_values(&[error.code()]).inc();
+    }
+
+    /// How many counters of quotas there are.
+    pub fn quota_counters(&self, counters: usize) {
+        self.families.quota_counters.set(i64::try_from(counters).unwrap_or(i64::MAX));
     }
 
     /// Counts client connections up and down.

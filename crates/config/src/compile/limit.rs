@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use engine::counted::CountBy;
 use engine::identity::{ApiKeyHolder, Consumer, ConsumerPlan, PlanRoutes};
-use engine::names::{Name, PlanId, RouteId};
+use engine::names::{ByConfig, Name, PlanId, RouteId};
 use engine::naming::durable;
 use engine::policy::api_key::{ApiKeyEntry, ApiKeys};
 use engine::policy::quota::Quota;
@@ -122,10 +122,10 @@ pub(super) fn throttles<'r>(
     throttles
 }
 
-type Plans = HashMap<Name, Arc<ConsumerPlan>>;
+type Plans = ByConfig<Name, Arc<ConsumerPlan>>;
 
 pub(super) fn plans(raw: &RawConfig, names: &Names<'_>, desk: &mut Desk<'_>) -> (Plans, Vec<PlanLimits>) {
-    let mut plans = Plans::new();
+    let mut plans = Plans::default();
     let mut limits = Vec::new();
     for (id, (name, plan)) in (0..).map(PlanId).zip(&raw.plans) {
         let plan = self::plan(id, name, plan, names, desk, &mut limits);
@@ -276,8 +276,8 @@ pub(super) fn consumers(
     raw: &RawConfig,
     plans: &Plans,
     desk: &mut Desk<'_>,
-) -> (HashMap<Name, Arc<Consumer>>, ApiKeys) {
-    let mut consumers = HashMap::new();
+) -> (ByConfig<Name, Arc<Consumer>>, ApiKeys) {
+    let mut consumers = ByConfig::default();
     let mut entries = Vec::new();
     let mut seen: HashMap<[u8; 32], String> = HashMap::new();
     for (index, consumer) in raw.consumers.iter().enumerate() {
@@ -290,7 +290,7 @@ pub(super) fn consumers(
             found
         });
         let policy = desk.policy(format!("consumers.{}", consumer.id), &pointer, Mode::Enforce, None);
-        let made = Arc::new(Consumer { id: consumer.id.as_str().into(), plan, disabled: consumer.disabled, policy });
+        let made = Arc::new(Consumer::new(consumer.id.as_str().into(), plan, consumer.disabled, policy));
         for (at, key) in consumer.api_keys.iter().enumerate() {
             let pointer = format!("{pointer}/apiKeys/{at}");
             if let Some(entry) = api_key(key, &made, &pointer, &mut seen, desk) {

@@ -55,7 +55,8 @@ pub(super) fn routes(raw: &RawConfig, routes: &[(RouteId, Route)], desk: &mut De
             desk.warn(Code::Pointless, &pointer, message, help);
         }
         let own = format!("routes.{}.rateLimit", route.name);
-        let of_throttle = route.rules.throttles.iter().find(|throttle| *throttle.name == *own).map(|limit| &limit.by);
+        let of_throttle =
+            route.rules.throttles.iter().find(|throttle| **throttle.name.name() == *own).map(|limit| &limit.by);
         let of_quota = route.rules.quota.as_ref().map(|quota| &quota.by);
         for (key, by) in [("rateLimit", of_throttle), ("quota", of_quota)] {
             let Some(by) = by else { continue };

@@ -1,7 +1,7 @@
 //! How fast: a token bucket for each counter, with a sustained rate and a burst. Knows nothing of the other policies; what it
 //! took it can give back when a later one refuses.
 
-use crate::counted::{Caller, CountBy};
+use crate::counted::{Caller, CountBy, LimitName};
 use crate::denial::{Denial, Detail};
 use crate::live::Live;
 use crate::names::{Name, PolicyId};
@@ -19,7 +19,7 @@ use limits::shared::{Charge, Limit, Scope, Sync};
 pub struct Throttle {
     pub policy: PolicyId,
     /// The name under which its state is kept: same name, same state, also over a reload.
-    pub name: Name,
+    pub name: LimitName,
     pub rate: Rate,
     pub by: CountBy,
     pub mode: Mode,
@@ -78,7 +78,7 @@ impl Throttle {
             Take::Granted(taken) => Ok(TakenFrom { counter, rate: self.rate, bounded_by_config, taken }),
             Take::Refused { retry_after } => Err(Denial::new(Reason::ThrottlingLimitReached)
                 .retry_after(retry_after)
-                .with(Detail::Throttle { limit: self.name.clone() })),
+                .with(Detail::Throttle { limit: self.name.name().clone() })),
         })
     }
 }

@@ -31,7 +31,6 @@ use limits::bucket::Rate;
 use limits::shared::Scope;
 use limits::window::Period;
 use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::tokens::Signer;
@@ -55,8 +54,7 @@ fn place() -> Place {
 /// Route `i` answers `GET`, `POST` at `/v1/service-i/items/{id}` of `api.example.com`.
 pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Snapshot {
     let plan = plan();
-    let consumer =
-        Arc::new(Consumer { id: "acme".into(), plan: Some(Arc::clone(&plan)), disabled: false, policy: PolicyId(0) });
+    let consumer = Arc::new(Consumer::new("acme".into(), Some(Arc::clone(&plan)), false, PolicyId(0)));
     let holder = ApiKeyHolder { consumer: Arc::clone(&consumer), label: None, key: durable(&[b"api key 1"]) };
     let entry = ApiKeyEntry {
         sha256: Sha256::digest(KEY).into(),
@@ -72,8 +70,8 @@ pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Sn
         policies: (0..4).map(|_| policy()).collect(),
         api_keys: ApiKeys::new(vec![entry], location, true),
         providers: if asks == Asks::Jwt { vec![provider(live, tokens_max)] } else { Vec::new() },
-        consumers: HashMap::from([(consumer.id.clone(), consumer)]),
-        plans: HashMap::from([(plan.name.clone(), plan)]),
+        consumers: [(consumer.id.clone(), consumer)].into_iter().collect(),
+        plans: [(plan.name.clone(), plan)].into_iter().collect(),
         plan_limits: vec![plan_limits()],
         upstreams: vec![upstream(live)],
         errors: Errors::new(ErrorRules::default()),

@@ -32,10 +32,13 @@ pub enum Event {
     Recovered {
         after: Duration,
     },
-    /// The oldest count was unwritten for so long, which is more than promised.
+    /// The oldest count was unwritten for so long, which is more than promised. `first` after flushes that were in time.
     Slow {
         unwritten: Duration,
+        first: bool,
     },
+    /// Counts have been written.
+    Written,
     SetAside(SetAside),
     /// The file had been removed or replaced; there is a new one.
     WasGone,
@@ -96,7 +99,13 @@ struct Work<F> {
 #[derive(Clone, Copy, Debug)]
 enum Health {
     Well,
-    Failing { since: Now, next: Now, pause: Duration },
+    /// It writes, but not as fast as promised.
+    Slow,
+    Failing {
+        since: Now,
+        next: Now,
+        pause: Duration,
+    },
 }
 
 impl<F: Fn(Event)> Work<F> {
@@ -123,6 +132,20 @@ impl<F: Fn(Event)> Work<F> {
         }
     }
 
+    fn succeeded(&mut self, has_written: bool, unwritten: Duration, now: Now) {
+        match self.health {
+            Health::Failing { since, .. } => {
+                (self.tell)(Event::Recovered { after: now.since(since) });
+                self.health = Health::Well;
+            }
+            Health::Well | Health::Slow if has_written && unwritten > UNWRITTEN_MAX => {
+                (self.tell)(Event::Slow { unwritten, first: matches!(self.health, Health::Well) });
+                self.health = Health::Slow;
+            }
+            Health::Well | Health::Slow => self.health = Health::Well,
+        }
+    }
+
     fn flush(&mut self, begins: Now) -> bool {
         let flushed = self.disk.flush(begins);
         let ends = now();
@@ -135,18 +158,14 @@ impl<F: Fn(Event)> Work<F> {
                 if was_gone {
                     (self.tell)(Event::WasGone);
                 }
-                match self.health {
-                    Health::Failing { since, .. } => (self.tell)(Event::Recovered { after: ends.since(since) }),
-                    Health::Well if rows > 0 && ends.since(before) > UNWRITTEN_MAX => {
-                        (self.tell)(Event::Slow { unwritten: ends.since(before) });
-                    }
-                    Health::Well => {}
+                if rows > 0 {
+                    (self.tell)(Event::Written);
                 }
-                self.health = Health::Well;
+                self.succeeded(rows > 0, ends.since(before), ends);
                 true
             }
             Err(fault) => {
-                let first = matches!(self.health, Health::Well);
+                let first = !matches!(self.health, Health::Failing { .. });
                 self.health.fail(ends);
                 (self.tell)(Event::Failed { fault, first });
                 false
@@ -158,14 +177,14 @@ impl<F: Fn(Event)> Work<F> {
 impl Health {
     fn is_due(self, now: Now) -> bool {
         match self {
-            Self::Well => true,
+            Self::Well | Self::Slow => true,
             Self::Failing { next, .. } => now.monotonic_ns >= next.monotonic_ns,
         }
     }
 
     fn fail(&mut self, now: Now) {
         let (since, pause) = match *self {
-            Self::Well => (now, RETRY_MIN),
+            Self::Well | Self::Slow => (now, RETRY_MIN),
             Self::Failing { since, pause, .. } => (since, pause.saturating_mul(2).min(RETRY_MAX)),
         };
         *self = Self::Failing { since, next: now.plus(pause), pause };

@@ -161,7 +161,7 @@ impl Fleet {
                 self.recovered();
             }
             Err(fault) => {
-                self.watch.failed(fault.code());
+                self.watch.failed(fault.kind());
                 self.breaker().probe_failed(now().monotonic_ns);
                 // Once in each time without a store.
                 if !self.told.swap(true, Ordering::Relaxed) {
@@ -180,7 +180,11 @@ impl Fleet {
     }
 
     fn count_nodes(&self, numbers: &[i64]) {
-        if let Some(nodes) = numbers.first().and_then(|nodes| u64::try_from(*nodes).ok()) {
+        let Some(nodes) = numbers.first().and_then(|nodes| u64::try_from(*nodes).ok()) else { return };
+        let known = self.nodes.load(Ordering::Relaxed);
+        let since_ns = now().monotonic_ns.saturating_sub(self.recovered_at_ns.load(Ordering::Relaxed));
+        // A store that came back without its memory has not heard of the others yet: a part of the limit must not grow by that.
+        if nodes > known || (self.is_reachable() && u128::from(since_ns) > SIGN_HOLDS.as_nanos()) {
             self.nodes.store(nodes.max(1), Ordering::Relaxed);
             self.watch.nodes(nodes);
         }

@@ -2,6 +2,7 @@
 //! finds it broken opens another one.
 
 use super::scripts::Call;
+use crate::shared::Failed;
 use crate::shared::settings::{RedisSettings, RedisTls};
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClientBuilder;
@@ -36,12 +37,11 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// The label of the metric.
-    pub(super) const fn code(&self) -> &'static str {
+    pub(super) const fn kind(&self) -> Failed {
         match self {
-            Self::Timeout => "timeout",
-            Self::Connection(_) => "connection",
-            Self::Answer(_) => "answer",
+            Self::Timeout => Failed::Timeout,
+            Self::Connection(_) => Failed::Connection,
+            Self::Answer(_) => Failed::Answer,
         }
     }
 }

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use store::{Fleet, OnFailure, RedisSettings, Watch};
+use store::{Failed, Fleet, OnFailure, RedisSettings, Watch};
 use tokio::task::AbortHandle;
 
 pub fn settings(address: SocketAddr) -> RedisSettings {
@@ -41,7 +41,7 @@ impl Watch for Seen {
         self.answered.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn failed(&self, _why: &'static str) {
+    fn failed(&self, _why: Failed) {
         self.failed.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -1,10 +1,10 @@
 //! What is counted of the store that nodes share.
 
+use super::StoreError;
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge};
 use std::time::Duration;
 
 pub struct StoreMetrics {
-    pub(super) store: &'static str,
     pub(super) up: IntGauge,
     pub(super) errors: IntCounterVec,
     pub(super) call_duration: Histogram,
@@ -17,9 +17,8 @@ impl StoreMetrics {
         self.call_duration.observe(took.as_secs_f64());
     }
 
-    /// `error` is from a closed list.
-    pub fn failed(&self, error: &'static str) {
-        self.errors.with_label_values(&[self.store, error]).inc();
+    pub fn failed(&self, error: StoreError) {
+        self.errors.with_label_values(&[error.code()]).inc();
     }
 
     pub fn reachable(&self, yes: bool) {

@@ -5,8 +5,8 @@ use config::raw::OnFailure as Written;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Fleet, OnFailure, RedisSettings, RedisTls, SharedLimits, Watch};
-use telemetry::metrics::{Metrics, StoreMetrics};
+use store::{Failed, Fleet, OnFailure, RedisSettings, RedisTls, SharedLimits, Watch};
+use telemetry::metrics::{Metrics, StoreError, StoreMetrics};
 
 /// Buckets, and as many counts, of a gateway that shares its limits with nobody. No config gives it any.
 const ALONE_MAX: usize = 1;
@@ -49,8 +49,12 @@ impl Watch for Told {
         self.0.answered(took);
     }
 
-    fn failed(&self, why: &'static str) {
-        self.0.failed(why);
+    fn failed(&self, why: Failed) {
+        self.0.failed(match why {
+            Failed::Timeout => StoreError::Timeout,
+            Failed::Connection => StoreError::Connection,
+            Failed::Answer => StoreError::Answer,
+        });
     }
 
     fn reachable(&self, yes: bool) {

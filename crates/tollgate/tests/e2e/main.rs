@@ -4,6 +4,7 @@
 
 mod support;
 
+mod cluster;
 mod dry_run;
 mod errors;
 mod forwarding;

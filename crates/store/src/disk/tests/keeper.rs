@@ -18,7 +18,8 @@ fn writes_when_asked_and_at_the_end() {
         let granted = counts.charge(Key::from_u128(1), Period::Day.window(at(0)), 9, at(0));
         assert!(matches!(granted, Charge::Granted { .. }));
     };
-    let keeper = Keeper::start(process.disk, NEVER, |event| panic!("{event:?}")).expect("a thread");
+    let keeper = Keeper::start(process.disk, NEVER, |event| assert!(matches!(event, Event::Written), "{event:?}"))
+        .expect("a thread");
     charge();
     assert!(keeper.flush(WAIT));
     charge();
@@ -34,7 +35,10 @@ fn writes_by_itself() {
     let process = Process::start(&folder, at(0));
     process.charge(1, at(0));
     let (file, before) = (folder.file(), fs::metadata(folder.file()).and_then(|file| file.modified()).expect("a time"));
-    let keeper = Keeper::start(process.disk, Duration::from_millis(1), |event| panic!("{event:?}")).expect("a thread");
+    let keeper = Keeper::start(process.disk, Duration::from_millis(1), |event| {
+        assert!(matches!(event, Event::Written), "{event:?}");
+    })
+    .expect("a thread");
     while fs::metadata(&file).and_then(|file| file.modified()).expect("a time") == before {
         std::thread::yield_now();
     }
@@ -54,6 +58,7 @@ fn tells_the_first_failure_from_the_others_and_the_recovery() {
             Event::SetAside(_) => "set aside".into(),
             Event::WasGone => "was gone".into(),
             Event::Slow { .. } => "slow".into(),
+            Event::Written => return,
         };
         tell.send(text).expect("heard");
     })
