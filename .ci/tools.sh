@@ -34,13 +34,16 @@ need_build_tools() {
     install_packages "${packages[@]}"
 }
 
-# What the tests run beside Rust: curl sends the lines that the demo prints.
+# What the tests run beside Rust: curl sends the lines that the demo prints, redis-server is what nodes share limits through.
 need_test_tools() {
-    if command -v curl >/dev/null; then
-        say "curl: there"
-    else
-        install_packages curl
+    local packages=()
+    command -v curl >/dev/null || packages+=(curl)
+    command -v redis-server >/dev/null || packages+=(redis-server)
+    if [ ${#packages[@]} -eq 0 ]; then
+        say "curl and redis-server: there"
+        return
     fi
+    install_packages "${packages[@]}"
 }
 
 install_packages() {
