@@ -38,6 +38,7 @@ install_missing() {
     [[ -e /usr/lib/nginx/modules/ngx_http_lua_module.so ]] || missing+=(libnginx-mod-http-lua)
     [[ -e /usr/lib/x86_64-linux-gnu/lua/5.1/cjson.so || -n $(compgen -G '/usr/lib/*/lua/5.1/cjson.so') ]] || missing+=(lua-cjson)
     [[ -x /usr/sbin/haproxy ]] || missing+=(haproxy)
+    [[ -x /usr/bin/redis-server ]] || missing+=(redis-server)
     command -v cc >/dev/null || missing+=(gcc libc6-dev)
     command -v cmake >/dev/null || missing+=(cmake)
     ((${#missing[@]})) || return 0

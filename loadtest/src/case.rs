@@ -48,8 +48,21 @@ pub(crate) enum Work {
     Token,
     /// The same without the verified-token cache.
     TokenUncached,
+    /// One throttle for all callers together, counted in the gateway.
+    Limit,
+    /// The same throttle, shared by nodes through a Redis on the load's core: leased.
+    Lease,
+    /// The same, with a call for each request.
+    Exact,
     /// 1,000 routes, token, throttle, quota, JSON log, metrics.
     Full,
+}
+
+impl Work {
+    /// Whether a Redis has to be there.
+    pub(crate) const fn is_shared(self) -> bool {
+        matches!(self, Self::Lease | Self::Exact)
+    }
 }
 
 /// Which requests come in.
@@ -79,7 +92,7 @@ pub(crate) struct Case {
 }
 
 /// The rows of the report: what a case is called behind its proxy's name, and what that says.
-pub(crate) const ROWS: [(&str, &str); 9] = [
+pub(crate) const ROWS: [(&str, &str); 12] = [
     ("plain", "nothing"),
     ("token-header", "nothing, with the requests of `full`"),
     ("routes", "1,000 routes"),
@@ -87,12 +100,15 @@ pub(crate) const ROWS: [(&str, &str); 9] = [
     ("jwt-one", "one RS256 token + throttle"),
     ("jwt", "1,000 RS256 tokens + throttle"),
     ("jwt-uncached", "1,000 RS256 tokens + throttle, token cache off"),
+    ("limit", "one throttle for all callers"),
+    ("lease", "the same, shared through Redis, leased"),
+    ("exact", "the same, shared through Redis, a call for each request"),
     ("full", "1,000 routes, 1,000 tokens, throttle, quota, JSON log, metrics"),
     ("refusal", "401 by itself"),
 ];
 
 /// In the order of measuring: what the report compares is measured within seconds.
-pub(crate) const CASES: [Case; 25] = [
+pub(crate) const CASES: [Case; 28] = [
     case("direct-plain", Peer::Direct, Work::Plain, Traffic::Plain, 200),
     case("nginx-plain", Peer::Nginx, Work::Plain, Traffic::Plain, 200),
     case("haproxy-plain", Peer::Haproxy, Work::Plain, Traffic::Plain, 200),
@@ -112,6 +128,9 @@ pub(crate) const CASES: [Case; 25] = [
     case("bare-token-header", Peer::Bare, Work::Plain, Traffic::Full, 200),
     case("bare-plain", Peer::Bare, Work::Plain, Traffic::Plain, 200),
     case("tollgate-plain", Peer::Tollgate, Work::Plain, Traffic::Plain, 200),
+    case("tollgate-limit", Peer::Tollgate, Work::Limit, Traffic::Plain, 200),
+    case("tollgate-lease", Peer::Tollgate, Work::Lease, Traffic::Plain, 200),
+    case("tollgate-exact", Peer::Tollgate, Work::Exact, Traffic::Plain, 200),
     case("tollgate-routes", Peer::Tollgate, Work::Routes, Traffic::Routes, 200),
     case("tollgate-key", Peer::Tollgate, Work::Key, Traffic::Keys, 200),
     case("tollgate-jwt", Peer::Tollgate, Work::Token, Traffic::Tokens, 200),

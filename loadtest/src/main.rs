@@ -30,6 +30,7 @@ use clap::Parser;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::fs;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -73,7 +74,14 @@ fn main() -> Result<()> {
     let launch = launch_upstream(&programs, &work_dir, &mut ports)?;
     let mut upstream = Running::start(&launch, cores.load)?;
     upstream.wait_for(launch.listen, &stop)?;
-    let peers = Peers { programs: &programs, material: &material, upstream: launch.listen, work_dir: &work_dir };
+    let redis = start_store(&cases, &work_dir, cores.load, &stop, &mut ports)?;
+    let peers = Peers {
+        programs: &programs,
+        material: &material,
+        upstream: launch.listen,
+        store: redis.as_ref().map(|(address, _)| *address),
+        work_dir: &work_dir,
+    };
 
     check_all(&Checker { peers: &peers, core: cores.proxy, stop: &stop }, &cases, &mut ports)?;
     let meter = Meter { peers: &peers, material: &material, effort, core: cores.proxy, stop: &stop };
@@ -177,6 +185,30 @@ fn launch_upstream(programs: &Programs, work_dir: &Path, ports: &mut Ports) -> R
     let listen = ports.free()?;
     let args = vec!["--listen".to_owned(), listen.to_string()];
     Ok(Launch { program: programs.upstream.clone(), args, dir, listen, access_log: None, metrics: None })
+}
+
+/// A Redis on the load's core, if a case needs one: what it costs there is the store's, not the proxy's.
+fn start_store(
+    cases: &[Case],
+    work_dir: &Path,
+    core: usize,
+    stop: &AtomicBool,
+    ports: &mut Ports,
+) -> Result<Option<(SocketAddr, Running)>> {
+    if !cases.iter().any(|case| case.work.is_shared()) {
+        return Ok(None);
+    }
+    let program = PathBuf::from("/usr/bin/redis-server");
+    ensure!(program.is_file(), "{} is missing: run.sh installs it", program.display());
+    let dir = work_dir.join("redis");
+    fs::create_dir_all(&dir)?;
+    let listen = ports.free()?;
+    let port = listen.port().to_string();
+    let args = ["--bind", "127.0.0.1", "--port", &port, "--save", ""].map(str::to_owned).to_vec();
+    let launch = Launch { program, args, dir, listen, access_log: None, metrics: None };
+    let mut running = Running::start(&launch, core)?;
+    running.wait_for(listen, stop)?;
+    Ok(Some((listen, running)))
 }
 
 fn find_programs(options: &Options, cases: &[Case]) -> Result<Programs> {

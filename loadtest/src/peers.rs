@@ -74,6 +74,8 @@ pub(crate) struct Peers<'a> {
     pub(crate) programs: &'a Programs,
     pub(crate) material: &'a Material,
     pub(crate) upstream: SocketAddr,
+    /// The Redis of the rows that need one.
+    pub(crate) store: Option<SocketAddr>,
     pub(crate) work_dir: &'a Path,
 }
 
@@ -86,6 +88,7 @@ struct Setup<'a> {
     listen: SocketAddr,
     metrics: SocketAddr,
     upstream: SocketAddr,
+    store: Option<SocketAddr>,
 }
 
 impl Peers<'_> {
@@ -94,8 +97,8 @@ impl Peers<'_> {
         fs::create_dir_all(&dir)?;
         let listen = ports.free()?;
         let metrics = ports.free()?;
-        let (material, upstream) = (self.material, self.upstream);
-        let setup = Setup { material, dir: &dir, work, limits, listen, metrics, upstream };
+        let (material, upstream, store) = (self.material, self.upstream, self.store);
+        let setup = Setup { material, dir: &dir, work, limits, listen, metrics, upstream, store };
         fs::write(dir.join("public.pem"), material.signer.public_pem()?)?;
         let programs = self.programs;
         let (program, args, metrics_path) = match peer {

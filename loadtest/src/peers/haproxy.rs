@@ -3,7 +3,7 @@
 use super::{Setup, problem};
 use crate::case::Work;
 use crate::material::{AUDIENCE, ISSUER, ROUTES, consumer, route, route_prefix};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use std::fmt::Write as _;
 use std::fs;
 
@@ -18,6 +18,7 @@ pub(super) fn write(setup: &Setup<'_>) -> Result<Vec<String>> {
     }
     match setup.work {
         Work::Plain => {}
+        Work::Limit | Work::Lease | Work::Exact => bail!("only Tollgate is measured at {:?}", setup.work),
         Work::Routes => write_routes(&mut text, setup)?,
         Work::Key => write_keys(&mut text, setup)?,
         Work::Token | Work::TokenUncached => write_token(&mut text, setup)?,

@@ -3,7 +3,7 @@
 use super::Setup;
 use crate::case::Work;
 use crate::material::{AUDIENCE, HOST, ISSUER, KEY_ID, ROUTES, consumer, route, route_prefix, sha256_hex};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::fmt::Write as _;
 use std::fs;
 
@@ -13,6 +13,7 @@ pub(super) fn write(setup: &Setup<'_>) -> Result<Vec<String>> {
     match setup.work {
         Work::Plain | Work::Routes => writeln!(text, "defaults: {{ upstream: main, auth: {{ none: {{}} }} }}")?,
         Work::Key => write_keys(&mut text, setup)?,
+        Work::Limit | Work::Lease | Work::Exact => write_limit(&mut text, setup)?,
         Work::Token | Work::TokenUncached | Work::Full => write_token(&mut text, setup)?,
     }
     write_routes(&mut text, setup)?;
@@ -46,6 +47,29 @@ upstreams: {{ main: {{ endpoints: [\"{}\"] }} }}",
 fn rate_limit(setup: &Setup<'_>) -> String {
     let (rate, burst) = (setup.limits.per_second(), setup.limits.burst());
     format!("{{ requestsPerSecond: {rate}, burst: {burst}, key: consumerId }}")
+}
+
+/// One bucket for all callers: what differs between the three is where it is.
+fn write_limit(text: &mut String, setup: &Setup<'_>) -> Result<()> {
+    let shared = match setup.work {
+        Work::Lease => ", scope: cluster, sync: lease",
+        Work::Exact => ", scope: cluster, sync: exact",
+        Work::Plain | Work::Routes | Work::Key | Work::Token | Work::TokenUncached | Work::Limit | Work::Full => "",
+    };
+    if setup.work.is_shared() {
+        let store = setup.store.context("no Redis was started")?;
+        // Longer than by default: at saturation everybody waits for one core.
+        writeln!(text, "store: {{ redis: {{ url: \"redis://{store}\", timeout: 1s, onFailure: deny }} }}")?;
+    }
+    let (rate, burst) = (setup.limits.per_second(), setup.limits.burst());
+    writeln!(
+        text,
+        "defaults:
+  upstream: main
+  auth: {{ none: {{}} }}
+  rateLimit: {{ requestsPerSecond: {rate}, burst: {burst}, key: route{shared} }}"
+    )?;
+    Ok(())
 }
 
 fn write_keys(text: &mut String, setup: &Setup<'_>) -> Result<()> {
