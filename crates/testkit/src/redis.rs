@@ -22,6 +22,34 @@ const POLL: Duration = Duration::from_millis(10);
 /// Another process may take a free port before the server does.
 const STARTS_MAX: usize = 5;
 
+/// A file that a server reads, in a directory that goes with it.
+pub struct Files(PathBuf);
+
+impl Files {
+    /// # Panics
+    /// If they cannot be written.
+    #[must_use]
+    pub fn new(files: &[(&str, &str)]) -> Self {
+        let directory = directory();
+        for (name, content) in files {
+            let written = std::fs::write(directory.join(name), content);
+            assert!(written.is_ok(), "cannot write {name}: {written:?}");
+        }
+        Self(directory)
+    }
+
+    #[must_use]
+    pub fn path(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
 /// A running server. Without persistence: what it forgets when it is killed is forgotten.
 pub struct RedisServer {
     child: Child,
@@ -37,7 +65,7 @@ impl RedisServer {
         Self::start_with(&[]).await
     }
 
-    /// With more options, as on its command line; `{dir}` is a directory of its own.
+    /// With more options, as on its command line.
     ///
     /// # Panics
     /// If there is no `redis-server`, or it does not start.
@@ -46,8 +74,7 @@ impl RedisServer {
         for _ in 0..STARTS_MAX {
             let address = free();
             let directory = directory();
-            let fill = |option: &&str| option.replace("{dir}", &directory.display().to_string());
-            let options: Vec<String> = options.iter().map(fill).collect();
+            let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
             let child = spawn(address, &options, &directory);
             let mut server = Self { child, address, options, directory };
             if server.answers().await {

@@ -84,6 +84,15 @@ pub struct Certificate {
     key: Vec<u8>,
 }
 
+impl Certificate {
+    /// The chain and the private key, for servers that read files.
+    #[must_use]
+    pub fn pem(&self) -> (String, String) {
+        let chain = self.chain.iter().map(|der| crate::tokens::pem("CERTIFICATE", der)).collect();
+        (chain, crate::tokens::pem("PRIVATE KEY", &self.key))
+    }
+}
+
 /// A running TLS server in front of an upstream; both end when it is dropped.
 pub struct TlsUpstream {
     address: SocketAddr,

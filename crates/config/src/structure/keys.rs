@@ -11,13 +11,12 @@ use crate::text;
 
 /// Keys that Tollgate's contract names and this version does not have, by the section's type.
 const NOT_YET: &[(&str, &[&str])] = &[
-    ("", &["admin", "store"]),
+    ("", &["admin"]),
     ("Listener", &["http2", "tls"]),
     ("Upstream", &["protocol", "retries", "healthCheck", "outlierDetection", "circuitBreaker"]),
     ("UpstreamTls", &["certFile", "keyFile"]),
     ("JwtKey", &["jwksUrl", "refresh", "staleFor"]),
     ("Plan", &["concurrency"]),
-    ("Quota", &["scope", "sync"]),
     ("Body", &["schemaFile", "schema"]),
     ("Route", ROUTE_NOT_YET),
     ("Defaults", ROUTE_NOT_YET),

@@ -2,8 +2,10 @@
 
 use crate::nodes::{Node, is_counted, quota, rate, settings};
 use limits::shared::Sync;
-use store::RedisSettings;
-use testkit::redis::RedisServer;
+use store::{RedisSettings, RedisTls};
+use testkit::ports;
+use testkit::redis::{Files, RedisServer};
+use testkit::tls_upstream::{Authority, Validity};
 
 #[tokio::test]
 async fn the_same_scripts_run_in_a_cluster() {
@@ -52,6 +54,46 @@ async fn an_acl_user_may_be_held_to_what_is_needed() {
         assert!(!shown.contains(password) && !shown.contains("gate\", password"), "{shown}");
         let node = Node::start("a", settings).await;
         assert_eq!(node.fleet.is_reachable(), works, "{username:?} with prefix {prefix}");
+        assert_eq!(is_counted(node.take(quota(1, 1_000, Sync::Exact)).await), works);
+    }
+}
+
+#[tokio::test]
+async fn over_tls_the_certificate_is_checked() {
+    let (ours, other) = (Authority::new("ours"), Authority::new("another"));
+    let (chain, key) = ours.certify("localhost", Validity::Good).pem();
+    let files = Files::new(&[("chain.pem", &chain), ("key.pem", &key), ("ca.pem", &ours.pem())]);
+    let port = ports::free().expect("a port").port();
+    let (chain, key, ca) = (files.path("chain.pem"), files.path("key.pem"), files.path("ca.pem"));
+    let port_text = port.to_string();
+    let server = RedisServer::start_with(&[
+        "--tls-port",
+        &port_text,
+        "--tls-cert-file",
+        &chain,
+        "--tls-key-file",
+        &key,
+        "--tls-ca-cert-file",
+        &ca,
+        "--tls-auth-clients",
+        "no",
+    ])
+    .await;
+    for (host, authority, works) in [
+        ("localhost", Some(&ours), true),
+        ("localhost", Some(&other), false),
+        ("localhost", None, false),
+        // The certificate is for a name.
+        ("127.0.0.1", Some(&ours), false),
+    ] {
+        let authorities = authority.map(|authority| authority.pem().into_bytes());
+        let settings = RedisSettings {
+            servers: vec![(host.to_owned(), port)],
+            tls: Some(RedisTls { authorities }),
+            ..settings(server.address())
+        };
+        let node = Node::start("a", settings).await;
+        assert_eq!(node.fleet.is_reachable(), works, "{host}, {authority:?}");
         assert_eq!(is_counted(node.take(quota(1, 1_000, Sync::Exact)).await), works);
     }
 }
