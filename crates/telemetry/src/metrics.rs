@@ -5,6 +5,7 @@
 
 mod declare;
 mod handles;
+mod present;
 
 pub use handles::{PlanMetrics, RouteMetrics, UpstreamMetrics};
 pub use prometheus::{Error, IntCounter, IntGauge};
@@ -12,6 +13,7 @@ pub use prometheus::{Error, IntCounter, IntGauge};
 use declare::Declare;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Encoder, Gauge, GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry, TextEncoder};
+use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 /// The label value for "none": no route matched, no policy decided.
@@ -85,6 +87,8 @@ metrics! {
     upstream_first_byte: HistogramVec "tollgate_upstream_first_byte_seconds" ["upstream"] in REQUEST_SECONDS;
     /// The largest share of its quota that any key of the plan has used in the period of the last request; 1 is all of it.
     quota_used_ratio: GaugeVec "tollgate_quota_used_ratio" ["plan"];
+    /// Requests in flight under a concurrency limit, of all its keys together.
+    concurrency_in_use: IntGaugeVec "tollgate_concurrency_in_use" ["policy"];
     /// 1 if the last attempt to load the config succeeded, 0 if it was refused and the one before is still in force.
     reload_successful: IntGauge "tollgate_config_last_reload_successful" [];
     /// When loading the config was last attempted, as Unix time to the millisecond.
@@ -128,6 +132,8 @@ pub struct Metrics {
     families: Families,
     /// The revision that `tollgate_config_info` shows.
     revision: Mutex<Option<String>>,
+    /// The policies that `tollgate_concurrency_in_use` shows.
+    concurrency: Mutex<HashSet<String>>,
 }
 
 impl Metrics {
@@ -137,7 +143,7 @@ impl Metrics {
         let families = Families::register(&registry)?;
         registry.register(Box::new(ProcessCollector::for_self()))?;
         families.build_info.with_label_values(&[version]).set(1);
-        Ok(Self { registry, families, revision: Mutex::new(None) })
+        Ok(Self { registry, families, revision: Mutex::new(None), concurrency: Mutex::default() })
     }
 
     /// The text exposition format, of type [`CONTENT_TYPE`]. A family that cannot be written is left out.

@@ -16,25 +16,14 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("Upstream", &["protocol", "retries", "healthCheck", "outlierDetection", "circuitBreaker"]),
     ("UpstreamTls", &["certFile", "keyFile"]),
     ("JwtKey", &["jwksUrl", "refresh", "staleFor"]),
-    ("Plan", &["concurrency"]),
     ("Quota", &["scope", "sync"]),
     ("Body", &["schemaFile", "schema"]),
     ("Route", ROUTE_NOT_YET),
     ("Defaults", ROUTE_NOT_YET),
 ];
 
-const ROUTE_NOT_YET: &[&str] = &[
-    "split",
-    "redirect",
-    "respond",
-    "cors",
-    "request",
-    "response",
-    "mirror",
-    "ipAccess",
-    "concurrency",
-    "deprecation",
-];
+const ROUTE_NOT_YET: &[&str] =
+    &["split", "redirect", "respond", "cors", "request", "response", "mirror", "deprecation"];
 
 /// What other gateways call it.
 const ELSEWHERE_CALLED: &[(&str, &[&str])] = &[

@@ -86,6 +86,7 @@ pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Sn
             connections_max: 1000,
             connections_per_address_max: 100,
         },
+        active_keys_max: 100_000,
         request_id: RequestIdRules {
             header: HeaderName::from_static("x-request-id"),
             accept: AcceptRequestId::Trusted,
@@ -120,9 +121,11 @@ fn route(index: usize, asks: Asks) -> Route {
         place: place(),
         upstream: UpstreamId(0),
         rules: Rules {
+            ip_access: None,
             throttles_before_identity: Vec::new(),
             auth,
             auth_policy: PolicyId(0),
+            concurrency: Vec::new(),
             throttles,
             payload: None,
             quota: None,
@@ -147,6 +150,7 @@ fn plan() -> Arc<ConsumerPlan> {
 
 fn plan_limits() -> PlanLimits {
     PlanLimits {
+        concurrency: None,
         throttles: vec![throttle("gold.rateLimit", PolicyId(2))],
         quota: Some(Quota {
             policy: PolicyId(3),
