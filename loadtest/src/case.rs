@@ -48,20 +48,36 @@ pub(crate) enum Work {
     Token,
     /// The same without the verified-token cache.
     TokenUncached,
-    /// One throttle for all callers together, counted in the gateway.
-    Limit,
-    /// The same throttle, shared by nodes through a Redis on the load's core: leased.
-    Lease,
-    /// The same, with a call for each request.
-    Exact,
     /// 1,000 routes, token, throttle, quota, JSON log, metrics.
     Full,
+    /// One limit and nothing else but what it needs. Tollgate alone: its rows are compared with each other.
+    Limit(Limit),
+}
+
+/// What a limit counts by, and limits that are no throttle. The throttle by consumer is the row `key`.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    ApiKey,
+    Token,
+    Claim,
+    Header,
+    Route,
+    /// By route, shared by nodes through a Redis on the load's core: in chunks ahead of need.
+    Lease,
+    /// The same, with a call of the Redis for each request.
+    Exact,
+    Address,
+    /// By address, with room for a tenth of those who call: nine of ten are counted in a sketch.
+    Crowd,
+    Concurrency,
+    /// A thousand networks that may call and a thousand that may not.
+    AddressList,
 }
 
 impl Work {
     /// Whether a Redis has to be there.
     pub(crate) const fn is_shared(self) -> bool {
-        matches!(self, Self::Lease | Self::Exact)
+        matches!(self, Self::Limit(Limit::Lease | Limit::Exact))
     }
 }
 
@@ -79,6 +95,10 @@ pub(crate) enum Traffic {
     Tokens,
     /// 1,000 tokens in turn on 1,000 routes.
     Full,
+    /// 10,000 client addresses in turn, told by a trusted proxy.
+    Addresses,
+    /// 10,000 values of a header in turn.
+    Tenants,
 }
 
 #[derive(Copy, Clone, Debug)]
@@ -92,7 +112,7 @@ pub(crate) struct Case {
 }
 
 /// The rows of the report: what a case is called behind its proxy's name, and what that says.
-pub(crate) const ROWS: [(&str, &str); 12] = [
+pub(crate) const ROWS: [(&str, &str); 20] = [
     ("plain", "nothing"),
     ("token-header", "nothing, with the requests of `full`"),
     ("routes", "1,000 routes"),
@@ -100,15 +120,23 @@ pub(crate) const ROWS: [(&str, &str); 12] = [
     ("jwt-one", "one RS256 token + throttle"),
     ("jwt", "1,000 RS256 tokens + throttle"),
     ("jwt-uncached", "1,000 RS256 tokens + throttle, token cache off"),
-    ("limit", "one throttle for all callers"),
-    ("lease", "the same, shared through Redis, leased"),
-    ("exact", "the same, shared through Redis, a call for each request"),
     ("full", "1,000 routes, 1,000 tokens, throttle, quota, JSON log, metrics"),
     ("refusal", "401 by itself"),
+    ("by-key", "API key of 10,000 + throttle by key"),
+    ("by-token", "1,000 RS256 tokens + throttle by token"),
+    ("by-claim", "1,000 RS256 tokens + throttle by claim"),
+    ("by-header", "throttle by header, 10,000 values"),
+    ("by-route", "throttle by route"),
+    ("by-route-lease", "the same, shared through Redis, leased"),
+    ("by-route-exact", "the same, shared through Redis, a call for each request"),
+    ("by-ip", "throttle by address, 10,000 addresses"),
+    ("by-ip-crowd", "throttle by address, 10,000 addresses, nine of ten in a sketch"),
+    ("concurrency", "concurrency by address, 10,000 addresses"),
+    ("ip-access", "address lists of 1,000 and 1,000 networks, 10,000 addresses"),
 ];
 
 /// In the order of measuring: what the report compares is measured within seconds.
-pub(crate) const CASES: [Case; 28] = [
+pub(crate) const CASES: [Case; 36] = [
     case("direct-plain", Peer::Direct, Work::Plain, Traffic::Plain, 200),
     case("nginx-plain", Peer::Nginx, Work::Plain, Traffic::Plain, 200),
     case("haproxy-plain", Peer::Haproxy, Work::Plain, Traffic::Plain, 200),
@@ -128,15 +156,23 @@ pub(crate) const CASES: [Case; 28] = [
     case("bare-token-header", Peer::Bare, Work::Plain, Traffic::Full, 200),
     case("bare-plain", Peer::Bare, Work::Plain, Traffic::Plain, 200),
     case("tollgate-plain", Peer::Tollgate, Work::Plain, Traffic::Plain, 200),
-    case("tollgate-limit", Peer::Tollgate, Work::Limit, Traffic::Plain, 200),
-    case("tollgate-lease", Peer::Tollgate, Work::Lease, Traffic::Plain, 200),
-    case("tollgate-exact", Peer::Tollgate, Work::Exact, Traffic::Plain, 200),
     case("tollgate-routes", Peer::Tollgate, Work::Routes, Traffic::Routes, 200),
     case("tollgate-key", Peer::Tollgate, Work::Key, Traffic::Keys, 200),
     case("tollgate-jwt", Peer::Tollgate, Work::Token, Traffic::Tokens, 200),
     case("tollgate-jwt-one", Peer::Tollgate, Work::Token, Traffic::OneToken, 200),
     case("tollgate-jwt-uncached", Peer::Tollgate, Work::TokenUncached, Traffic::Tokens, 200),
     case("tollgate-refusal", Peer::Tollgate, Work::Key, Traffic::Plain, 401),
+    case("tollgate-by-key", Peer::Tollgate, Work::Limit(Limit::ApiKey), Traffic::Keys, 200),
+    case("tollgate-by-token", Peer::Tollgate, Work::Limit(Limit::Token), Traffic::Tokens, 200),
+    case("tollgate-by-claim", Peer::Tollgate, Work::Limit(Limit::Claim), Traffic::Tokens, 200),
+    case("tollgate-by-header", Peer::Tollgate, Work::Limit(Limit::Header), Traffic::Tenants, 200),
+    case("tollgate-by-route", Peer::Tollgate, Work::Limit(Limit::Route), Traffic::Plain, 200),
+    case("tollgate-by-route-lease", Peer::Tollgate, Work::Limit(Limit::Lease), Traffic::Plain, 200),
+    case("tollgate-by-route-exact", Peer::Tollgate, Work::Limit(Limit::Exact), Traffic::Plain, 200),
+    case("tollgate-by-ip", Peer::Tollgate, Work::Limit(Limit::Address), Traffic::Addresses, 200),
+    case("tollgate-by-ip-crowd", Peer::Tollgate, Work::Limit(Limit::Crowd), Traffic::Addresses, 200),
+    case("tollgate-concurrency", Peer::Tollgate, Work::Limit(Limit::Concurrency), Traffic::Addresses, 200),
+    case("tollgate-ip-access", Peer::Tollgate, Work::Limit(Limit::AddressList), Traffic::Addresses, 200),
 ];
 
 const fn case(name: &'static str, peer: Peer, work: Work, traffic: Traffic, status: u16) -> Case {

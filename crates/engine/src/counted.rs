@@ -1,4 +1,5 @@
-//! What a limit counts by, and the name of the counter that a request falls under. Shared by throttles and quotas.
+//! What a limit counts by, the name of the counter that a request falls under, and who falls under it at all. Shared by throttles,
+//! quotas and concurrency limits.
 
 mod name;
 
@@ -25,6 +26,44 @@ pub enum CountBy {
     Claim(Box<str>),
 }
 
+/// The counter that a request falls under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counter {
+    pub key: Key,
+    pub population: Population,
+}
+
+/// Who decides how many counters of a sort there can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Population {
+    /// The config or an issuer: consumers, API keys, routes.
+    Listed,
+    /// Whoever sets headers and claims.
+    Values,
+    /// Anybody: addresses and tokens.
+    Crowd,
+}
+
+/// `when:` of a limit with a name of its own, routes aside: those are settled at load. AND across kinds, OR within one.
+#[derive(Clone, Debug, Default)]
+pub struct Applies {
+    /// None is every plan, and callers without one.
+    pub plans: Option<Vec<Name>>,
+    /// None is everybody.
+    pub consumers: Option<Vec<Name>>,
+}
+
+impl Applies {
+    pub(crate) fn to(&self, caller: Caller<'_>) -> bool {
+        let named = |names: &Option<Vec<Name>>, name: Option<&Name>| match names {
+            None => true,
+            Some(names) => name.is_some_and(|name| names.contains(name)),
+        };
+        named(&self.plans, caller.identity.plan.as_ref().map(|plan| &plan.name))
+            && named(&self.consumers, caller.identity.consumer_id())
+    }
+}
+
 /// Everything that a limit may look at.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller<'a> {
@@ -35,20 +74,26 @@ pub struct Caller<'a> {
 }
 
 impl CountBy {
-    /// Whether the number of different values is bounded by the config rather than by the clients.
-    #[must_use]
-    pub const fn is_bounded_by_config(&self) -> bool {
+    /// How many counters of this sort there can be.
+    const fn population(&self) -> Population {
         match self {
-            Self::Consumer | Self::ApiKey | Self::Route => true,
-            Self::Address | Self::Token | Self::Header(_) | Self::Claim(_) => false,
+            Self::Consumer | Self::ApiKey | Self::Route => Population::Listed,
+            Self::Header(_) | Self::Claim(_) => Population::Values,
+            Self::Address | Self::Token => Population::Crowd,
         }
+    }
+
+    /// The key of [`CountBy::find`], for who keeps all counters alike.
+    #[must_use]
+    pub fn counter(&self, naming: Naming<'_>, limit: &LimitName, caller: Caller<'_>) -> Key {
+        self.find(naming, limit, caller).key
     }
 
     /// The counter of `limit` that this caller falls under. A request that lacks what is counted by falls under its address: leaving
     /// a header out must not open a way around the limit, nor into somebody else's share. Consumers, API keys and tokens have their
     /// key from when they became known; only what a request brings along is hashed here.
     #[must_use]
-    pub fn counter(&self, naming: Naming<'_>, limit: &LimitName, caller: Caller<'_>) -> Key {
+    pub fn find(&self, naming: Naming<'_>, limit: &LimitName, caller: Caller<'_>) -> Counter {
         let identity = caller.identity;
         let found = match self {
             Self::Consumer => identity.consumer_key(),
@@ -59,7 +104,12 @@ impl CountBy {
             Self::Claim(name) => claim(naming, identity, name),
             Self::Address => None,
         };
-        found.unwrap_or_else(|| address(naming, caller.head.client)).under(limit.key)
+        match found {
+            Some(key) => Counter { key: key.under(limit.key), population: self.population() },
+            None => {
+                Counter { key: address(naming, caller.head.client).under(limit.key), population: Population::Crowd }
+            }
+        }
     }
 }
 

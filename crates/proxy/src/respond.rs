@@ -3,7 +3,7 @@
 use crate::context::RequestContext;
 use crate::fields::{edit_response, value_of};
 use bytes::Bytes;
-use engine::denial::Denial;
+use engine::denial::{Denial, Detail};
 use engine::reply::{Occurrence, Reply};
 use engine::snapshot::{PolicyInfo, Snapshot};
 use engine::standing::{QuotaStanding, Standing, Standings};
@@ -61,6 +61,10 @@ fn render(session: &Session, context: &RequestContext, denial: &Denial, now: Now
 
 /// The limit that a 429 comes from, as its fields tell it: nothing remains.
 fn refused_limit<'s>(snapshot: &'s Snapshot, denial: &Denial) -> Option<(&'s PolicyInfo, Standing)> {
+    // Counted together with others: what remains and when is not known, and the fields must not guess.
+    if matches!(denial.detail, Detail::CrowdedThrottle { .. }) {
+        return None;
+    }
     let id = denial.policy?;
     let policy = snapshot.policy(id)?;
     policy.rate_limit.as_ref()?;

@@ -3,7 +3,7 @@
 use super::{Setup, problem};
 use crate::case::Work;
 use crate::material::{AUDIENCE, ISSUER, ROUTES, consumer, route, route_prefix};
-use anyhow::{Result, bail};
+use anyhow::Result;
 use std::fmt::Write as _;
 use std::fs;
 
@@ -16,9 +16,9 @@ pub(super) fn write(setup: &Setup<'_>) -> Result<Vec<String>> {
     if setup.work == Work::Full {
         write_log(&mut text)?;
     }
+    // Limits are measured with Tollgate alone.
     match setup.work {
-        Work::Plain => {}
-        Work::Limit | Work::Lease | Work::Exact => bail!("only Tollgate is measured at {:?}", setup.work),
+        Work::Plain | Work::Limit(_) => {}
         Work::Routes => write_routes(&mut text, setup)?,
         Work::Key => write_keys(&mut text, setup)?,
         Work::Token | Work::TokenUncached => write_token(&mut text, setup)?,

@@ -45,7 +45,7 @@ pub(super) fn unused(raw: &RawConfig, desk: &mut Desk<'_>) {
     let of_routes = raw.routes.iter().map(|route| (route.rate_limit.as_ref(), route.quota.as_ref()));
     let of_plans = raw.plans.values().map(|plan| (plan.rate_limit.as_ref(), plan.quota.as_ref()));
     let of_defaults = (raw.defaults.rate_limit.as_ref(), raw.defaults.quota.as_ref());
-    let of_throttles = raw.throttles.iter().map(|throttle| (Some(&throttle.rate_limit), None));
+    let of_throttles = raw.throttles.iter().map(|throttle| (throttle.rate_limit.as_ref(), None));
     let shared = of_routes.chain(of_plans).chain([of_defaults]).chain(of_throttles).any(|(rate_limit, quota)| {
         rate_limit.is_some_and(|limit| limit.scope == raw::Scope::Cluster)
             || quota.is_some_and(|limit| limit.scope == raw::Scope::Cluster)

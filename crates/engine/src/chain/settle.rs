@@ -1,7 +1,7 @@
 //! The end of the chain: quotas, and the proof that a request may go on.
 
 use super::shared::{self, SharedCharge};
-use super::{Limited, Room, allowance, quotas};
+use super::{Limited, Room, Slots, allowance, quotas};
 use crate::counted::Caller;
 use crate::denial::Denial;
 use crate::identity::Identity;
@@ -29,6 +29,7 @@ pub struct Pending {
     upstream: UpstreamId,
     identity: Identity,
     standings: Standings,
+    slots: Slots,
     allowance: Allowance,
     charges: ArrayVec<(Mode, QuotaCharge), QUOTAS_MAX>,
     shared: Vec<SharedCharge>,
@@ -55,13 +56,15 @@ pub struct Admission {
     upstream: UpstreamId,
     identity: Identity,
     standings: Standings,
+    /// Held as long as this is: to the end of the request.
+    slots: Slots,
     allowance: Allowance,
     charged: ArrayVec<QuotaCharge, QUOTAS_MAX>,
     charged_shared: Vec<SharedCharge>,
 }
 
 impl Pending {
-    pub(super) fn new(room: Room<'_>, identity: Identity, limited: Limited) -> Self {
+    pub(super) fn new(room: Room<'_>, identity: Identity, limited: Limited, slots: Slots) -> Self {
         let Room { snapshot, live: _, now, id, route, head: _ } = room;
         let caller = room.caller(&identity);
         let Limited { standings, mut shared } = limited;
@@ -76,7 +79,7 @@ impl Pending {
             }
         }
         let allowance = allowance(route.rules.payload.as_ref());
-        Self { route: id, upstream: route.upstream, identity, standings, allowance, charges, shared }
+        Self { route: id, upstream: route.upstream, identity, standings, slots, allowance, charges, shared }
     }
 
     /// What has to be charged: all enforced ones or none of them, those in dry run each for itself.
@@ -117,7 +120,7 @@ pub fn settle(
     now: Now,
     trail: &mut Trail,
 ) -> Result<Admission, (Denial, Identity)> {
-    let Pending { route, upstream, identity, mut standings, allowance, charges, mut shared } = pending;
+    let Pending { route, upstream, identity, mut standings, slots, allowance, charges, mut shared } = pending;
     let mut charged = ArrayVec::new();
     let mut refusal = shared::judge(&shared, snapshot, now, trail, &mut standings);
     if let Some(rules) = snapshot.route(route) {
@@ -143,7 +146,7 @@ pub fn settle(
         None => {
             shared.retain(|shared| matches!(shared.charge.limit, Limit::Count { .. }));
             let charged_shared = shared;
-            Ok(Admission { route, upstream, identity, standings, allowance, charged, charged_shared })
+            Ok(Admission { route, upstream, identity, standings, slots, allowance, charged, charged_shared })
         }
         Some(denial) => Err((denial, identity)),
     }
@@ -193,6 +196,12 @@ impl Admission {
     #[must_use]
     pub const fn standings(&self) -> &Standings {
         &self.standings
+    }
+
+    /// How many concurrency limits this request occupies a slot of.
+    #[must_use]
+    pub const fn slots(&self) -> usize {
+        self.slots.len()
     }
 
     /// Counts body bytes as they arrive.

@@ -79,7 +79,10 @@ async fn four_gateways_admit_a_shared_limit_together() {
         assert!(admitted <= limit && admitted * 100 >= limit * 98, "{target}: {admitted}");
     }
     let refused = gateways[3].get("/exact").expect(429).await;
-    assert_eq!((refused.json()["code"].as_str(), refused.header("x-ratelimit-remaining")), (Some("quota_exceeded"), Some("0")));
+    assert_eq!(
+        (refused.json()["code"].as_str(), refused.header("x-ratelimit-remaining")),
+        (Some("quota_exceeded"), Some("0"))
+    );
     let refused = gateways[2].get("/pace").expect(429).await;
     assert_eq!(refused.json()["code"], "throttling_limit_reached");
     let wait: u64 = refused.header("retry-after").unwrap_or_default().parse().unwrap();
@@ -105,7 +108,8 @@ async fn what_is_refused_or_not_delivered_is_given_back() {
         let refused = gateway.get("/both").expect(429).await;
         assert_eq!(refused.json()["code"], "throttling_limit_reached");
     }
-    let stored = redis.command(&["EVAL", "return redis.call('GET', redis.call('KEYS', ARGV[1])[1])", "0", "tollgate:q:*"]);
+    let stored =
+        redis.command(&["EVAL", "return redis.call('GET', redis.call('KEYS', ARGV[1])[1])", "0", "tollgate:q:*"]);
     // Of two quotas one was given back altogether; the other has the two that were served.
     let stored = stored.await;
     assert!(stored.contains(" 0") || stored.contains(" 2"), "{stored}");
@@ -155,7 +159,9 @@ async fn without_the_store_nothing_passes_if_the_operator_wants_it_so() {
     let gateway = node(&redis, &CONFIG.replace("localShare", "deny")).await;
     gateway.get("/pace").expect(200).await;
     redis.kill();
-    for (target, policy) in [("/exact", "routes.exact.quota"), ("/small", "routes.small.quota"), ("/both", "routes.both.rateLimit")] {
+    for (target, policy) in
+        [("/exact", "routes.exact.quota"), ("/small", "routes.small.quota"), ("/both", "routes.both.rateLimit")]
+    {
         let refused = gateway.get(target).expect(503).await;
         assert_eq!(refused.json()["code"], "quota_store_unavailable", "{refused}");
         let line = gateway.log_line(refused.header("x-request-id").unwrap_or_default()).await;

@@ -4,13 +4,16 @@
 
 mod support;
 
+mod accuracy;
 mod cluster;
+mod concurrency;
 mod dry_run;
 mod errors;
 mod forwarding;
 mod garbage;
 mod guide;
 mod identity;
+mod ip_access;
 mod keep_alive;
 mod limits;
 mod passing_on;
