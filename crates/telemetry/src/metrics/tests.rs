@@ -22,6 +22,10 @@ fn touched() -> Metrics {
     metrics.would_deny("orders", "throttling_limit_reached", "throttling_limit_reached", "burst");
     metrics.config_loaded("r1", 1_700_000_000_123);
     metrics.connection_refused("connections_exhausted");
+    metrics.show_concurrency([("orders.concurrency", 1)]);
+    let store = metrics.store("redis");
+    store.answered(Duration::from_micros(200));
+    store.bypassed();
     metrics
 }
 
@@ -38,6 +42,21 @@ fn concurrency_shows_the_limits_that_there_are() {
     assert_eq!(shown(&[("a", 3), ("b", 0), ("a", 3)]), [line("a", 3), line("b", 0)]);
     assert_eq!(shown(&[("b", 2)]), [line("b", 2)]);
     assert!(shown(&[]).is_empty());
+}
+
+#[test]
+fn a_shared_store_shows_only_where_there_is_one() {
+    let metrics = Metrics::new("1").unwrap();
+    assert!(!text(&metrics).contains("tollgate_store_up"));
+    let store = metrics.store("redis");
+    store.reachable(true);
+    store.nodes(4);
+    store.failed(StoreError::Timeout);
+    check(&metrics, r#"tollgate_store_up{store="redis"} 1"#);
+    check(&metrics, r#"tollgate_store_nodes{store="redis"} 4"#);
+    check(&metrics, r#"tollgate_store_errors_total{error="timeout"} 1"#);
+    store.reachable(false);
+    check(&metrics, r#"tollgate_store_up{store="redis"} 0"#);
 }
 
 #[test]

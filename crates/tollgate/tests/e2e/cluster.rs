@@ -88,7 +88,7 @@ async fn four_gateways_admit_a_shared_limit_together() {
     let wait: u64 = refused.header("retry-after").unwrap_or_default().parse().unwrap();
     assert!((900..=1_000).contains(&wait), "{wait}");
     for gateway in &gateways {
-        assert!(gateway.metric("tollgate_store_nodes", &[]).await > 3.5);
+        until("four nodes", async || (gateway.metric("tollgate_store_nodes", &[]).await > 3.5).then_some(())).await;
         assert!(gateway.metric("tollgate_store_bypassed_total", &[]).await < 0.5);
     }
 }

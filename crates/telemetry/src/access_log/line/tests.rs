@@ -87,6 +87,7 @@ fn a_full_line_has_every_field() {
         "client": "203.0.113.9", "method": "GET", "host": "api.example.com", "path": "/v1/orders", "protocol": "HTTP/1.1",
         "route": "orders", "consumer": "acme", "plan": "free", "status": 502, "kind": "upstream_connect_failed",
         "reason": "connection_refused", "policy": "orders", "wouldDeny": ["throttling_limit_reached", "quota_exceeded"],
+        "withoutStore": true,
         "upstream": "orders", "endpoint": "127.0.0.1:9001", "attempts": 2, "upstreamStatus": 503, "bytesIn": 17,
         "bytesOut": 18_446_744_073_709_551_615_u64, "durationMs": 12.345, "gatewayMs": 0.007, "upstreamConnectMs": 1_500.0,
         "upstreamFirstByteMs": 0.09, "configRevision": "r1",
