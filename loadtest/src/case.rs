@@ -50,6 +50,24 @@ pub(crate) enum Work {
     TokenUncached,
     /// 1,000 routes, token, throttle, quota, JSON log, metrics.
     Full,
+    /// One limit and nothing else but what it needs. Tollgate alone: its rows are compared with each other.
+    Limit(Limit),
+}
+
+/// What a limit counts by, and limits that are no throttle. The throttle by consumer is the row `key`.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    ApiKey,
+    Token,
+    Claim,
+    Header,
+    Route,
+    Address,
+    /// By address, with room for a tenth of those who call: nine of ten are counted in a sketch.
+    Crowd,
+    Concurrency,
+    /// A thousand networks that may call and a thousand that may not.
+    AddressList,
 }
 
 /// Which requests come in.
@@ -66,6 +84,10 @@ pub(crate) enum Traffic {
     Tokens,
     /// 1,000 tokens in turn on 1,000 routes.
     Full,
+    /// 10,000 client addresses in turn, told by a trusted proxy.
+    Addresses,
+    /// 10,000 values of a header in turn.
+    Tenants,
 }
 
 #[derive(Copy, Clone, Debug)]
@@ -79,7 +101,7 @@ pub(crate) struct Case {
 }
 
 /// The rows of the report: what a case is called behind its proxy's name, and what that says.
-pub(crate) const ROWS: [(&str, &str); 9] = [
+pub(crate) const ROWS: [(&str, &str); 18] = [
     ("plain", "nothing"),
     ("token-header", "nothing, with the requests of `full`"),
     ("routes", "1,000 routes"),
@@ -89,10 +111,19 @@ pub(crate) const ROWS: [(&str, &str); 9] = [
     ("jwt-uncached", "1,000 RS256 tokens + throttle, token cache off"),
     ("full", "1,000 routes, 1,000 tokens, throttle, quota, JSON log, metrics"),
     ("refusal", "401 by itself"),
+    ("by-key", "API key of 10,000 + throttle by key"),
+    ("by-token", "1,000 RS256 tokens + throttle by token"),
+    ("by-claim", "1,000 RS256 tokens + throttle by claim"),
+    ("by-header", "throttle by header, 10,000 values"),
+    ("by-route", "throttle by route"),
+    ("by-ip", "throttle by address, 10,000 addresses"),
+    ("by-ip-crowd", "throttle by address, 10,000 addresses, nine of ten in a sketch"),
+    ("concurrency", "concurrency by address, 10,000 addresses"),
+    ("ip-access", "address lists of 1,000 and 1,000 networks, 10,000 addresses"),
 ];
 
 /// In the order of measuring: what the report compares is measured within seconds.
-pub(crate) const CASES: [Case; 25] = [
+pub(crate) const CASES: [Case; 34] = [
     case("direct-plain", Peer::Direct, Work::Plain, Traffic::Plain, 200),
     case("nginx-plain", Peer::Nginx, Work::Plain, Traffic::Plain, 200),
     case("haproxy-plain", Peer::Haproxy, Work::Plain, Traffic::Plain, 200),
@@ -118,6 +149,15 @@ pub(crate) const CASES: [Case; 25] = [
     case("tollgate-jwt-one", Peer::Tollgate, Work::Token, Traffic::OneToken, 200),
     case("tollgate-jwt-uncached", Peer::Tollgate, Work::TokenUncached, Traffic::Tokens, 200),
     case("tollgate-refusal", Peer::Tollgate, Work::Key, Traffic::Plain, 401),
+    case("tollgate-by-key", Peer::Tollgate, Work::Limit(Limit::ApiKey), Traffic::Keys, 200),
+    case("tollgate-by-token", Peer::Tollgate, Work::Limit(Limit::Token), Traffic::Tokens, 200),
+    case("tollgate-by-claim", Peer::Tollgate, Work::Limit(Limit::Claim), Traffic::Tokens, 200),
+    case("tollgate-by-header", Peer::Tollgate, Work::Limit(Limit::Header), Traffic::Tenants, 200),
+    case("tollgate-by-route", Peer::Tollgate, Work::Limit(Limit::Route), Traffic::Plain, 200),
+    case("tollgate-by-ip", Peer::Tollgate, Work::Limit(Limit::Address), Traffic::Addresses, 200),
+    case("tollgate-by-ip-crowd", Peer::Tollgate, Work::Limit(Limit::Crowd), Traffic::Addresses, 200),
+    case("tollgate-concurrency", Peer::Tollgate, Work::Limit(Limit::Concurrency), Traffic::Addresses, 200),
+    case("tollgate-ip-access", Peer::Tollgate, Work::Limit(Limit::AddressList), Traffic::Addresses, 200),
 ];
 
 const fn case(name: &'static str, peer: Peer, work: Work, traffic: Traffic, status: u16) -> Case {

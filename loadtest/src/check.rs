@@ -1,9 +1,9 @@
 //! Before anything is measured: does each proxy really do the work? A figure for work not done is worse than none.
 
-use crate::case::{Case, Peer, Work};
+use crate::case::{Case, Limit, Peer, Work};
 use crate::generate::BODY_BYTES;
 use crate::http::Answer;
-use crate::material::{self, Material, get, request, route_path, with_token};
+use crate::material::{self, Material, from_address, get, of_tenant, request, route_path, with_token};
 use crate::peers::{Limits, Peers};
 use crate::ports::Ports;
 use crate::process::{Launch, Running};
@@ -42,7 +42,7 @@ impl Checker<'_> {
         let (peer, work) = (case.peer, case.work);
         let shortfall = || format!("{} does not do the work of {work:?}", peer.title());
         let mut checked = self.check_answers(peer, work, ports).with_context(shortfall)?;
-        if matches!(work, Work::Key | Work::Token | Work::TokenUncached | Work::Full) {
+        if is_throttled_by_caller(work) {
             checked += self.check_limit(peer, work, Limits::Throttle, ports).with_context(shortfall)?;
         }
         if work == Work::Full {
@@ -94,13 +94,7 @@ impl Checker<'_> {
         let (launch, _running) = self.start(peer, work, limits, ports)?;
         let material = self.peers.material;
         let call = |consumer: usize| -> Result<u16> {
-            let request = if work == Work::Key {
-                let key = material.api_keys.get(consumer).context("no such key")?;
-                get(&route_path(0), &[("x-api-key", key)])
-            } else {
-                with_token(&route_path(0), material.tokens.get(consumer).context("no such token")?)
-            };
-            Client::connect(launch.listen)?.exchange(&request)
+            Client::connect(launch.listen)?.exchange(&call_of(work, material, consumer)?)
         };
         let statuses = (0..CALLS).map(|_| call(0)).collect::<Result<Vec<_>>>()?;
         let count = |status| statuses.iter().filter(|got| **got == status).count();
@@ -111,6 +105,33 @@ impl Checker<'_> {
         ensure!(call(1)? == 200, "{limits:?}: one consumer's calls count against another");
         Ok(CALLS + 1)
     }
+}
+
+/// Whether each caller has a throttle of its own.
+fn is_throttled_by_caller(work: Work) -> bool {
+    match work {
+        Work::Plain | Work::Routes => false,
+        Work::Key | Work::Token | Work::TokenUncached | Work::Full => true,
+        Work::Limit(limit) => !matches!(limit, Limit::Route | Limit::Concurrency | Limit::AddressList),
+    }
+}
+
+/// A good call of the n-th caller.
+fn call_of(work: Work, material: &Material, caller: usize) -> Result<Vec<u8>> {
+    let path = route_path(0);
+    Ok(match work {
+        Work::Plain | Work::Routes => get(&path, &[]),
+        Work::Key | Work::Limit(Limit::ApiKey) => {
+            get(&path, &[("x-api-key", material.api_keys.get(caller).context("no such key")?)])
+        }
+        Work::Token | Work::TokenUncached | Work::Full | Work::Limit(Limit::Token | Limit::Claim) => {
+            with_token(&path, material.tokens.get(caller).context("no such token")?)
+        }
+        Work::Limit(Limit::Header) => of_tenant(&path, caller),
+        Work::Limit(Limit::Route | Limit::Address | Limit::Crowd | Limit::Concurrency | Limit::AddressList) => {
+            from_address(&path, caller)
+        }
+    })
 }
 
 fn expectations(work: Work, material: &Material) -> Result<Vec<Expectation>> {
@@ -142,6 +163,14 @@ fn expectations(work: Work, material: &Material) -> Result<Vec<Expectation>> {
                 expect("a known route", with_token(&route_path(number), token), 200);
             }
             expect("an unknown path", with_token("/v1/service-1000/items", token), 404);
+        }
+        Work::Limit(limit) => {
+            expect("a call", call_of(work, material, 0)?, 200);
+            expect("another caller's", call_of(work, material, 1)?, 200);
+            if limit == Limit::AddressList {
+                expect("from a denied network", get(&path, &[("X-Forwarded-For", "10.0.2.1")]), 403);
+                expect("from no allowed network", get(&path, &[("X-Forwarded-For", "192.0.2.1")]), 403);
+            }
         }
     }
     Ok(all)

@@ -17,9 +17,12 @@ pub(crate) const HOST: &str = "api.example.com";
 pub(crate) const ISSUER: &str = "https://idp.example.com/";
 pub(crate) const AUDIENCE: &str = "orders-api";
 pub(crate) const KEY_ID: &str = "bench";
+/// The header that a throttle counts by.
+pub(crate) const TENANT: &str = "X-Tenant";
 pub(crate) const ROUTES: usize = 1_000;
 pub(crate) const KEYS: usize = 10_000;
 pub(crate) const TOKENS: usize = 1_000;
+pub(crate) const ADDRESSES: usize = 10_000;
 
 pub(crate) struct Material {
     pub(crate) signer: Signer,
@@ -79,6 +82,8 @@ impl Material {
                 .enumerate()
                 .map(|(number, token)| with_token(&route_path(number % ROUTES), token))
                 .collect(),
+            Traffic::Addresses => (0..ADDRESSES).map(|number| from_address(&first, number)).collect(),
+            Traffic::Tenants => (0..ADDRESSES).map(|number| of_tenant(&first, number)).collect(),
         }
     }
 }
@@ -166,6 +171,15 @@ pub(crate) fn route_path(number: usize) -> String {
 
 pub(crate) fn with_token(path: &str, token: &str) -> Vec<u8> {
     get(path, &[("Authorization", &format!("Bearer {token}"))])
+}
+
+/// As a trusted proxy passes it on.
+pub(crate) fn from_address(path: &str, number: usize) -> Vec<u8> {
+    get(path, &[("X-Forwarded-For", &format!("100.64.{}.{}", number / 256 % 256, number % 256))])
+}
+
+pub(crate) fn of_tenant(path: &str, number: usize) -> Vec<u8> {
+    get(path, &[(TENANT, &consumer(number))])
 }
 
 pub(crate) fn get(path: &str, headers: &[(&str, &str)]) -> Vec<u8> {

@@ -2,9 +2,11 @@
 //! run shows every mistake. Reads key files, never the network.
 
 mod auth;
+mod concurrency;
 mod desk;
 mod errors;
 mod identity;
+mod ip_access;
 mod keys;
 mod limit;
 mod names;
@@ -50,7 +52,7 @@ pub(crate) fn compile(
     live: &Live,
     diagnostics: &mut Diagnostics,
 ) -> Option<Config> {
-    let mut desk = Desk::new(spans, sources, files, diagnostics);
+    let mut desk = Desk::new(spans, sources, files, live, diagnostics);
     let names = Names::of(raw);
     let process = process::compile(raw, &mut desk);
     let upstreams = upstreams::compile(raw, live, &mut desk);
@@ -88,6 +90,7 @@ pub(crate) fn compile(
             uri_bytes_max: process::bytes(raw.limits.uri_bytes),
         },
         intake: process::intake(raw),
+        active_keys_max: usize::try_from(raw.limits.active_keys).unwrap_or(usize::MAX),
         request_id: process::request_id(raw),
         told,
     };

@@ -20,11 +20,13 @@ use serde::Deserialize;
 pub use choice::{EndpointEntry, PathEntry, Threads};
 pub use errors::{Disclose, ErrorResponse, ErrorTemplate, Errors};
 pub use identity::{Algorithm, ApiKeys, ClaimRule, ClaimValue, IdentityHeaders, JwtKey, JwtProvider, Location};
-pub use limit::{ApiKey, Consumer, Mode, Plan, Quota, QuotaHeaders, QuotaPeriod, RateLimit, Throttle, ThrottleWhen};
+pub use limit::{
+    ApiKey, Concurrency, Consumer, Mode, Plan, Quota, QuotaHeaders, QuotaPeriod, RateLimit, Throttle, ThrottleWhen,
+};
 pub use process::{
     AccessLog, AccessLogFormat, Limits, Listener, RequestId, RequestIdAccept, STATE_DIR, Server, Telemetry,
 };
-pub use route::{ApiKeyAuth, Auth, Body, Conditions, Defaults, JwtAuth, NoAuth, Route, TrailingSlash};
+pub use route::{ApiKeyAuth, Auth, Body, Conditions, Defaults, IpAccess, JwtAuth, NoAuth, Route, TrailingSlash};
 pub use scenario::{Scenario, ScenarioExpect, ScenarioRequest};
 pub use upstream::{Balance, EndpointDetails, Keepalive, Timeouts, Upstream, UpstreamTls};
 

@@ -34,7 +34,7 @@ criterion_main!(benches);
 fn api_key(criterion: &mut Criterion) {
     let holder = |number: u32| {
         let id = format!("consumer-{number}").into();
-        let consumer = Consumer { id, plan: None, disabled: false, policy: PolicyId(number) };
+        let consumer = Consumer::new(id, None, false, PolicyId(number));
         Arc::new(ApiKeyHolder { consumer: Arc::new(consumer), label: None, key: Key::from_u128(u128::from(number)) })
     };
     let key = |number: u32| {

@@ -1,8 +1,9 @@
 //! THE order. Every request goes through these steps, one below the other; `admit` ends where the quota has to be charged, because
 //! counts may live elsewhere, and `settle` goes on from there. Nothing imports this module.
 //!
-//! route, throttles by address, identity, plan, throttles, length and type, quota. A call that is refused must not be billed, so
-//! throttles stand before the quota and the quota last; identity is costly, so addresses are throttled before it.
+//! route, address, throttles by address, identity, plan, concurrency, throttles, length and type, quota. A call that is refused must not
+//! be billed, so throttles stand before the quota and the quota last; identity is costly, so addresses are throttled before it. A slot
+//! is given back by itself, a token of a throttle is not: so concurrency stands before the throttles.
 
 use crate::counted::Caller;
 use crate::denial::Denial;
@@ -10,6 +11,7 @@ use crate::identity::Identity;
 use crate::live::Live;
 use crate::names::RouteId;
 use crate::policy::access;
+use crate::policy::concurrency::Concurrency;
 use crate::policy::payload::Payload;
 use crate::policy::quota::Quota;
 use crate::policy::throttle::{TakenFrom, Throttle, give_back};
@@ -22,6 +24,7 @@ use crate::standing::{Standing, Standings};
 use crate::trail::{Entry, Mode, Step, Trail, Verdict};
 use arrayvec::ArrayVec;
 use limits::clock::Now;
+use limits::gauge::Entered;
 
 mod authenticate;
 mod settle;
@@ -30,6 +33,12 @@ pub use settle::{Admission, Counted, Pending, QUOTAS_MAX, settle};
 
 /// Throttles of one step that one request can fall under; the compiler of the config refuses a route that could need more.
 pub const THROTTLES_MAX: usize = 8;
+
+/// Concurrency limits that one request can fall under, its plan's included; the compiler of the config refuses more.
+pub const CONCURRENCY_MAX: usize = 4;
+
+/// The slots that a request holds; dropping them gives them back.
+type Slots = ArrayVec<Entered, CONCURRENCY_MAX>;
 
 /// What became of a request before anything was charged.
 #[expect(clippy::large_enum_variant, reason = "a box would be an allocation on every admitted request")]
@@ -92,15 +101,20 @@ pub fn admit(snapshot: &Snapshot, live: &Live, head: &RequestHead<'_>, now: Now,
     let room = Room { snapshot, live, head, now, id, route };
     let mut identity = Identity::default();
     match run(room, trail, &mut identity) {
-        Ok(standings) => Outcome::Pending(Pending::new(room, identity, standings)),
+        Ok((standings, slots)) => Outcome::Pending(Pending::new(room, identity, standings, slots)),
         Err(denial) => Outcome::Denied { route: Some(id), identity, denial },
     }
 }
 
-fn run(room: Room<'_>, trail: &mut Trail, identity: &mut Identity) -> Result<Standings, Denial> {
+fn run(room: Room<'_>, trail: &mut Trail, identity: &mut Identity) -> Result<(Standings, Slots), Denial> {
     // Without `..`: a rule that nobody asks about does not compile. The quota is charged by `settle`.
-    let Rules { throttles_before_identity, auth, auth_policy, throttles, payload, quota: _ } = &room.route.rules;
+    let Rules { ip_access, throttles_before_identity, auth, auth_policy, concurrency, throttles, payload, quota: _ } =
+        &room.route.rules;
     let mut standings = Standings::default();
+
+    if let Some(rule) = ip_access {
+        trail.judge(Step::IpAccess, Some(rule.policy), rule.mode, rule.check(room.head.client))?;
+    }
 
     let nobody = Identity::default();
     let first = throttles_before_identity.iter();
@@ -119,13 +133,35 @@ fn run(room: Room<'_>, trail: &mut Trail, identity: &mut Identity) -> Result<Sta
     }
 
     let limits = plan_limits(room.snapshot, identity);
+    let of_plan = limits.iter().filter_map(|limits| limits.concurrency.as_ref());
+    let slots = occupy(room, caller, of_plan.chain(concurrency), trail)?;
+
     let of_plan = limits.iter().flat_map(|limits| limits.throttles.iter());
     throttle(room, caller, of_plan.chain(throttles), Step::Throttle, trail, &mut standings)?;
 
     if let Some(payload) = payload {
         trail.judge(Step::Payload, Some(payload.policy), payload.mode, payload.check(room.head))?;
     }
-    Ok(standings)
+    Ok((standings, slots))
+}
+
+/// Takes a slot of every limit or of none: those that were taken are given back with the list.
+fn occupy<'a>(
+    room: Room<'_>,
+    caller: Caller<'_>,
+    limits: impl Iterator<Item = &'a Concurrency>,
+    trail: &mut Trail,
+) -> Result<Slots, Denial> {
+    let mut slots = Slots::new();
+    for limit in limits {
+        let Some(result) = limit.check(caller, room.live) else { continue };
+        // In dry run it holds a slot all the same: it is to report what it would refuse in force.
+        if let Some(slot) = trail.judge(Step::Concurrency, Some(limit.policy), limit.mode, result)? {
+            // There is a place for each: the config is refused otherwise.
+            let _ = slots.try_push(slot);
+        }
+    }
+    Ok(slots)
 }
 
 /// Takes from every bucket or from none: what the first ones gave goes back when a later one refuses.
@@ -142,7 +178,7 @@ fn throttle<'a>(
         let Some(result) = throttle.check(caller, room.live, room.now) else { continue };
         match trail.judge(step, Some(throttle.policy), throttle.mode, result) {
             Ok(Some(from)) => {
-                if throttle.mode == Mode::Enforce {
+                if throttle.mode == Mode::Enforce && from.is_exact() {
                     standings.push(Standing::of_throttle(throttle.policy, from.taken));
                 }
                 // A full list only means that this one is not given back.

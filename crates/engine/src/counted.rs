@@ -1,10 +1,11 @@
-//! What a limit counts by, and the name of the counter that a request falls under. Shared by throttles and quotas.
+//! What a limit counts by, the name of the counter that a request falls under, and who falls under it at all. Shared by throttles,
+//! quotas and concurrency limits.
 
 mod name;
 
 use crate::identity::Identity;
 use crate::names::{Name, RouteId};
-use crate::naming::Naming;
+use crate::naming::{Naming, durable};
 use crate::request::RequestHead;
 use http::HeaderName;
 use limits::keyed::Key;
@@ -25,6 +26,44 @@ pub enum CountBy {
     Claim(Box<str>),
 }
 
+/// The counter that a request falls under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counter {
+    pub key: Key,
+    pub population: Population,
+}
+
+/// Who decides how many counters of a sort there can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Population {
+    /// The config or an issuer: consumers, API keys, routes.
+    Listed,
+    /// Whoever sets headers and claims.
+    Values,
+    /// Anybody: addresses and tokens.
+    Crowd,
+}
+
+/// `when:` of a limit with a name of its own, routes aside: those are settled at load. AND across kinds, OR within one.
+#[derive(Clone, Debug, Default)]
+pub struct Applies {
+    /// None is every plan, and callers without one.
+    pub plans: Option<Vec<Name>>,
+    /// None is everybody.
+    pub consumers: Option<Vec<Name>>,
+}
+
+impl Applies {
+    pub(crate) fn to(&self, caller: Caller<'_>) -> bool {
+        let named = |names: &Option<Vec<Name>>, name: Option<&Name>| match names {
+            None => true,
+            Some(names) => name.is_some_and(|name| names.contains(name)),
+        };
+        named(&self.plans, caller.identity.plan.as_ref().map(|plan| &plan.name))
+            && named(&self.consumers, caller.identity.consumer_id())
+    }
+}
+
 /// Everything that a limit may look at.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller<'a> {
@@ -35,57 +74,83 @@ pub struct Caller<'a> {
 }
 
 impl CountBy {
-    /// Whether the number of different values is bounded by the config rather than by the clients.
-    #[must_use]
-    pub const fn is_bounded_by_config(&self) -> bool {
+    /// How many counters of this sort there can be.
+    const fn population(&self) -> Population {
         match self {
-            Self::Consumer | Self::ApiKey | Self::Route => true,
-            Self::Address | Self::Token | Self::Header(_) | Self::Claim(_) => false,
+            Self::Consumer | Self::ApiKey | Self::Route => Population::Listed,
+            Self::Header(_) | Self::Claim(_) => Population::Values,
+            Self::Address | Self::Token => Population::Crowd,
         }
     }
 
-    /// The counter of the limit called `limit` that this caller falls under. A request that lacks what is counted by falls under
-    /// its address: leaving a header out must not open a way around the limit, nor into somebody else's share.
+    /// The key of [`CountBy::find`], for who keeps all counters alike.
     #[must_use]
-    pub fn counter(&self, naming: Naming<'_>, limit: &str, caller: Caller<'_>) -> Key {
-        let limit = limit.as_bytes();
+    pub fn counter(&self, naming: Naming<'_>, limit: &LimitName, caller: Caller<'_>) -> Key {
+        self.find(naming, limit, caller).key
+    }
+
+    /// The counter of `limit` that this caller falls under. A request that lacks what is counted by falls under its address: leaving
+    /// a header out must not open a way around the limit, nor into somebody else's share. Consumers, API keys and tokens have their
+    /// key from when they became known; only what a request brings along is hashed here.
+    #[must_use]
+    pub fn find(&self, naming: Naming<'_>, limit: &LimitName, caller: Caller<'_>) -> Counter {
         let identity = caller.identity;
         let found = match self {
-            Self::Consumer => identity.consumer_id().map(|id| naming.key(&[limit, b"consumer", id.as_bytes()])),
-            Self::ApiKey => identity
-                .api_key
-                .as_ref()
-                .map(|holder| naming.key(&[limit, b"apiKey", &holder.key.to_u128().to_be_bytes()])),
-            Self::Token => {
-                identity.token.as_ref().map(|token| naming.key(&[limit, b"token", &token.key.to_u128().to_be_bytes()]))
-            }
-            Self::Route => Some(naming.key(&[limit, b"route", caller.route_name.as_bytes()])),
-            Self::Header(name) => {
-                caller.head.headers.get(name).map(|value| naming.key(&[limit, b"header", value.as_bytes()]))
-            }
-            Self::Claim(name) => claim_counter(naming, limit, identity, name),
+            Self::Consumer => identity.consumer_key(),
+            Self::ApiKey => identity.api_key.as_ref().map(|holder| holder.key),
+            Self::Token => identity.token.as_ref().map(|token| token.key),
+            Self::Route => Some(naming.key(&[b"route", caller.route_name.as_bytes()])),
+            Self::Header(name) => caller.head.headers.get(name).map(|value| naming.key(&[b"header", value.as_bytes()])),
+            Self::Claim(name) => claim(naming, identity, name),
             Self::Address => None,
         };
-        found.unwrap_or_else(|| address_counter(naming, limit, caller.head.client))
-    }
-}
-
-fn claim_counter(naming: Naming<'_>, limit: &[u8], identity: &Identity, name: &str) -> Option<Key> {
-    match identity.token.as_ref()?.claims.get(name)? {
-        Value::String(text) => Some(naming.key(&[limit, b"claim", text.as_bytes()])),
-        Value::Null => None,
-        other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-            Some(naming.key(&[limit, b"claim", other.to_string().as_bytes()]))
+        match found {
+            Some(key) => Counter { key: key.under(limit.key), population: self.population() },
+            None => {
+                Counter { key: address(naming, caller.head.client).under(limit.key), population: Population::Crowd }
+            }
         }
     }
 }
 
-fn address_counter(naming: Naming<'_>, limit: &[u8], client: IpAddr) -> Key {
+/// The name under which a limit's state is kept, and its share in the keys of its counters: same name, same counters.
+#[derive(Clone, Debug)]
+pub struct LimitName {
+    name: Name,
+    key: Key,
+}
+
+impl LimitName {
+    #[must_use]
+    pub const fn name(&self) -> &Name {
+        &self.name
+    }
+}
+
+impl<T: Into<Name>> From<T> for LimitName {
+    fn from(name: T) -> Self {
+        let name = name.into();
+        let key = durable(&[b"limit", name.as_bytes()]);
+        Self { name, key }
+    }
+}
+
+fn claim(naming: Naming<'_>, identity: &Identity, name: &str) -> Option<Key> {
+    match identity.token.as_ref()?.claims.get(name)? {
+        Value::String(text) => Some(naming.key(&[b"claim", text.as_bytes()])),
+        Value::Null => None,
+        other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            Some(naming.key(&[b"claim", other.to_string().as_bytes()]))
+        }
+    }
+}
+
+fn address(naming: Naming<'_>, client: IpAddr) -> Key {
     match client.to_canonical() {
-        IpAddr::V4(address) => naming.key(&[limit, b"address", &address.octets()]),
+        IpAddr::V4(address) => naming.key(&[b"address", &address.octets()]),
         IpAddr::V6(address) => {
             let network = u128::from(address) >> 64;
-            naming.key(&[limit, b"address", &network.to_be_bytes()])
+            naming.key(&[b"address", &network.to_be_bytes()])
         }
     }
 }

@@ -30,6 +30,8 @@ pub enum Detail {
     Scopes(Box<str>),
     /// 429 of a throttle.
     Throttle { limit: Name },
+    /// The same by a throttle that counts this caller together with others, because there are too many: what remains is not known.
+    CrowdedThrottle { limit: Name },
     /// 429 of a quota.
     Quota { limit: u64, resets_unix_s: u64 },
 }

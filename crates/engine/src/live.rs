@@ -1,18 +1,21 @@
-//! What outlives a reload: every counter's state and the tokens that were verified. Keyed by name, so that a policy that keeps its
-//! name keeps its state, whatever else the new config says.
+//! What outlives a reload: every counter's state, who is in flight, and the tokens that were verified. Keyed by name, so that a policy
+//! that keeps its name keeps its state, whatever else the new config says.
 
 use crate::policy::token_cache::TokenCache;
 use limits::buckets::Buckets;
+use limits::crowd::Crowd;
 use limits::cursor::Cursors;
+use limits::gauge::Gauge;
 use limits::keyed::Keyer;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Buckets whose number the config bounds: consumers, API keys, routes.
 pub const BUCKETS_NAMED_MAX: usize = 1_000_000;
-/// Buckets whose number the clients choose: addresses, tokens, header and claim values. Apart from the others, so that a flood of
-/// addresses pushes no consumer's bucket out.
+/// Buckets by header and claim values. Apart from the others, so that made-up values push no consumer's bucket out.
 pub const BUCKETS_OPEN_MAX: usize = 1_000_000;
+/// Addresses and tokens that are counted exactly, unless the config says otherwise.
+pub const ACTIVE_KEYS_DEFAULT: usize = 100_000;
 /// Providers' token caches that are kept at once.
 const TOKEN_CACHES_MAX: usize = 256;
 
@@ -21,9 +24,13 @@ pub struct Live {
     pub keyer: Arc<Keyer>,
     pub buckets_named: Buckets,
     pub buckets_open: Buckets,
+    /// Addresses and tokens: anybody can make more of them.
+    pub crowd: Crowd,
     pub cursors: Cursors,
     // std's Mutex: taken at load only.
     token_caches: Mutex<HashMap<String, (usize, Arc<TokenCache>)>>,
+    // The same. Those that no config and no request holds any more are dropped when new ones come.
+    gauges: Mutex<HashMap<String, Weak<Gauge>>>,
 }
 
 impl Live {
@@ -33,8 +40,10 @@ impl Live {
             keyer: Arc::new(Keyer::new()),
             buckets_named: Buckets::new(BUCKETS_NAMED_MAX),
             buckets_open: Buckets::new(BUCKETS_OPEN_MAX),
+            crowd: Crowd::new(ACTIVE_KEYS_DEFAULT),
             cursors: Cursors::default(),
             token_caches: Mutex::default(),
+            gauges: Mutex::default(),
         }
     }
 
@@ -53,6 +62,21 @@ impl Live {
         }
         caches.insert(name.to_owned(), (tokens_max, Arc::clone(&cache)));
         cache
+    }
+
+    /// Who is in flight under the concurrency limit called `name`, those from before a reload included.
+    pub fn gauge(&self, name: &str) -> Arc<Gauge> {
+        let mut gauges = self.gauges.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(gauge) = gauges.get(name).and_then(Weak::upgrade) {
+            return gauge;
+        }
+        // Now and then: a config of many routes asks often.
+        if gauges.len().is_power_of_two() {
+            gauges.retain(|_, gauge| gauge.strong_count() > 0);
+        }
+        let gauge = Arc::new(Gauge::small());
+        gauges.insert(name.to_owned(), Arc::downgrade(&gauge));
+        gauge
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub mod access;
 pub mod api_key;
+pub mod concurrency;
+pub mod ip_access;
 pub mod jwks;
 pub mod jwt;
 pub mod payload;

@@ -198,10 +198,20 @@ reasons! {
         /// The token lacks a scope that the route asks for.
         ScopeInsufficient "scope_insufficient" "Your credentials do not give access to this resource.",
     }
+    /// The client's address may not use the route.
+    IpDenied "ip_denied" 403 "Address denied" Client {
+        /// The client's address is in a network of the route's `ipAccess.deny`, or in none of `ipAccess.allow`.
+        IpDenied "ip_denied" "This resource cannot be used from your address.",
+    }
     /// A throttle's sustained rate and burst are used up; `Retry-After` says when to come back.
     ThrottlingLimitReached "throttling_limit_reached" 429 "Throttling limit reached" Client {
         /// A throttle's sustained rate and burst are used up.
         ThrottlingLimitReached "throttling_limit_reached" "Too many requests. Wait and try again.",
+    }
+    /// As many requests are in flight at once as a concurrency limit allows.
+    ConcurrencyLimitReached "concurrency_limit_reached" 429 "Concurrency limit reached" Client {
+        /// As many requests of this key are in flight as `concurrency.max` allows.
+        ConcurrencyLimitReached "concurrency_limit_reached" "Too many requests at once. Wait for one to end and try again.",
     }
     /// The quota of the current period is used up; `X-RateLimit-Next` says when the next one begins.
     QuotaExceeded "quota_exceeded" 429 "Quota exceeded" Client {

@@ -245,7 +245,7 @@ impl Errors {
             Detail::Allow(methods) => values.allow = methods,
             Detail::Accept(types) => values.accept = types,
             Detail::Scopes(scopes) => values.scopes = scopes,
-            Detail::Throttle { limit } => values.limit_name = limit,
+            Detail::Throttle { limit } | Detail::CrowdedThrottle { limit } => values.limit_name = limit,
             Detail::Quota { limit, resets_unix_s } => {
                 values.limit_name = policy_name;
                 values.quota_limit = Some(*limit);

@@ -1,6 +1,8 @@
 //! All that one route asks of a request, defaults already merged in. `chain` takes it apart without `..`.
 
 use crate::names::{Name, Place, PolicyId, UpstreamId};
+use crate::policy::concurrency::Concurrency;
+use crate::policy::ip_access::IpAccess;
 use crate::policy::payload::Payload;
 use crate::policy::quota::Quota;
 use crate::policy::throttle::Throttle;
@@ -8,11 +10,13 @@ use crate::policy::throttle::Throttle;
 /// A route's own rules, in the order in which they are asked.
 #[derive(Debug)]
 pub struct Rules {
+    pub ip_access: Option<IpAccess>,
     /// Throttles that count by address or by route: they need no identity and so stand before it.
     pub throttles_before_identity: Vec<Throttle>,
     pub auth: Auth,
     /// The policy under which the auth step is recorded.
     pub auth_policy: PolicyId,
+    pub concurrency: Vec<Concurrency>,
     pub throttles: Vec<Throttle>,
     pub payload: Option<Payload>,
     pub quota: Option<Quota>,
@@ -21,6 +25,7 @@ pub struct Rules {
 /// How much a plan grants to each of its consumers.
 #[derive(Debug)]
 pub struct PlanLimits {
+    pub concurrency: Option<Concurrency>,
     pub throttles: Vec<Throttle>,
     pub quota: Option<Quota>,
 }

@@ -2,8 +2,9 @@
 
 use crate::denial::{Denial, Detail};
 use crate::identity::{Consumer, ConsumerPlan};
-use crate::names::{Name, Place, PlanId, PolicyId, RouteId, UpstreamId};
+use crate::names::{ByConfig, Name, Place, PlanId, PolicyId, RouteId, UpstreamId};
 use crate::policy::api_key::ApiKeys;
+use crate::policy::concurrency::Concurrency;
 use crate::policy::jwt::Provider;
 use crate::policy::quota::Quota;
 use crate::reply::Errors;
@@ -14,7 +15,6 @@ use crate::standing::{QuotaHeaders, QuotaStanding};
 use crate::trail::Mode;
 use crate::upstream::Upstream;
 use http::{HeaderName, HeaderValue};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,14 +27,16 @@ pub struct Snapshot {
     pub policies: Vec<PolicyInfo>,
     pub api_keys: ApiKeys,
     pub providers: Vec<Provider>,
-    pub consumers: HashMap<Name, Arc<Consumer>>,
-    pub plans: HashMap<Name, Arc<ConsumerPlan>>,
+    pub consumers: ByConfig<Name, Arc<Consumer>>,
+    pub plans: ByConfig<Name, Arc<ConsumerPlan>>,
     /// How much each plan grants, by [`PlanId`].
     pub plan_limits: Vec<PlanLimits>,
     pub upstreams: Vec<Upstream>,
     pub errors: Errors,
     pub request: RequestRules,
     pub intake: IntakeRules,
+    /// Addresses and tokens that throttles count exactly; more are counted together.
+    pub active_keys_max: usize,
     pub request_id: RequestIdRules,
     pub told: ToldUpstream,
 }
@@ -127,6 +129,12 @@ impl Snapshot {
     #[must_use]
     pub fn upstream(&self, id: UpstreamId) -> Option<&Upstream> {
         self.upstreams.get(id.index())
+    }
+
+    /// All concurrency limits; a named one once for each route that it covers.
+    pub fn concurrency(&self) -> impl Iterator<Item = &Concurrency> {
+        let of_plans = self.plan_limits.iter().filter_map(|limits| limits.concurrency.as_ref());
+        of_plans.chain(self.routes.iter().flat_map(|route| &route.rules.concurrency))
     }
 
     #[must_use]

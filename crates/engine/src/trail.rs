@@ -6,15 +6,17 @@ use crate::names::PolicyId;
 use crate::reason::Reason;
 
 /// How many steps one request can take; the compiler of the config refuses a route that would need more.
-pub const STEPS_MAX: usize = 24;
+pub const STEPS_MAX: usize = 32;
 
 /// The rooms of the chain, in the order in which they are entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
     Route,
+    IpAccess,
     AddressThrottle,
     Identity,
     Access,
+    Concurrency,
     Throttle,
     Payload,
     Quota,
@@ -25,9 +27,11 @@ impl Step {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Route => "route",
+            Self::IpAccess => "ipAccess",
             Self::AddressThrottle => "addressThrottle",
             Self::Identity => "identity",
             Self::Access => "access",
+            Self::Concurrency => "concurrency",
             Self::Throttle => "throttle",
             Self::Payload => "payload",
             Self::Quota => "quota",

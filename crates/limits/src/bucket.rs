@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-const REQUEST_UNITS: u64 = 1_000_000_000_000;
+pub(crate) const REQUEST_UNITS: u64 = 1_000_000_000_000;
 
 /// Sustained rate and burst, within bounds that keep all arithmetic in 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Rate {
         self.milli_per_second
     }
 
-    const fn burst_units(self) -> u64 {
+    pub(crate) const fn burst_units(self) -> u64 {
         self.burst.saturating_mul(REQUEST_UNITS)
     }
 
@@ -86,6 +86,11 @@ pub struct Meter {
 }
 
 impl Meter {
+    /// One that holds what was counted elsewhere; at most the burst.
+    pub(crate) fn holding(level_units: u64, rate: Rate, now_ns: u64) -> Self {
+        Self { level_units: level_units.min(rate.burst_units()), at_ns: now_ns }
+    }
+
     /// Takes one request if it fits. The time since the last call drains at the rate of *this* call.
     pub fn take(&mut self, rate: Rate, now_ns: u64) -> Take {
         self.drain(rate, now_ns);

@@ -7,19 +7,16 @@
 //!
 //! Does not know what a key stands for. Callers of different rates may share a table.
 
-use crate::bucket::{Meter, Rate, Take};
+use crate::bucket::{Rate, Take};
 use crate::clock::Now;
 use crate::keyed::Key;
-use crate::shards::{KeyMap, Shards, reserve};
-
-/// Entries looked at, at most, to find one to evict. With half of a table in steady use and nothing drained, one in 65,536
-/// evictions hits somebody who is in use.
-const SAMPLE: usize = 16;
+use crate::meters::Meters;
+use crate::shards::Shards;
 
 /// A bounded map from key to meter.
 #[derive(Debug)]
 pub struct Buckets {
-    shards: Shards<Shard>,
+    shards: Shards<Meters>,
 }
 
 impl Buckets {
@@ -27,7 +24,7 @@ impl Buckets {
     /// begins when about nine tenths of the whole are taken.
     #[must_use]
     pub fn new(keys_max: usize) -> Self {
-        Self { shards: Shards::sharing(keys_max.max(1), Shard::new) }
+        Self { shards: Shards::sharing(keys_max.max(1), Meters::new) }
     }
 
     /// Takes one request from the key's meter.
@@ -37,100 +34,18 @@ impl Buckets {
 
     /// Undoes one granted take; nothing if the meter has been evicted since.
     pub fn give_back(&self, key: Key, rate: Rate, now: Now) {
-        if let Some(entry) = self.shards.lock(key).entries.get_mut(&key) {
-            entry.meter.give_back(rate, now.monotonic_ns);
-            entry.empty_at_ns = entry.meter.empty_at_ns(rate);
-        }
+        self.shards.lock(key).give_back(key, rate, now.monotonic_ns);
     }
 
     /// How many keys have a meter, drained ones included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shards.sum(|shard| shard.entries.len())
+        self.shards.sum(Meters::len)
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Entry {
-    meter: Meter,
-    /// By the rate of the last call: whoever evicts does not know this caller's rate.
-    empty_at_ns: u64,
-}
-
-impl Entry {
-    fn take(&mut self, rate: Rate, now_ns: u64) -> Take {
-        let take = self.meter.take(rate, now_ns);
-        self.empty_at_ns = self.meter.empty_at_ns(rate);
-        take
-    }
-}
-
-/// `entries` and `ring` hold the same keys. The ring exists to draw samples: a map cannot be entered in the middle.
-#[derive(Debug)]
-struct Shard {
-    entries: KeyMap<Entry>,
-    ring: Vec<Key>,
-    keys_max: usize,
-    /// Never zero: xorshift would stay there.
-    dice: u64,
-}
-
-impl Shard {
-    fn new(keys_max: usize) -> Self {
-        let mut entries = KeyMap::default();
-        entries.reserve(reserve(keys_max));
-        Self { entries, ring: Vec::with_capacity(reserve(keys_max)), keys_max, dice: 0x9e37_79b9_7f4a_7c15 }
-    }
-
-    fn take(&mut self, key: Key, rate: Rate, now_ns: u64) -> Take {
-        if let Some(entry) = self.entries.get_mut(&key) {
-            return entry.take(rate, now_ns);
-        }
-        let mut entry = Entry::default();
-        let take = entry.take(rate, now_ns);
-        self.insert(key, entry, now_ns);
-        take
-    }
-
-    fn insert(&mut self, key: Key, entry: Entry, now_ns: u64) {
-        if self.ring.len() < self.keys_max {
-            self.ring.push(key);
-        } else {
-            let at = self.victim(now_ns);
-            let Some(place) = self.ring.get_mut(at) else { return };
-            self.entries.remove(place);
-            *place = key;
-        }
-        self.entries.insert(key, entry);
-    }
-
-    /// The place in the ring of the first drained meter of a sample, or else of the one that was used least recently.
-    fn victim(&mut self, now_ns: u64) -> usize {
-        let mut oldest = (u64::MAX, 0);
-        for _ in 0..SAMPLE {
-            let at = self.draw();
-            let Some(entry) = self.ring.get(at).and_then(|key| self.entries.get(key)) else { return at };
-            if entry.empty_at_ns <= now_ns {
-                return at;
-            }
-            oldest = oldest.min((entry.meter.used_at_ns(), at));
-        }
-        oldest.1
-    }
-
-    /// A random place: any even walk falls into step with callers who come in turns. A xorshift generator is random enough, as
-    /// nobody outside sees what it draws.
-    fn draw(&mut self) -> usize {
-        self.dice ^= self.dice << 13;
-        self.dice ^= self.dice >> 7;
-        self.dice ^= self.dice << 17;
-        let scaled = u128::from(self.dice).saturating_mul(self.ring.len() as u128) >> 64;
-        usize::try_from(scaled).unwrap_or_default()
     }
 }
 
@@ -160,7 +75,7 @@ mod tests {
     }
 
     fn holds(buckets: &Buckets, number: usize) -> bool {
-        buckets.shards.lock(key(number)).entries.contains_key(&key(number))
+        buckets.shards.lock(key(number)).holds(key(number))
     }
 
     #[test]
@@ -177,16 +92,6 @@ mod tests {
         assert!(least.is_empty());
         least.take(key(1), rate(1, 1), START);
         assert_eq!(least.len(), 1);
-    }
-
-    #[test]
-    fn map_and_ring_hold_the_same_keys() {
-        let mut shard = Shard::new(100);
-        for number in 0..1_000 {
-            shard.take(key(number * 31 % 257), rate(1_000, 2), number as u64 * 10_000_000);
-        }
-        assert_eq!((shard.ring.len(), shard.entries.len()), (100, 100));
-        assert!(shard.ring.iter().all(|key| shard.entries.contains_key(key)));
     }
 
     #[test]
@@ -260,22 +165,6 @@ mod tests {
         buckets.give_back(key(0), limit, START);
         assert_eq!(remaining(buckets.take(key(0), limit, START)), 0);
         assert!(matches!(buckets.take(key(0), limit, START), Take::Refused { .. }));
-    }
-
-    /// The allocator cannot be counted without unsafe code; capacities tell as much.
-    #[test]
-    fn a_full_table_stops_growing() {
-        let mut shard = Shard::new(3_000);
-        let mut churn = |numbers: std::ops::Range<usize>| {
-            let capacities = numbers.map(|number| {
-                shard.take(key(number), rate(1, 1), 1);
-                (shard.entries.capacity(), shard.ring.capacity())
-            });
-            capacities.fold((0, 0), |most, now| (most.0.max(now.0), most.1.max(now.1)))
-        };
-        let warm = churn(0..20_000);
-        assert!(warm.0 <= 4 * 3_000 && warm.1 <= 2 * 3_000, "{warm:?}");
-        assert_eq!(churn(20_000..60_000), warm);
     }
 
     #[test]

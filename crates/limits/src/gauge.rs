@@ -36,6 +36,12 @@ impl Gauge {
         Self::default()
     }
 
+    /// One of many, as one for each route: small, for locks that few threads ask for at once.
+    #[must_use]
+    pub fn small() -> Self {
+        Self { all: AtomicUsize::new(0), keys: Shards::few(KeyMap::default) }
+    }
+
     /// Lets one more in, if fewer than `max` are in altogether and fewer than `per_key_max` for this key. After a limit was
     /// lowered, those who are in stay.
     pub fn enter(self: &Arc<Self>, key: Key, max: usize, per_key_max: usize) -> Result<Entered, Full> {

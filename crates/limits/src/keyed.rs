@@ -17,6 +17,13 @@ impl Key {
     pub const fn to_u128(self) -> u128 {
         self.0
     }
+
+    /// The counter of one thing under one limit, where each of the two has a key of its own. Both are hashes, so that no two pairs
+    /// meet but by chance.
+    #[must_use]
+    pub const fn under(self, limit: Self) -> Self {
+        Self(self.0 ^ limit.0)
+    }
 }
 
 /// Makes [`Key`]s with a secret of its own: keys of two keyers do not compare, so none of them outlives its process.

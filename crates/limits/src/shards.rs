@@ -7,6 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::keyed::Key;
 
 const SHARDS_LOG2_MAX: u32 = 6;
+/// How many parts [`Shards::most`] makes.
+pub(crate) const SHARDS_MAX: usize = 1 << SHARDS_LOG2_MAX;
+const SHARDS_LOG2_FEW: u32 = 2;
 /// A smaller share would overflow, by the luck of the keys, long before the whole table is full. With 1024 the fullest of 64
 /// shards overflows when the table is about nine tenths full.
 const SHARE_MIN: usize = 1024;
@@ -77,6 +80,11 @@ impl<T> Shards<T> {
     /// As many shards as there can be, for tables that something else bounds.
     pub(crate) fn most(make: impl Fn() -> T) -> Self {
         Self::build(SHARDS_LOG2_MAX, |_, _| make())
+    }
+
+    /// For tables of which there are many, as one for each route.
+    pub(crate) fn few(make: impl Fn() -> T) -> Self {
+        Self::build(SHARDS_LOG2_FEW, |_, _| make())
     }
 
     fn build(log2: u32, make: impl Fn(usize, usize) -> T) -> Self {

@@ -31,6 +31,7 @@ impl Shared {
     /// Serves this snapshot from the next request on. Requests under way keep theirs.
     pub(crate) fn install(&self, snapshot: Arc<Snapshot>, now: Now) {
         let revision = snapshot.revision.clone();
+        self.live.crowd.hold(snapshot.active_keys_max);
         let log = Arc::clone(&self.next_log.lock().unwrap_or_else(PoisonError::into_inner));
         self.installed.store(Arc::new(Installed::new(snapshot, log, &self.metrics, &self.resolver)));
         self.metrics.config_loaded(&revision, now.unix_ms);

@@ -5,6 +5,7 @@
 
 mod declare;
 mod handles;
+mod present;
 mod store_error;
 
 pub use handles::{PlanMetrics, RouteMetrics, UpstreamMetrics};
@@ -15,6 +16,7 @@ pub use prometheus::{Error, IntCounter, IntGauge};
 use declare::Declare;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Encoder, Gauge, GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry, TextEncoder};
+use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 /// The label value for "none": no route matched, no policy decided.
@@ -92,6 +94,8 @@ metrics! {
     quota_counters: IntGauge "tollgate_quota_counters" [];
     /// Faults of the store that keeps the counts of quotas, by what they were: `write`, `slow`, `damaged` or `gone`.
     store_errors: IntCounterVec "tollgate_store_errors_total" ["error"];
+    /// Requests in flight under a concurrency limit, of all its keys together.
+    concurrency_in_use: IntGaugeVec "tollgate_concurrency_in_use" ["policy"];
     /// 1 if the last attempt to load the config succeeded, 0 if it was refused and the one before is still in force.
     reload_successful: IntGauge "tollgate_config_last_reload_successful" [];
     /// When loading the config was last attempted, as Unix time to the millisecond.
@@ -135,6 +139,8 @@ pub struct Metrics {
     families: Families,
     /// The revision that `tollgate_config_info` shows.
     revision: Mutex<Option<String>>,
+    /// The policies that `tollgate_concurrency_in_use` shows.
+    concurrency: Mutex<HashSet<String>>,
 }
 
 impl Metrics {
@@ -148,7 +154,7 @@ impl Metrics {
         for error in StoreError::ALL {
             families.store_errors.with_label_values(&[error.code()]);
         }
-        Ok(Self { registry, families, revision: Mutex::new(None) })
+        Ok(Self { registry, families, revision: Mutex::new(None), concurrency: Mutex::default() })
     }
 
     /// The text exposition format, of type [`CONTENT_TYPE`]. A family that cannot be written is left out.

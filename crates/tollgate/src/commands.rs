@@ -83,6 +83,7 @@ fn facts(denial: &Denial) -> Option<String> {
         Detail::Accept(types) => Some(format!("the types accepted here are {types}")),
         Detail::Scopes(scopes) => Some(format!("the route asks for the scopes {scopes}")),
         Detail::Throttle { limit } => Some(format!("throttle {limit} is used up")),
+        Detail::CrowdedThrottle { limit } => Some(format!("throttle {limit} is used up, counted together with others")),
         Detail::Quota { limit, resets_unix_s } => Some(format!(
             "all {limit} requests of the period are used; it ends {}",
             engine::calendar::Rfc3339::from_unix_seconds(*resets_unix_s)

@@ -37,6 +37,8 @@ pub(crate) struct Decided {
     pub(crate) trail: Trail,
     pub(crate) route: Option<RouteId>,
     pub(crate) identity: Identity,
+    /// The client as trusted proxies give it; none where there was no head to tell it from.
+    pub(crate) address: Option<IpAddr>,
     pub(crate) verdict: Verdict,
 }
 
@@ -114,6 +116,7 @@ impl<'a> Offline<'a> {
                 trail,
                 route: Some(route),
                 identity: Identity::default(),
+                address: Some(head.client),
                 verdict: Verdict::Redirect { location: with_query(&path, head.query) },
             },
             Outcome::Pending(pending) => {
@@ -128,7 +131,7 @@ impl<'a> Offline<'a> {
                             return self.refused(&head, Some(route), identity, denial, trail, now);
                         }
                         let verdict = self.forwarded(&head, admission.upstream());
-                        Decided { verdict, trail, route: Some(route), identity }
+                        Decided { verdict, trail, route: Some(route), identity, address: Some(head.client) }
                     }
                     Err((denial, identity)) => self.refused(&head, Some(route), identity, denial, trail, now),
                 }
@@ -183,7 +186,8 @@ impl<'a> Offline<'a> {
             claims: identity.token.as_ref().map(|token| &token.claims),
             now,
         });
-        Decided { trail, route, identity, verdict: Verdict::Refuse { denial, reply } }
+        let address = Some(head.client);
+        Decided { trail, route, identity, address, verdict: Verdict::Refuse { denial, reply } }
     }
 
     /// Refused before there was a head to speak of.
@@ -202,7 +206,8 @@ impl<'a> Offline<'a> {
             claims: None,
             now,
         });
-        Decided { trail, route: None, identity: Identity::default(), verdict: Verdict::Refuse { denial, reply } }
+        let identity = Identity::default();
+        Decided { trail, route: None, identity, address: None, verdict: Verdict::Refuse { denial, reply } }
     }
 }
 

@@ -16,8 +16,9 @@ pub(super) fn write(setup: &Setup<'_>) -> Result<Vec<String>> {
     if setup.work == Work::Full {
         write_log(&mut text)?;
     }
+    // Limits are measured with Tollgate alone.
     match setup.work {
-        Work::Plain => {}
+        Work::Plain | Work::Limit(_) => {}
         Work::Routes => write_routes(&mut text, setup)?,
         Work::Key => write_keys(&mut text, setup)?,
         Work::Token | Work::TokenUncached => write_token(&mut text, setup)?,

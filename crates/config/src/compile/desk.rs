@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use engine::live::Live;
 use engine::names::{Name, PolicyId};
 use engine::snapshot::{PolicyInfo, RateLimitField};
 use engine::trail::Mode;
@@ -19,6 +20,8 @@ pub(super) struct Desk<'a> {
     spans: &'a Spans,
     sources: &'a Sources,
     files: &'a dyn Files,
+    /// What limits of the same name have counted so far.
+    pub(super) live: &'a Live,
     diagnostics: &'a mut Diagnostics,
     policies: Vec<PolicyInfo>,
     /// Everything that the config says, key files included.
@@ -30,11 +33,12 @@ impl<'a> Desk<'a> {
         spans: &'a Spans,
         sources: &'a Sources,
         files: &'a dyn Files,
+        live: &'a Live,
         diagnostics: &'a mut Diagnostics,
     ) -> Self {
         let mut content = Sha256::new();
         content.update(spans.root().to_json().to_string());
-        Self { spans, sources, files, diagnostics, policies: Vec::new(), content }
+        Self { spans, sources, files, live, diagnostics, policies: Vec::new(), content }
     }
 
     /// The policies in the order of their IDs, and the config's revision.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use engine::counted::CountBy;
 use engine::identity::{ApiKeyHolder, Consumer, ConsumerPlan, PlanRoutes};
-use engine::names::{Name, PlanId, RouteId};
+use engine::names::{ByConfig, Name, PlanId, RouteId};
 use engine::naming::durable;
 use engine::policy::api_key::{ApiKeyEntry, ApiKeys};
+use engine::policy::concurrency::Concurrency;
 use engine::policy::quota::Quota;
 use engine::policy::throttle::{Applies, Throttle};
 use engine::reply::ErrorRules;
@@ -22,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::desk::Desk;
 use super::names::Names;
-use super::{errors, identity};
+use super::{concurrency, errors, identity};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::raw::{self, RawConfig};
 use crate::spans::deeper;
@@ -41,28 +42,50 @@ pub(super) struct NamedThrottle<'r> {
     pub(super) raw: &'r raw::Throttle,
     pub(super) routes: Option<Vec<RouteId>>,
     pub(super) policy: engine::names::PolicyId,
-    pub(super) rate: Rate,
+    limit: NamedLimit<'r>,
+}
+
+/// What a named throttle counts.
+enum NamedLimit<'r> {
+    Rate(Rate, &'r raw::RateLimit),
+    Concurrency(&'r raw::Concurrency),
 }
 
 impl NamedThrottle<'_> {
-    /// The throttle as one route has it; all routes share its counters.
-    pub(super) fn throttle(&self) -> Throttle {
+    pub(super) fn covers(&self, route: RouteId) -> bool {
+        self.routes.as_ref().is_none_or(|routes| routes.contains(&route))
+    }
+
+    /// The throttle as one route has it; all routes share its counters. None if it counts requests in flight.
+    pub(super) fn throttle(&self) -> Option<Throttle> {
+        let NamedLimit::Rate(rate, raw) = self.limit else { return None };
+        Some(Throttle {
+            policy: self.policy,
+            name: self.raw.name.as_str().into(),
+            rate,
+            by: count_by(raw.key.as_ref()),
+            mode: mode(stricter(self.raw.mode, raw.mode)),
+            applies: self.applies(),
+        })
+    }
+
+    /// The same of one that counts requests in flight.
+    pub(super) fn concurrency(&self, desk: &Desk<'_>) -> Option<Concurrency> {
+        let NamedLimit::Concurrency(raw) = self.limit else { return None };
+        let mode = mode(stricter(self.raw.mode, raw.mode));
+        Some(concurrency::limit(&self.raw.name, raw, (self.policy, mode), self.applies(), desk))
+    }
+
+    fn applies(&self) -> Applies {
         let some = |names: &[String]| {
             let names: Vec<Name> = names.iter().map(|name| name.as_str().into()).collect();
             if names.is_empty() { None } else { Some(names) }
         };
-        Throttle {
-            policy: self.policy,
-            name: self.raw.name.as_str().into(),
-            rate: self.rate,
-            by: count_by(self.raw.rate_limit.key.as_ref()),
-            mode: mode(stricter(self.raw.mode, self.raw.rate_limit.mode)),
-            applies: Applies { plans: some(&self.raw.when.plans), consumers: some(&self.raw.when.consumers) },
-        }
+        Applies { plans: some(&self.raw.when.plans), consumers: some(&self.raw.when.consumers) }
     }
 }
 
-/// A throttle and its `rateLimit` both have a mode: whichever does less wins.
+/// A throttle and its limit both have a mode: whichever does less wins.
 const fn stricter(one: raw::Mode, other: raw::Mode) -> raw::Mode {
     match (one, other) {
         (raw::Mode::Off, _) | (_, raw::Mode::Off) => raw::Mode::Off,
@@ -99,9 +122,16 @@ pub(super) fn throttles<'r>(
         let routes = throttle.when.routes.iter().enumerate();
         let routes: Vec<RouteId> =
             routes.filter_map(|(at, name)| names.route(name, &format!("{pointer}/when/routes/{at}"), desk)).collect();
-        let Some(rate) = rate(&throttle.rate_limit, &format!("{pointer}/rateLimit"), desk) else { continue };
-        let effective = mode(stricter(throttle.mode, throttle.rate_limit.mode));
-        let field = throttle_field(&throttle.name, rate);
+        let (limit, own_mode, field) = match (&throttle.rate_limit, &throttle.concurrency) {
+            (Some(limit), _) => {
+                let Some(rate) = rate(limit, &format!("{pointer}/rateLimit"), desk) else { continue };
+                (NamedLimit::Rate(rate, limit), limit.mode, throttle_field(&throttle.name, rate))
+            }
+            (None, Some(limit)) => (NamedLimit::Concurrency(limit), limit.mode, None),
+            // The schema has reported it.
+            (None, None) => continue,
+        };
+        let effective = mode(stricter(throttle.mode, own_mode));
         let policy = desk.policy(throttle.name.as_str(), &pointer, effective, field);
         if let Some(error) = &throttle.error
             && let Some(template) = errors::of_throttle(error, raw, &format!("{pointer}/error"), desk)
@@ -110,16 +140,16 @@ pub(super) fn throttles<'r>(
         }
         if effective != Mode::Off {
             let routes = if throttle.when.routes.is_empty() { None } else { Some(routes) };
-            throttles.push(NamedThrottle { raw: throttle, routes, policy, rate });
+            throttles.push(NamedThrottle { raw: throttle, routes, policy, limit });
         }
     }
     throttles
 }
 
-type Plans = HashMap<Name, Arc<ConsumerPlan>>;
+type Plans = ByConfig<Name, Arc<ConsumerPlan>>;
 
 pub(super) fn plans(raw: &RawConfig, names: &Names<'_>, desk: &mut Desk<'_>) -> (Plans, Vec<PlanLimits>) {
-    let mut plans = Plans::new();
+    let mut plans = Plans::default();
     let mut limits = Vec::new();
     for (id, (name, plan)) in (0..).map(PlanId).zip(&raw.plans) {
         let plan = self::plan(id, name, plan, names, desk, &mut limits);
@@ -152,7 +182,9 @@ fn plan(
     let owner = format!("plans.{name}");
     let throttle = raw.rate_limit.as_ref().and_then(|limit| throttle(&owner, limit, &pointer, desk));
     let quota = raw.quota.as_ref().and_then(|limit| quota(&owner, limit, &pointer, desk));
-    limits.push(PlanLimits { throttles: throttle.into_iter().collect(), quota });
+    let concurrency = raw.concurrency.as_ref();
+    let concurrency = concurrency.and_then(|limit| concurrency::of_owner(&owner, limit, &pointer, desk));
+    limits.push(PlanLimits { concurrency, throttles: throttle.into_iter().collect(), quota });
     let routes = if all { PlanRoutes::All } else { PlanRoutes::Listed(listed) };
     ConsumerPlan { id, name: name.into(), routes, policy }
 }
@@ -204,7 +236,7 @@ const fn period(raw: raw::QuotaPeriod) -> Period {
     }
 }
 
-fn count_by(key: Option<&CountingKey>) -> CountBy {
+pub(super) fn count_by(key: Option<&CountingKey>) -> CountBy {
     match key {
         None | Some(CountingKey::ConsumerId) => CountBy::Consumer,
         Some(CountingKey::ApiKey) => CountBy::ApiKey,
@@ -265,8 +297,8 @@ pub(super) fn consumers(
     raw: &RawConfig,
     plans: &Plans,
     desk: &mut Desk<'_>,
-) -> (HashMap<Name, Arc<Consumer>>, ApiKeys) {
-    let mut consumers = HashMap::new();
+) -> (ByConfig<Name, Arc<Consumer>>, ApiKeys) {
+    let mut consumers = ByConfig::default();
     let mut entries = Vec::new();
     let mut seen: HashMap<[u8; 32], String> = HashMap::new();
     for (index, consumer) in raw.consumers.iter().enumerate() {
@@ -279,7 +311,7 @@ pub(super) fn consumers(
             found
         });
         let policy = desk.policy(format!("consumers.{}", consumer.id), &pointer, Mode::Enforce, None);
-        let made = Arc::new(Consumer { id: consumer.id.as_str().into(), plan, disabled: consumer.disabled, policy });
+        let made = Arc::new(Consumer::new(consumer.id.as_str().into(), plan, consumer.disabled, policy));
         for (at, key) in consumer.api_keys.iter().enumerate() {
             let pointer = format!("{pointer}/apiKeys/{at}");
             if let Some(entry) = api_key(key, &made, &pointer, &mut seen, desk) {

@@ -1,8 +1,10 @@
 //! `routes` and `defaults`: what each route matches and asks, defaults merged in key by key.
 
-use engine::chain::THROTTLES_MAX;
+use engine::chain::{CONCURRENCY_MAX, THROTTLES_MAX};
 use engine::counted::CountBy;
 use engine::names::RouteId;
+use engine::policy::concurrency::Concurrency;
+use engine::policy::ip_access::IpAccess;
 use engine::policy::payload::Payload;
 use engine::policy::throttle::Throttle;
 use engine::reply::ErrorRules;
@@ -15,7 +17,7 @@ use engine::trail::Mode;
 use super::desk::Desk;
 use super::limit::{self, NamedThrottle};
 use super::names::Names;
-use super::{auth, errors, notice, patterns};
+use super::{auth, concurrency, errors, ip_access, notice, patterns};
 use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, Defaults, RawConfig};
 use crate::references::MISSING;
@@ -166,6 +168,8 @@ impl<'r> Merged<'r> {
         let auth = self.auth(names, desk);
         let auth_at = self.at("auth", self.raw.auth.is_some());
         let auth_policy = desk.policy(format!("{owner}.auth"), &auth_at, Mode::Enforce, None);
+        let ip_access = self.ip_access(&owner, desk);
+        let concurrency = self.concurrency(&owner, id, throttles, desk);
         let (before, after) = self.throttles(&owner, id, throttles, desk);
         let quota = self.raw.quota.as_ref().or(self.defaults.quota.as_ref());
         let quota_at = if self.raw.quota.is_some() { &*self.pointer } else { "/defaults" };
@@ -180,9 +184,11 @@ impl<'r> Merged<'r> {
             place: desk.engine_place(&format!("{}/name", self.pointer)),
             upstream: upstream?,
             rules: Rules {
+                ip_access,
                 throttles_before_identity: before,
                 auth: auth?,
                 auth_policy,
+                concurrency,
                 throttles: after,
                 payload,
                 quota,
@@ -224,8 +230,8 @@ impl<'r> Merged<'r> {
         named: &[NamedThrottle<'_>],
         desk: &mut Desk<'_>,
     ) -> (Vec<Throttle>, Vec<Throttle>) {
-        let covers = |throttle: &&NamedThrottle<'_>| throttle.routes.as_ref().is_none_or(|routes| routes.contains(&id));
-        let mut all: Vec<Throttle> = named.iter().filter(covers).map(NamedThrottle::throttle).collect();
+        let covers = |throttle: &&NamedThrottle<'_>| throttle.covers(id);
+        let mut all: Vec<Throttle> = named.iter().filter(covers).filter_map(NamedThrottle::throttle).collect();
         let own = self.raw.rate_limit.is_some();
         let at = if own { &*self.pointer } else { "/defaults" };
         if let Some(limit) = self.raw.rate_limit.as_ref().or(self.defaults.rate_limit.as_ref()) {
@@ -243,6 +249,36 @@ impl<'r> Merged<'r> {
             desk.error(Code::OutOfRange, &format!("{}/name", self.pointer), message, help);
         }
         (before, after)
+    }
+
+    /// The named ones that cover the route and its own.
+    fn concurrency(
+        &self,
+        owner: &str,
+        id: RouteId,
+        named: &[NamedThrottle<'_>],
+        desk: &mut Desk<'_>,
+    ) -> Vec<Concurrency> {
+        let named = named.iter().filter(|throttle| throttle.covers(id));
+        let mut all: Vec<Concurrency> = named.filter_map(|throttle| throttle.concurrency(desk)).collect();
+        let at = if self.raw.concurrency.is_some() { &*self.pointer } else { "/defaults" };
+        if let Some(limit) = self.raw.concurrency.as_ref().or(self.defaults.concurrency.as_ref()) {
+            all.extend(concurrency::of_owner(owner, limit, at, desk));
+        }
+        // One place is left for the plan's own.
+        if all.len() >= CONCURRENCY_MAX {
+            let message = format!("route `{}` falls under {} concurrency limits", self.raw.name, all.len());
+            let help =
+                format!("at most {} can cover one route: narrow some with `when`", CONCURRENCY_MAX.saturating_sub(1));
+            desk.error(Code::OutOfRange, &format!("{}/name", self.pointer), message, help);
+        }
+        all
+    }
+
+    fn ip_access(&self, owner: &str, desk: &mut Desk<'_>) -> Option<IpAccess> {
+        let at = self.at("ipAccess", self.raw.ip_access.is_some());
+        let rule = self.raw.ip_access.as_ref().or(self.defaults.ip_access.as_ref())?;
+        ip_access::compile(owner, rule, &at, desk)
     }
 
     fn payload(&self, owner: &str, desk: &mut Desk<'_>) -> Option<Payload> {

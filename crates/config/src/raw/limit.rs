@@ -1,4 +1,4 @@
-//! `plans`, `consumers`, `throttles`, `rateLimit`, `quota`: how much who may call.
+//! `plans`, `consumers`, `throttles`, `rateLimit`, `quota`, `concurrency`: how much who may call.
 
 use std::collections::BTreeMap;
 
@@ -32,6 +32,20 @@ pub struct RateLimit {
     #[schemars(range(min = 1, max = 1_000_000))]
     pub burst: Option<u32>,
     /// What to count by: `consumerId`, `apiKey`, `ip`, `token`, `route`, `header:NAME` or `claim:NAME`. `consumerId` by default.
+    pub key: Option<CountingKey>,
+    /// `enforce` (default), `dryRun` or `off`.
+    #[serde(default)]
+    pub mode: Mode,
+}
+
+/// How many requests at once.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Concurrency {
+    /// How many requests of one key may be in flight: from their admission to the last byte of the answer. 1 to 1000000.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max: u32,
+    /// What to count by, as in `rateLimit`. `consumerId` by default.
     pub key: Option<CountingKey>,
     /// `enforce` (default), `dryRun` or `off`.
     #[serde(default)]
@@ -95,6 +109,8 @@ pub struct Plan {
     pub routes: Vec<String>,
     /// How many requests a second, over all routes of the plan.
     pub rate_limit: Option<RateLimit>,
+    /// How many requests at once, over all routes of the plan.
+    pub concurrency: Option<Concurrency>,
     /// How many requests a period, over all routes of the plan.
     pub quota: Option<Quota>,
 }
@@ -145,9 +161,10 @@ impl std::fmt::Debug for ApiKey {
     }
 }
 
-/// A throttling counter with a name and, if wanted, an error of its own.
+/// A throttling counter with a name and, if wanted, an error of its own. Exactly one of `rateLimit` and `concurrency`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{"required": ["rateLimit"]}, {"required": ["concurrency"]}]))]
 pub struct Throttle {
     /// The name in logs and metrics.
     #[schemars(length(min = 1, max = 128))]
@@ -156,7 +173,9 @@ pub struct Throttle {
     #[serde(default)]
     pub when: ThrottleWhen,
     /// How many requests a second, and how many at once.
-    pub rate_limit: RateLimit,
+    pub rate_limit: Option<RateLimit>,
+    /// How many requests in flight.
+    pub concurrency: Option<Concurrency>,
     /// What a refused client gets instead of the usual error.
     pub error: Option<ErrorResponse>,
     /// `enforce` (default), `dryRun` or `off`.

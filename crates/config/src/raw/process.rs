@@ -129,6 +129,9 @@ pub struct Limits {
     /// The most connections at once from one address. 1 to 1000000.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub connections_per_address: u32,
+    /// How many addresses and tokens throttles count exactly; more are counted together, which errs towards refusing. 1000 to 1000000.
+    #[schemars(range(min = 1_000, max = 1_000_000))]
+    pub active_keys: u32,
 }
 
 impl Default for Limits {
@@ -142,6 +145,7 @@ impl Default for Limits {
             idle_timeout: Duration::of_seconds(60),
             connections: 20_000,
             connections_per_address: 1_000,
+            active_keys: 100_000,
         }
     }
 }

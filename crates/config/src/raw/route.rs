@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ErrorTemplate, Mode, PathEntry, Quota, RateLimit};
-use crate::text::{MediaType, Method, Size};
+use super::{Concurrency, ErrorTemplate, Mode, PathEntry, Quota, RateLimit};
+use crate::text::{Cidr, MediaType, Method, Size};
 
 /// Which requests go where.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -39,8 +39,12 @@ pub struct Route {
     pub upstream: Option<String>,
     /// Who may call. Required, here or in `defaults`; `{ none: {} }` opens the route to everybody.
     pub auth: Option<Auth>,
+    /// From which addresses.
+    pub ip_access: Option<IpAccess>,
     /// How many requests a second, and how many at once.
     pub rate_limit: Option<RateLimit>,
+    /// How many requests in flight.
+    pub concurrency: Option<Concurrency>,
     /// How many requests in a calendar period.
     pub quota: Option<Quota>,
     /// What a request may carry.
@@ -66,8 +70,12 @@ pub struct Defaults {
     pub upstream: Option<String>,
     /// Who may call.
     pub auth: Option<Auth>,
+    /// From which addresses.
+    pub ip_access: Option<IpAccess>,
     /// How many requests a second, and how many at once, on each route.
     pub rate_limit: Option<RateLimit>,
+    /// How many requests in flight, on each route.
+    pub concurrency: Option<Concurrency>,
     /// How many requests in a calendar period, on each route.
     pub quota: Option<Quota>,
     /// What a request may carry.
@@ -143,6 +151,21 @@ pub struct JwtAuth {
     #[serde(default)]
     #[schemars(inner(length(min = 1)))]
     pub scopes: Vec<String>,
+}
+
+/// From which addresses a route may be used. The address is the client's, as far as `trustedProxies` vouch for it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct IpAccess {
+    /// The networks that may call; if there are any, nobody else may.
+    #[serde(default)]
+    pub allow: Vec<Cidr>,
+    /// The networks that may not call, also where `allow` has them.
+    #[serde(default)]
+    pub deny: Vec<Cidr>,
+    /// `enforce` (default), `dryRun` or `off`.
+    #[serde(default)]
+    pub mode: Mode,
 }
 
 /// What a request may carry.

@@ -16,25 +16,14 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("Upstream", &["protocol", "retries", "healthCheck", "outlierDetection", "circuitBreaker"]),
     ("UpstreamTls", &["certFile", "keyFile"]),
     ("JwtKey", &["jwksUrl", "refresh", "staleFor"]),
-    ("Plan", &["concurrency"]),
     ("Quota", &["scope", "sync"]),
     ("Body", &["schemaFile", "schema"]),
     ("Route", ROUTE_NOT_YET),
     ("Defaults", ROUTE_NOT_YET),
 ];
 
-const ROUTE_NOT_YET: &[&str] = &[
-    "split",
-    "redirect",
-    "respond",
-    "cors",
-    "request",
-    "response",
-    "mirror",
-    "ipAccess",
-    "concurrency",
-    "deprecation",
-];
+const ROUTE_NOT_YET: &[&str] =
+    &["split", "redirect", "respond", "cors", "request", "response", "mirror", "deprecation"];
 
 /// What other gateways call it.
 const ELSEWHERE_CALLED: &[(&str, &[&str])] = &[
@@ -44,6 +33,11 @@ const ELSEWHERE_CALLED: &[(&str, &[&str])] = &[
     ("requestsPerSecond", &["rate", "rps", "rateLimit", "average"]),
     ("per", &["period", "window", "interval"]),
     ("limit", &["max", "count", "requests"]),
+    ("max", &["limit", "count", "requests", "maxConcurrent", "maxInFlight"]),
+    ("concurrency", &["maxConcurrent", "inFlight", "inFlightReq", "maxInFlight", "connLimit"]),
+    ("ipAccess", &["ipFilter", "ipRestriction", "ipAllowList", "ipWhiteList", "sourceRange"]),
+    ("allow", &["whitelist", "allowlist", "allowed", "sourceRange"]),
+    ("deny", &["blacklist", "denylist", "denied", "block"]),
     ("paths", &["prefix", "uri", "uris", "location"]),
     ("hosts", &["domain", "domains", "serverName", "vhost"]),
     ("methods", &["verbs", "verb"]),

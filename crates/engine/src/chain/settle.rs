@@ -1,7 +1,6 @@
 //! The end of the chain: quotas, and the proof that a request may go on.
 
-use super::{Room, allowance, quotas};
-use crate::counted::Caller;
+use super::{Room, Slots, allowance, quotas};
 use crate::denial::Denial;
 use crate::identity::Identity;
 use crate::names::{RouteId, UpstreamId};
@@ -26,6 +25,7 @@ pub struct Pending {
     upstream: UpstreamId,
     identity: Identity,
     standings: Standings,
+    slots: Slots,
     allowance: Allowance,
     charges: ArrayVec<(Mode, QuotaCharge), QUOTAS_MAX>,
 }
@@ -51,12 +51,14 @@ pub struct Admission {
     upstream: UpstreamId,
     identity: Identity,
     standings: Standings,
+    /// Held as long as this is: to the end of the request.
+    slots: Slots,
     allowance: Allowance,
     charged: ArrayVec<QuotaCharge, QUOTAS_MAX>,
 }
 
 impl Pending {
-    pub(super) fn new(room: Room<'_>, identity: Identity, standings: Standings) -> Self {
+    pub(super) fn new(room: Room<'_>, identity: Identity, standings: Standings, slots: Slots) -> Self {
         let Room { snapshot, live: _, now, id, route, head: _ } = room;
         let caller = room.caller(&identity);
         let charges = quotas(snapshot, route, &identity)
@@ -64,7 +66,7 @@ impl Pending {
             .map(|quota| (quota.mode, quota.charge(caller, now)))
             .collect();
         let allowance = allowance(route.rules.payload.as_ref());
-        Self { route: id, upstream: route.upstream, identity, standings, allowance, charges }
+        Self { route: id, upstream: route.upstream, identity, standings, slots, allowance, charges }
     }
 
     /// What has to be charged: all enforced ones or none of them, those in dry run each for itself.
@@ -100,7 +102,7 @@ pub fn settle(
     now: Now,
     trail: &mut Trail,
 ) -> Result<Admission, (Denial, Identity)> {
-    let Pending { route, upstream, identity, mut standings, allowance, charges } = pending;
+    let Pending { route, upstream, identity, mut standings, slots, allowance, charges } = pending;
     let mut charged = ArrayVec::new();
     let mut refusal = None;
     if let Some(rules) = snapshot.route(route) {
@@ -123,7 +125,7 @@ pub fn settle(
         refusal = Some(Denial::new(Reason::InternalError).because("a quota was not charged"));
     }
     match refusal {
-        None => Ok(Admission { route, upstream, identity, standings, allowance, charged }),
+        None => Ok(Admission { route, upstream, identity, standings, slots, allowance, charged }),
         Some(denial) => Err((denial, identity)),
     }
 }
@@ -167,6 +169,12 @@ impl Admission {
     #[must_use]
     pub const fn standings(&self) -> &Standings {
         &self.standings
+    }
+
+    /// How many concurrency limits this request occupies a slot of.
+    #[must_use]
+    pub const fn slots(&self) -> usize {
+        self.slots.len()
     }
 
     /// Counts body bytes as they arrive.

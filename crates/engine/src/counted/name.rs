@@ -108,13 +108,14 @@ mod tests {
     use serde_json::json;
 
     fn identity(claims: &Value) -> Identity {
-        let consumer = Arc::new(Consumer { id: "acme".into(), plan: None, disabled: false, policy: PolicyId(0) });
+        let consumer = Arc::new(Consumer::new("acme".into(), None, false, PolicyId(0)));
         let holder = ApiKeyHolder { consumer: Arc::clone(&consumer), label: None, key: Key::from_u128(0xabcd << 64) };
         let token = VerifiedToken {
             claims: claims.as_object().cloned().unwrap_or_default(),
             expires_unix_s: None,
             not_before_unix_s: None,
             consumer: None,
+            consumer_key: None,
             plan: None,
             scopes: Vec::new(),
             key: Key::from_u128(7 << 64),

@@ -14,7 +14,7 @@ pub use rules::{ClaimRule, ClaimTest, ConsumerClaim, ProviderFault, ProviderRule
 
 use crate::credential::{Carried, Location};
 use crate::denial::Denial;
-use crate::identity::VerifiedToken;
+use crate::identity::{VerifiedToken, consumer_key};
 use crate::names::Name;
 use crate::naming::durable;
 use crate::policy::jwks::{KeySet, SigningKey, json};
@@ -102,10 +102,12 @@ impl Provider {
         let times = Times::read(&claims, &self.rules)?;
         times.check(self.rules.clock_skew_s, now)?;
         claims::check(&claims, &self.rules)?;
+        let consumer = claims::consumer(&claims, &self.rules.consumer_claim)?;
         Ok(VerifiedToken {
             expires_unix_s: times.expires_unix_s,
             not_before_unix_s: times.not_before_unix_s,
-            consumer: claims::consumer(&claims, &self.rules.consumer_claim)?,
+            consumer_key: consumer.as_deref().map(consumer_key),
+            consumer,
             plan: match &self.rules.plan_claim {
                 Some(claim) => claims::name(&claims, claim)?,
                 None => None,

@@ -1,7 +1,7 @@
 //! How much in a calendar period: which counter a request is charged to. Charging itself is the store's work, because counts are
 //! kept and shared there; this module says what to charge and what a full count means.
 
-use crate::counted::{Caller, CountBy};
+use crate::counted::{Caller, CountBy, LimitName};
 use crate::denial::{Denial, Detail};
 use crate::names::{Name, PolicyId};
 use crate::naming::Naming;
@@ -20,7 +20,7 @@ pub struct Quota {
     pub name: Name,
     /// The name under which its counts are kept: same name, same counts, also over a reload. Holds the period's name, as a count
     /// belongs to one kind of period.
-    pub counter: Name,
+    pub counter: LimitName,
     pub limit: u64,
     pub period: Period,
     pub by: CountBy,

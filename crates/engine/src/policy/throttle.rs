@@ -1,7 +1,7 @@
 //! How fast: a token bucket for each counter, with a sustained rate and a burst. Knows nothing of the other policies; what it
 //! took it can give back when a later one refuses.
 
-use crate::counted::{Caller, CountBy};
+use crate::counted::{Caller, CountBy, Counter, LimitName, Population};
 use crate::denial::{Denial, Detail};
 use crate::live::Live;
 use crate::names::{Name, PolicyId};
@@ -9,49 +9,38 @@ use crate::naming::Naming;
 use crate::reason::Reason;
 use crate::trail::Mode;
 use limits::bucket::{Rate, Take, Taken};
-use limits::buckets::Buckets;
 use limits::clock::Now;
-use limits::keyed::Key;
+use limits::crowd::Counting;
+
+pub use crate::counted::Applies;
 
 /// One throttle, on a route, on a plan or by a name of its own.
 #[derive(Debug)]
 pub struct Throttle {
     pub policy: PolicyId,
     /// The name under which its state is kept: same name, same state, also over a reload.
-    pub name: Name,
+    pub name: LimitName,
     pub rate: Rate,
     pub by: CountBy,
     pub mode: Mode,
     pub applies: Applies,
 }
 
-/// `when:` of a named throttle, routes aside: those are settled at load. AND across kinds, OR within one.
-#[derive(Debug, Default)]
-pub struct Applies {
-    /// None is every plan, and callers without one.
-    pub plans: Option<Vec<Name>>,
-    /// None is everybody.
-    pub consumers: Option<Vec<Name>>,
-}
-
-impl Applies {
-    fn to(&self, caller: Caller<'_>) -> bool {
-        let named = |names: &Option<Vec<Name>>, name: Option<&Name>| match names {
-            None => true,
-            Some(names) => name.is_some_and(|name| names.contains(name)),
-        };
-        named(&self.plans, caller.identity.plan.as_ref().map(|plan| &plan.name))
-            && named(&self.consumers, caller.identity.consumer_id())
-    }
-}
-
 /// What one throttle took from its bucket.
 #[derive(Clone, Copy, Debug)]
 pub struct TakenFrom {
-    counter: Key,
+    counter: Counter,
     rate: Rate,
-    bounded_by_config: bool,
+    counting: Counting,
     pub taken: Taken,
+}
+
+impl TakenFrom {
+    /// Whether `taken` is true to the request. It is not for a caller who is counted together with others: nothing may be told of it.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.counting == Counting::Exact
+    }
 }
 
 impl Throttle {
@@ -60,22 +49,33 @@ impl Throttle {
         if !self.applies.to(caller) {
             return None;
         }
-        let counter = self.by.counter(Naming::Secret(&live.keyer), &self.name, caller);
-        let bounded_by_config = self.by.is_bounded_by_config();
-        Some(match buckets(live, bounded_by_config).take(counter, self.rate, now) {
-            Take::Granted(taken) => Ok(TakenFrom { counter, rate: self.rate, bounded_by_config, taken }),
-            Take::Refused { retry_after } => Err(Denial::new(Reason::ThrottlingLimitReached)
-                .retry_after(retry_after)
-                .with(Detail::Throttle { limit: self.name.clone() })),
+        let counter = self.by.find(Naming::Secret(&live.keyer), &self.name, caller);
+        let (take, counting) = match counter.population {
+            Population::Listed => (live.buckets_named.take(counter.key, self.rate, now), Counting::Exact),
+            Population::Values => (live.buckets_open.take(counter.key, self.rate, now), Counting::Exact),
+            Population::Crowd => live.crowd.take(counter.key, self.rate, now),
+        };
+        Some(match take {
+            Take::Granted(taken) => Ok(TakenFrom { counter, rate: self.rate, counting, taken }),
+            Take::Refused { retry_after } => Err(self.refusal(counting).retry_after(retry_after)),
+        })
+    }
+
+    fn refusal(&self, counting: Counting) -> Denial {
+        let limit = self.name.name().clone();
+        Denial::new(Reason::ThrottlingLimitReached).with(match counting {
+            Counting::Exact => Detail::Throttle { limit },
+            Counting::Sketched { window: _ } => Detail::CrowdedThrottle { limit },
         })
     }
 }
 
 /// Puts back what [`Throttle::check`] took, for a request that another throttle refused.
 pub fn give_back(from: TakenFrom, live: &Live, now: Now) {
-    buckets(live, from.bounded_by_config).give_back(from.counter, from.rate, now);
-}
-
-fn buckets(live: &Live, bounded_by_config: bool) -> &Buckets {
-    if bounded_by_config { &live.buckets_named } else { &live.buckets_open }
+    let TakenFrom { counter: Counter { key, population }, rate, counting, taken: _ } = from;
+    match population {
+        Population::Listed => live.buckets_named.give_back(key, rate, now),
+        Population::Values => live.buckets_open.give_back(key, rate, now),
+        Population::Crowd => live.crowd.give_back(key, rate, counting, now),
+    }
 }

@@ -106,7 +106,9 @@ pub(super) fn challenge(reason: Reason) -> HeaderValue {
         | Kind::ConnectionLimitReached
         | Kind::RouteNotFound
         | Kind::MethodNotAllowed
+        | Kind::IpDenied
         | Kind::ThrottlingLimitReached
+        | Kind::ConcurrencyLimitReached
         | Kind::QuotaExceeded
         | Kind::QuotaStoreUnavailable
         | Kind::LengthRequired
@@ -189,7 +191,9 @@ pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
         | Reason::ClaimMissing
         | Reason::ClaimMismatch
         | Reason::ScopeInsufficient
+        | Reason::IpDenied
         | Reason::ThrottlingLimitReached
+        | Reason::ConcurrencyLimitReached
         | Reason::QuotaExceeded
         | Reason::LengthRequired
         | Reason::BodyTooLarge

@@ -10,6 +10,8 @@ use engine::live::Live;
 use engine::names::{Place, PlanId, PolicyId, RouteId, UpstreamId};
 use engine::naming::durable;
 use engine::policy::api_key::{ApiKeyEntry, ApiKeys};
+use engine::policy::concurrency::Concurrency;
+use engine::policy::ip_access::{IpAccess, Networks};
 use engine::policy::jwks::KeySet;
 use engine::policy::jwt::{Algorithm, ConsumerClaim, Provider, ProviderRules};
 use engine::policy::quota::Quota;
@@ -27,10 +29,11 @@ use engine::standing::QuotaHeaders;
 use engine::trail::Mode;
 use engine::upstream::{Address, Endpoint, Timeouts, Upstream};
 use http::{HeaderName, HeaderValue, Method};
+use ipnet::{IpNet, Ipv4Net};
 use limits::bucket::Rate;
+use limits::clock::Now;
 use limits::window::Period;
 use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::tokens::Signer;
@@ -54,8 +57,7 @@ fn place() -> Place {
 /// Route `i` answers `GET`, `POST` at `/v1/service-i/items/{id}` of `api.example.com`.
 pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Snapshot {
     let plan = plan();
-    let consumer =
-        Arc::new(Consumer { id: "acme".into(), plan: Some(Arc::clone(&plan)), disabled: false, policy: PolicyId(0) });
+    let consumer = Arc::new(Consumer::new("acme".into(), Some(Arc::clone(&plan)), false, PolicyId(0)));
     let holder = ApiKeyHolder { consumer: Arc::clone(&consumer), label: None, key: durable(&[b"api key 1"]) };
     let entry = ApiKeyEntry {
         sha256: Sha256::digest(KEY).into(),
@@ -71,8 +73,8 @@ pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Sn
         policies: (0..4).map(|_| policy()).collect(),
         api_keys: ApiKeys::new(vec![entry], location, true),
         providers: if asks == Asks::Jwt { vec![provider(live, tokens_max)] } else { Vec::new() },
-        consumers: HashMap::from([(consumer.id.clone(), consumer)]),
-        plans: HashMap::from([(plan.name.clone(), plan)]),
+        consumers: [(consumer.id.clone(), consumer)].into_iter().collect(),
+        plans: [(plan.name.clone(), plan)].into_iter().collect(),
         plan_limits: vec![plan_limits()],
         upstreams: vec![upstream(live)],
         errors: Errors::new(ErrorRules::default()),
@@ -87,6 +89,7 @@ pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Sn
             connections_max: 1000,
             connections_per_address_max: 100,
         },
+        active_keys_max: 100_000,
         request_id: RequestIdRules {
             header: HeaderName::from_static("x-request-id"),
             accept: AcceptRequestId::Trusted,
@@ -121,9 +124,11 @@ fn route(index: usize, asks: Asks) -> Route {
         place: place(),
         upstream: UpstreamId(0),
         rules: Rules {
+            ip_access: None,
             throttles_before_identity: Vec::new(),
             auth,
             auth_policy: PolicyId(0),
+            concurrency: Vec::new(),
             throttles,
             payload: None,
             quota: None,
@@ -142,12 +147,59 @@ fn throttle(name: &str, policy: PolicyId) -> Throttle {
     }
 }
 
+/// Asks every route for a slot, and its plan for another.
+pub fn with_concurrency(mut snapshot: Snapshot, live: &Live) -> Snapshot {
+    let limit = |name: &str| Concurrency {
+        policy: PolicyId(1),
+        name: name.into(),
+        max: 1_000,
+        by: CountBy::Consumer,
+        mode: Mode::Enforce,
+        applies: Applies::default(),
+        gauge: live.gauge(name),
+    };
+    snapshot.routes.iter_mut().for_each(|route| route.rules.concurrency.push(limit("route.concurrency")));
+    snapshot.plan_limits.iter_mut().for_each(|limits| limits.concurrency = Some(limit("gold.concurrency")));
+    snapshot
+}
+
+/// Lets in a thousand networks on every route, the client's among them, and denies a thousand others.
+pub fn with_addresses(mut snapshot: Snapshot) -> Snapshot {
+    let networks = |first: u32| {
+        let network = |number: u32| IpNet::V4(Ipv4Net::new((first + (number << 10)).into(), 24).expect("a network"));
+        Networks::new((0..1_000).map(network))
+    };
+    for route in &mut snapshot.routes {
+        let (allow, deny) = (Some(networks(0x7f00_0000)), networks(0x0a00_0000));
+        route.rules.ip_access = Some(IpAccess { policy: PolicyId(1), mode: Mode::Enforce, allow, deny });
+    }
+    snapshot
+}
+
+/// Throttles every route by address.
+pub fn with_address_throttle(mut snapshot: Snapshot) -> Snapshot {
+    for route in &mut snapshot.routes {
+        let throttle = Throttle { by: CountBy::Address, ..throttle("route.perAddress", PolicyId(1)) };
+        route.rules.throttles_before_identity.push(throttle);
+    }
+    snapshot
+}
+
+/// Takes all room for callers without number: whoever comes now is sketched.
+pub fn fill_crowd(live: &Live, now: Now) {
+    let slow = Rate::new(1, 1_000).expect("a rate");
+    for stranger in 0..250_000_u32 {
+        live.crowd.take(live.keyer.key(&[&stranger.to_ne_bytes()]), slow, now);
+    }
+}
+
 fn plan() -> Arc<ConsumerPlan> {
     Arc::new(ConsumerPlan { id: PlanId(0), name: "gold".into(), routes: PlanRoutes::All, policy: PolicyId(0) })
 }
 
 fn plan_limits() -> PlanLimits {
     PlanLimits {
+        concurrency: None,
         throttles: vec![throttle("gold.rateLimit", PolicyId(2))],
         quota: Some(Quota {
             policy: PolicyId(3),

@@ -26,6 +26,21 @@ fn touched() -> Metrics {
 }
 
 #[test]
+fn concurrency_shows_the_limits_that_there_are() {
+    let metrics = Metrics::new("1").unwrap();
+    let shown = |limits: &[(&str, usize)]| {
+        metrics.show_concurrency(limits.iter().copied());
+        let text = String::from_utf8(metrics.encode()).unwrap();
+        let lines = text.lines().filter(|line| line.starts_with("tollgate_concurrency_in_use{"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let line = |policy: &str, value: usize| format!("tollgate_concurrency_in_use{{policy=\"{policy}\"}} {value}");
+    assert_eq!(shown(&[("a", 3), ("b", 0), ("a", 3)]), [line("a", 3), line("b", 0)]);
+    assert_eq!(shown(&[("b", 2)]), [line("b", 2)]);
+    assert!(shown(&[]).is_empty());
+}
+
+#[test]
 fn what_is_encoded_is_what_is_documented() {
     let text = text(&touched());
     let encoded: BTreeSet<String> =

@@ -50,6 +50,8 @@ struct Line<'a> {
     mode: &'static str,
     policy: Option<&'a str>,
     place: Option<String>,
+    /// Which part of the policy decided, where that is not plain from its name.
+    because: Option<String>,
 }
 
 fn lines<'a>(snapshot: &'a Snapshot, decided: &Decided) -> Vec<Line<'a>> {
@@ -69,9 +71,20 @@ fn lines<'a>(snapshot: &'a Snapshot, decided: &Decided) -> Vec<Line<'a>> {
             },
             policy: policy.map(|policy| &*policy.name),
             place: policy.map(|policy| policy.place.to_string()),
+            because: network(snapshot, decided, entry),
         }
     };
     decided.trail.entries().map(line).collect()
+}
+
+/// Which network of `ipAccess` the address is in.
+fn network(snapshot: &Snapshot, decided: &Decided, entry: &trail::Entry) -> Option<String> {
+    if entry.step != trail::Step::IpAccess {
+        return None;
+    }
+    let rule = snapshot.route(decided.route?)?.rules.ip_access.as_ref()?;
+    let address = decided.address?;
+    Some(format!("{address} {}", rule.decide(address)))
 }
 
 fn near_misses(snapshot: &Snapshot, request: &OfflineRequest, decided: &Decided) -> Vec<String> {
@@ -108,7 +121,8 @@ fn text(snapshot: &Snapshot, request: &OfflineRequest, decided: &Decided) -> Str
             (Some(policy), Some(place)) => format!("  {policy} ({place})"),
             _ => String::new(),
         };
-        let _ = writeln!(out, "  {:<16}{}{mode}{by}", line.step, line.verdict);
+        let because = line.because.map(|because| format!(": {because}")).unwrap_or_default();
+        let _ = writeln!(out, "  {:<16}{}{mode}{by}{because}", line.step, line.verdict);
     }
     for miss in near_misses(snapshot, request, decided) {
         let _ = writeln!(out, "  near miss: {miss}");
@@ -146,7 +160,7 @@ fn json(snapshot: &Snapshot, request: &OfflineRequest, decided: &Decided) -> Val
     let steps: Vec<Value> = lines(snapshot, decided)
         .into_iter()
         .map(|line| {
-            json!({ "step": line.step, "verdict": line.verdict, "mode": line.mode, "policy": line.policy, "place": line.place })
+            json!({ "step": line.step, "verdict": line.verdict, "mode": line.mode, "policy": line.policy, "place": line.place, "because": line.because })
         })
         .collect();
     let mut value = json!({

@@ -4,12 +4,15 @@
 
 mod support;
 
+mod accuracy;
+mod concurrency;
 mod dry_run;
 mod errors;
 mod forwarding;
 mod garbage;
 mod guide;
 mod identity;
+mod ip_access;
 mod keep_alive;
 mod limits;
 mod passing_on;

@@ -2,7 +2,8 @@
 
 use crate::support::Scenario;
 use crate::{
-    reasons_access, reasons_body, reasons_intake, reasons_jwt, reasons_routing, reasons_tls, reasons_upstream,
+    concurrency, ip_access, reasons_access, reasons_body, reasons_intake, reasons_jwt, reasons_routing, reasons_tls,
+    reasons_upstream,
 };
 use engine::reason::Reason;
 use std::collections::HashSet;
@@ -22,6 +23,8 @@ fn played() -> Vec<Scenario> {
         reasons_intake::connections_of_an_address(),
         reasons_routing::scenarios(),
         reasons_access::scenarios(),
+        ip_access::scenarios(),
+        concurrency::scenarios(),
         reasons_jwt::scenarios(),
         reasons_body::scenarios(),
         reasons_upstream::scenarios(),
