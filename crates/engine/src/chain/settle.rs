@@ -1,6 +1,7 @@
 //! The end of the chain: quotas, and the proof that a request may go on.
 
 use super::{Room, Slots, allowance, quotas};
+use crate::counted::Caller;
 use crate::denial::Denial;
 use crate::identity::Identity;
 use crate::names::{RouteId, UpstreamId};

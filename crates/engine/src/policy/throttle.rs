@@ -4,7 +4,7 @@
 use crate::counted::{Caller, CountBy, Counter, LimitName, Population};
 use crate::denial::{Denial, Detail};
 use crate::live::Live;
-use crate::names::{Name, PolicyId};
+use crate::names::PolicyId;
 use crate::naming::Naming;
 use crate::reason::Reason;
 use crate::trail::Mode;
