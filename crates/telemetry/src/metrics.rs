@@ -92,8 +92,8 @@ metrics! {
     quota_used_ratio: GaugeVec "tollgate_quota_used_ratio" ["plan"];
     /// Counters of quotas that are held in memory, of 1000000 that there is room for.
     quota_counters: IntGauge "tollgate_quota_counters" [];
-    /// Faults of the store that keeps the counts of quotas, by what they were: `write`, `slow`, `damaged` or `gone`.
-    store_errors: IntCounterVec "tollgate_store_errors_total" ["error"];
+    /// Faults of a store of counts, by what they were: of the `file` of quota counts `write`, `slow`, `damaged` or `gone`.
+    store_errors: IntCounterVec "tollgate_store_errors_total" ["store", "error"];
     /// Requests in flight under a concurrency limit, of all its keys together.
     concurrency_in_use: IntGaugeVec "tollgate_concurrency_in_use" ["policy"];
     /// 1 if the last attempt to load the config succeeded, 0 if it was refused and the one before is still in force.
@@ -152,7 +152,7 @@ impl Metrics {
         families.build_info.with_label_values(&[version]).set(1);
         // From the start on, so that an alert sees the first one as an increase.
         for error in StoreError::ALL {
-            families.store_errors.with_label_values(&[error.code()]);
+            families.store_errors.with_label_values(&[StoreError::STORE, error.code()]);
         }
         Ok(Self { registry, families, revision: Mutex::new(None), concurrency: Mutex::default() })
     }
@@ -233,9 +233,9 @@ impl Metrics {
         self.families.reload_timestamp.set(declare::seconds(unix_ms));
     }
 
-    /// Something went wrong with the store of quota counts.
+    /// Something went wrong with the file of quota counts.
     pub fn store_failed(&self, error: StoreError) {
-        self.families.store_errors.with_label_values(&[error.code()]).inc();
+        self.families.store_errors.with_label_values(&[StoreError::STORE, error.code()]).inc();
     }
 
     /// How many counters of quotas there are.

@@ -1,4 +1,4 @@
-//! What can go wrong with a store of counts, as a label: a closed list.
+//! What can go wrong with the file of quota counts, as a label: a closed list.
 
 /// See `docs/runbooks/quota_store_unavailable.md` for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The store that these are faults of, as a label.
+    pub(super) const STORE: &str = "file";
     pub const ALL: [Self; 4] = [Self::Write, Self::Slow, Self::Damaged, Self::Gone];
 
     /// The label's value.
