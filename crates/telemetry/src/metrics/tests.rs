@@ -42,6 +42,15 @@ fn concurrency_shows_the_limits_that_there_are() {
 }
 
 #[test]
+fn a_crowd_is_shown_as_it_is_and_what_was_sketched_adds_up() {
+    let metrics = Metrics::new("1").unwrap();
+    metrics.show_crowd(100, 3);
+    metrics.show_crowd(90, 4);
+    check(&metrics, "tollgate_active_keys 90");
+    check(&metrics, "tollgate_sketched_requests_total 7");
+}
+
+#[test]
 fn what_is_encoded_is_what_is_documented() {
     let text = text(&touched());
     let encoded: BTreeSet<String> =
