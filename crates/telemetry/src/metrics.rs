@@ -13,7 +13,7 @@ pub use handles::{PlanMetrics, RouteMetrics, UpstreamMetrics};
 pub use store_error::StoreError;
 
 pub use prometheus::{Error, IntCounter, IntGauge};
-pub use store::StoreMetrics;
+pub use store::{StoreFailure, StoreMetrics};
 
 use declare::Declare;
 use prometheus::process_collector::ProcessCollector;
@@ -98,11 +98,15 @@ metrics! {
     quota_used_ratio: GaugeVec "tollgate_quota_used_ratio" ["plan"];
     /// Counters of quotas that are held in memory, of 1000000 that there is room for.
     quota_counters: IntGauge "tollgate_quota_counters" [];
-    /// Faults of the stores that limits are counted in, by what they were: `write`, `slow`, `damaged` or `gone` of the one on disk;
-    /// `timeout`, `connection` or `answer` of the one that nodes share.
-    store_errors: IntCounterVec "tollgate_store_errors_total" ["error"];
+    /// Faults of a store of counts, by what they were: of the `file` of quota counts `write`, `slow`, `damaged` or `gone`; of the `redis`
+    /// that nodes share `timeout`, `connection`, or `answer` if it answered something else.
+    store_errors: IntCounterVec "tollgate_store_errors_total" ["store", "error"];
     /// Requests in flight under a concurrency limit, of all its keys together.
     concurrency_in_use: IntGaugeVec "tollgate_concurrency_in_use" ["policy"];
+    /// Addresses and tokens that throttles count exactly now, those included that have been quiet long enough to make room.
+    active_keys: IntGauge "tollgate_active_keys" [];
+    /// Requests that throttles counted together with those of others, as `limits.activeKeys` addresses and tokens were active.
+    sketched: IntCounter "tollgate_sketched_requests_total" [];
     /// 1 if the last attempt to load the config succeeded, 0 if it was refused and the one before is still in force.
     reload_successful: IntGauge "tollgate_config_last_reload_successful" [];
     /// When loading the config was last attempted, as Unix time to the millisecond.
@@ -167,7 +171,7 @@ impl Metrics {
         families.build_info.with_label_values(&[version]).set(1);
         // From the start on, so that an alert sees the first one as an increase.
         for error in StoreError::ALL {
-            families.store_errors.with_label_values(&[error.code()]);
+            families.store_errors.with_label_values(&[StoreError::STORE, error.code()]);
         }
         Ok(Self { registry, families, revision: Mutex::new(None), concurrency: Mutex::default() })
     }
@@ -219,6 +223,7 @@ impl Metrics {
     pub fn store(&self, store: &'static str) -> StoreMetrics {
         let Families { store_up, store_errors, store_call_duration, store_bypassed, store_nodes, .. } = &self.families;
         StoreMetrics {
+            store,
             up: store_up.with_label_values(&[store]),
             errors: store_errors.clone(),
             call_duration: store_call_duration.with_label_values(&[store]),
@@ -261,9 +266,9 @@ impl Metrics {
         self.families.reload_timestamp.set(declare::seconds(unix_ms));
     }
 
-    /// Something went wrong with the store of quota counts.
+    /// Something went wrong with the file of quota counts.
     pub fn store_failed(&self, error: StoreError) {
-        self.families.store_errors.with_label_values(&[error.code()]).inc();
+        self.families.store_errors.with_label_values(&[StoreError::STORE, error.code()]).inc();
     }
 
     /// How many counters of quotas there are.

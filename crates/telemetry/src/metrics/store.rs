@@ -1,10 +1,31 @@
 //! What is counted of the store that nodes share.
 
-use super::StoreError;
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge};
 use std::time::Duration;
 
+/// Why a call of it came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreFailure {
+    /// No answer in time.
+    Timeout,
+    /// It cannot be reached, or the connection broke.
+    Connection,
+    /// It answered something else than what it was asked.
+    Answer,
+}
+
+impl StoreFailure {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Connection => "connection",
+            Self::Answer => "answer",
+        }
+    }
+}
+
 pub struct StoreMetrics {
+    pub(super) store: &'static str,
     pub(super) up: IntGauge,
     pub(super) errors: IntCounterVec,
     pub(super) call_duration: Histogram,
@@ -17,8 +38,8 @@ impl StoreMetrics {
         self.call_duration.observe(took.as_secs_f64());
     }
 
-    pub fn failed(&self, error: StoreError) {
-        self.errors.with_label_values(&[error.code()]).inc();
+    pub fn failed(&self, error: StoreFailure) {
+        self.errors.with_label_values(&[self.store, error.code()]).inc();
     }
 
     pub fn reachable(&self, yes: bool) {

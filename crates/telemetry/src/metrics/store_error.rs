@@ -1,4 +1,4 @@
-//! What can go wrong with a store of counts, as a label: a closed list.
+//! What can go wrong with the file of quota counts, as a label: a closed list.
 
 /// See `docs/runbooks/quota_store_unavailable.md` for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,17 +11,12 @@ pub enum StoreError {
     Damaged,
     /// The file was removed or replaced while the gateway ran.
     Gone,
-    /// The store that nodes share did not answer in time.
-    Timeout,
-    /// It cannot be reached, or the connection broke.
-    Connection,
-    /// It answered something else than what it was asked.
-    Answer,
 }
 
 impl StoreError {
-    pub const ALL: [Self; 7] =
-        [Self::Write, Self::Slow, Self::Damaged, Self::Gone, Self::Timeout, Self::Connection, Self::Answer];
+    /// The store that these are faults of, as a label.
+    pub(super) const STORE: &str = "file";
+    pub const ALL: [Self; 4] = [Self::Write, Self::Slow, Self::Damaged, Self::Gone];
 
     /// The label's value.
     #[must_use]
@@ -31,9 +26,6 @@ impl StoreError {
             Self::Slow => "slow",
             Self::Damaged => "damaged",
             Self::Gone => "gone",
-            Self::Timeout => "timeout",
-            Self::Connection => "connection",
-            Self::Answer => "answer",
         }
     }
 }

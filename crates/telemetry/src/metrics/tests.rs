@@ -51,12 +51,21 @@ fn a_shared_store_shows_only_where_there_is_one() {
     let store = metrics.store("redis");
     store.reachable(true);
     store.nodes(4);
-    store.failed(StoreError::Timeout);
+    store.failed(StoreFailure::Timeout);
     check(&metrics, r#"tollgate_store_up{store="redis"} 1"#);
     check(&metrics, r#"tollgate_store_nodes{store="redis"} 4"#);
-    check(&metrics, r#"tollgate_store_errors_total{error="timeout"} 1"#);
+    check(&metrics, r#"tollgate_store_errors_total{error="timeout",store="redis"} 1"#);
     store.reachable(false);
     check(&metrics, r#"tollgate_store_up{store="redis"} 0"#);
+}
+
+#[test]
+fn a_crowd_is_shown_as_it_is_and_what_was_sketched_adds_up() {
+    let metrics = Metrics::new("1").unwrap();
+    metrics.show_crowd(100, 3);
+    metrics.show_crowd(90, 4);
+    check(&metrics, "tollgate_active_keys 90");
+    check(&metrics, "tollgate_sketched_requests_total 7");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Failed, Fleet, OnFailure, RedisSettings, RedisTls, SharedLimits, Watch};
-use telemetry::metrics::{Metrics, StoreError, StoreMetrics};
+use telemetry::metrics::{Metrics, StoreFailure, StoreMetrics};
 
 /// Buckets, and as many counts, of a gateway that shares its limits with nobody. No config gives it any.
 const ALONE_MAX: usize = 1;
@@ -51,9 +51,9 @@ impl Watch for Told {
 
     fn failed(&self, why: Failed) {
         self.0.failed(match why {
-            Failed::Timeout => StoreError::Timeout,
-            Failed::Connection => StoreError::Connection,
-            Failed::Answer => StoreError::Answer,
+            Failed::Timeout => StoreFailure::Timeout,
+            Failed::Connection => StoreFailure::Connection,
+            Failed::Answer => StoreFailure::Answer,
         });
     }
 
