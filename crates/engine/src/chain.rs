@@ -24,8 +24,10 @@ use arrayvec::ArrayVec;
 use limits::clock::Now;
 
 mod authenticate;
+mod examine;
 mod settle;
 
+pub use examine::{Asked, Examined, examine_token};
 pub use settle::{Admission, Counted, Pending, QUOTAS_MAX, settle};
 
 /// Throttles of one step that one request can fall under; the compiler of the config refuses a route that could need more.
@@ -112,8 +114,8 @@ fn run(room: Room<'_>, trail: &mut Trail, identity: &mut Identity) -> Result<Sta
     }
     let caller = room.caller(identity);
 
-    let allowed = access::check(caller);
-    let decided_by = access::policy(caller);
+    let allowed = access::check(identity, room.id, &room.route.name);
+    let decided_by = access::policy(identity);
     if decided_by.is_some() {
         trail.judge(Step::Access, decided_by, Mode::Enforce, allowed)?;
     }
