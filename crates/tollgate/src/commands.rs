@@ -9,6 +9,7 @@ mod reference;
 mod reload;
 mod run;
 mod test;
+mod token;
 mod version;
 
 use crate::cli::{Arguments, Command, KeyCommand};
@@ -18,6 +19,7 @@ use crate::output;
 use clap::CommandFactory as _;
 use engine::denial::{Denial, Detail};
 use engine::live::Live;
+use limits::clock::{Now, now};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -50,6 +52,7 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
             output::result_line(format_args!("{:#}", config::schema()));
             Ok(Outcome::Yes)
         }
+        Command::Token(arguments) => token::run(&arguments),
         Command::Key { command: KeyCommand::New { consumer } } => key::new(consumer.as_deref()),
         Command::Completions { shell } => {
             // By way of memory: clap_complete panics if its reader goes away.
@@ -69,6 +72,15 @@ pub(crate) fn load(path: &Path, live: &Live) -> Result<config::Config, Failure> 
         return Err(Failure::Read { path: path.display().to_string(), source });
     }
     Origin::disk(path).load_or_tell(live)
+}
+
+/// The time of `--at`, or now.
+fn time_at(text: Option<&str>) -> Result<Now, Failure> {
+    let Some(text) = text else { return Ok(now()) };
+    match config::unix_seconds(text) {
+        Some(seconds) => Ok(Now::at_unix_seconds(seconds)),
+        None => Err(Failure::Usage(format!("--at {text}: not a time like 2026-11-21T20:00:00Z"))),
+    }
 }
 
 /// The facts behind a refusal, for the operator.

@@ -45,19 +45,19 @@ pub fn examine_token(snapshot: &Snapshot, asked: Asked<'_>, token: &str, now: No
         let facts = || Facts::new(Check::Scopes, asked.scopes.join(" "), found);
         go_on(exam.ask(facts, || check_scopes(&scopes, asked.scopes)));
     }
-    let mut known = None;
-    if let Some(name) = &plan {
+    let known = plan.as_ref().map(|name| {
         let facts = || Facts::new(Check::PlanKnown, "a plan of the config", &**name);
-        known = go_on(exam.ask(facts, || named_plan(snapshot, Some(name)))).flatten();
-    }
-    let identity = holder(snapshot, consumer.as_ref(), known);
+        go_on(exam.ask(facts, || named_plan(snapshot, Some(name))))
+    });
+    let identity = holder(snapshot, consumer.as_ref(), known.clone().flatten().flatten());
     if let Some((id, route)) = asked.route.and_then(|id| Some((id, snapshot.route(id)?))) {
-        let found = match &identity.plan {
-            Some(plan) => format!("plan {}", plan.name),
-            None => "no plan".to_owned(),
-        };
+        let found = identity.plan.as_ref().map_or_else(|| "no plan".to_owned(), |plan| format!("plan {}", plan.name));
         let facts = || Facts::new(Check::Access, format!("a consumer that may use route {}", route.name), found);
-        go_on(exam.ask(facts, || access::check(&identity, id, &route.name)));
+        if matches!(known, Some(None)) {
+            exam.skip(facts, "the plan that the token names is refused");
+        } else {
+            go_on(exam.ask(facts, || access::check(&identity, id, &route.name)));
+        }
     }
     Examined { exam, consumer, identity, scopes }
 }

@@ -12,7 +12,7 @@ mod shown;
 
 pub use crate::policy::jwks::Algorithm;
 pub use claims::find as find_claim;
-pub use decoded::{Unproven, decode};
+pub use decoded::{Unproven, decode, examine_form};
 pub(crate) use exam::Examiner;
 pub use exam::{Answer, Check, Exam, Facts, Finding};
 pub use rules::{ClaimRule, ClaimTest, ConsumerClaim, ProviderFault, ProviderRules};
@@ -21,12 +21,12 @@ use crate::credential::{Carried, Location};
 use crate::denial::Denial;
 use crate::identity::VerifiedToken;
 use crate::names::Name;
-use crate::policy::jwks::{KeySet, SigningKey, json};
+use crate::policy::jwks::{KeySet, SigningKey};
 use crate::policy::token_cache::TokenCache;
 use crate::reason::Reason;
 use crate::request::RequestHead;
 use claims::{Times, deny};
-use compact::{Decoded, Header, Parts, TOKEN_BYTES_MAX, check_size, unreadable};
+use compact::{Form, Header, Parts, check_size, unreadable};
 use exam::FirstRefusal;
 use http::header::AUTHORIZATION;
 use limits::clock::Now;
@@ -123,6 +123,12 @@ impl Provider {
         self.rules.issuer.as_deref()
     }
 
+    /// How far clocks may differ, in seconds.
+    #[must_use]
+    pub const fn clock_skew_s(&self) -> u64 {
+        self.rules.clock_skew_s
+    }
+
     fn verify(&self, token: &str, now: Now) -> Result<VerifiedToken, Denial> {
         let Some(said) = self.read(token, &self.keys, now, &mut FirstRefusal)? else {
             return Err(Denial::new(Reason::InternalError).because("a check of the token passed without its result"));
@@ -148,47 +154,19 @@ impl Provider {
         now: Now,
         asks: &mut impl Examiner,
     ) -> Result<Option<Said<'t>>, Denial> {
-        let facts =
-            || Facts::new(Check::Size, format!("at most {TOKEN_BYTES_MAX} bytes"), format!("{} bytes", token.len()));
-        if asks.ask(facts, || check_size(token))?.is_none() {
-            return Ok(None);
-        }
-        let facts = || {
-            let found = format!("{} parts", token.split('.').count());
-            Facts::new(Check::Structure, "three parts of base64url between dots", found)
-        };
-        let Some(parts) = asks.ask(facts, || Parts::split(token))? else { return Ok(None) };
-        let header = Header::read(&parts, asks)?;
-        let facts = || {
-            let found = format!("{} and {} characters", parts.payload.len(), parts.signature.len());
-            Facts::new(Check::Encoding, "payload and signature in base64url without padding", found)
-        };
-        let decoded = asks.ask(facts, || parts.decode())?;
-        self.check_signature(&parts, header.as_ref(), decoded.as_ref(), keys, asks)?;
-        let Some(Decoded { payload, signature_bytes: _ }) = decoded else { return Ok(None) };
-        let unread = |why| unreadable(format!("the token's payload cannot be read: {why}"));
-        let facts = || {
-            let found = format!("{} bytes", payload.len());
-            Facts::new(Check::Payload, "a JSON object that names nothing twice", found)
-        };
-        let Some(claims) = asks.ask(facts, || json::object(&payload).map_err(unread))? else { return Ok(None) };
+        let Some(form) = Form::read(token, asks)? else { return Ok(None) };
+        self.check_signature(&form, keys, asks)?;
+        let Some(claims) = form.claims(asks)? else { return Ok(None) };
         let times = Times::read(&claims, &self.rules, now, asks)?;
         claims::check(&claims, &self.rules, asks)?;
         let (consumer, plan) = claims::holder(&claims, &self.rules, asks)?;
         let scopes = claims::scopes(&claims);
-        Ok(Some(Said { claims, times, consumer, plan, scopes, message: parts.message }))
+        Ok(Some(Said { claims, times, consumer, plan, scopes, message: form.parts.message }))
     }
 
-    fn check_signature(
-        &self,
-        parts: &Parts<'_>,
-        header: Option<&Header>,
-        decoded: Option<&Decoded>,
-        keys: &KeySet,
-        asks: &mut impl Examiner,
-    ) -> Result<(), Denial> {
+    fn check_signature(&self, form: &Form<'_>, keys: &KeySet, asks: &mut impl Examiner) -> Result<(), Denial> {
         let signature = || Facts::new(Check::Signature, "one by a key of the provider", "not looked at");
-        let (Some(header), Some(decoded)) = (header, decoded) else {
+        let Form { parts, header: Some(header), decoded: Some(decoded) } = form else {
             asks.skip(signature, "the header or the encoding is refused");
             return Ok(());
         };

@@ -6,7 +6,6 @@ use crate::offline::{Decided, Offline, OfflineRequest, Verdict};
 use engine::live::Live;
 use engine::snapshot::Snapshot;
 use engine::trail;
-use limits::clock::{Now, now};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -19,10 +18,7 @@ const NEAR_MISSES_MAX: usize = 5;
 pub(crate) fn run(arguments: &Explain) -> Result<Outcome, Failure> {
     let live = Live::new();
     let config = super::load(&arguments.config, &live)?;
-    let at = match &arguments.at {
-        None => now(),
-        Some(text) => time_at(text)?,
-    };
+    let at = super::time_at(arguments.at.as_deref())?;
     let offline = Offline::new(&config.snapshot, &live);
     if let Some(file) = &arguments.batch {
         return batch::run(&offline, file, arguments.client, at);
@@ -34,13 +30,6 @@ pub(crate) fn run(arguments: &Explain) -> Result<Outcome, Failure> {
         ListFormat::Json => output::result_line(format_args!("{:#}", json(&config.snapshot, &request, &decided))),
     }
     Ok(if decided.denial().is_some() { Outcome::No } else { Outcome::Yes })
-}
-
-fn time_at(text: &str) -> Result<Now, Failure> {
-    match config::unix_seconds(text) {
-        Some(seconds) => Ok(Now::at_unix_seconds(seconds)),
-        None => Err(Failure::Usage(format!("--at {text}: not a time like 2026-11-21T20:00:00Z"))),
-    }
 }
 
 /// One step, as both formats show it.

@@ -13,3 +13,4 @@ mod reload;
 mod shipped;
 mod start;
 mod stop;
+mod token;

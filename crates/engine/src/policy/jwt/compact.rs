@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 /// The longest token that is looked at, in bytes.
-pub(super) const TOKEN_BYTES_MAX: usize = 8 * 1024;
+const TOKEN_BYTES_MAX: usize = 8 * 1024;
 
 /// Members that change what is signed or how (`b64`, `zip`, `enc`), demand understanding (`crit`) or bring a key along.
 const FORBIDDEN: [&str; 8] = ["crit", "b64", "zip", "enc", "jwk", "jku", "x5u", "x5c"];
@@ -39,6 +39,51 @@ pub(super) struct Header {
 pub(super) struct Decoded {
     pub(super) payload: Vec<u8>,
     pub(super) signature_bytes: usize,
+}
+
+/// A token taken apart as far as its form allows. Complete unless an examiner let a refusal pass.
+#[derive(Debug)]
+pub(super) struct Form<'a> {
+    pub(super) parts: Parts<'a>,
+    pub(super) header: Option<Header>,
+    pub(super) decoded: Option<Decoded>,
+}
+
+impl<'a> Form<'a> {
+    /// All that can be said of a token before it is held against a provider.
+    pub(super) fn read(token: &'a str, asks: &mut impl Examiner) -> Result<Option<Self>, Denial> {
+        let facts =
+            || Facts::new(Check::Size, format!("at most {TOKEN_BYTES_MAX} bytes"), format!("{} bytes", token.len()));
+        if asks.ask(facts, || check_size(token))?.is_none() {
+            return Ok(None);
+        }
+        let facts = || {
+            let found = format!("{} parts", token.split('.').count());
+            Facts::new(Check::Structure, "three parts of base64url between dots", found)
+        };
+        let Some(parts) = asks.ask(facts, || Parts::split(token))? else { return Ok(None) };
+        let header = Header::read(&parts, asks)?;
+        let facts = || {
+            let found = format!("{} and {} characters", parts.payload.len(), parts.signature.len());
+            Facts::new(Check::Encoding, "payload and signature in base64url without padding", found)
+        };
+        let decoded = asks.ask(facts, || parts.decode())?;
+        Ok(Some(Self { parts, header, decoded }))
+    }
+
+    /// The payload's members, each name once; nothing of an encoding that was refused.
+    pub(super) fn claims(&self, asks: &mut impl Examiner) -> Result<Option<Map<String, Value>>, Denial> {
+        let Some(Decoded { payload, .. }) = &self.decoded else { return Ok(None) };
+        let facts = || {
+            let found = format!("{} bytes", payload.len());
+            Facts::new(Check::Payload, "a JSON object that names nothing twice", found)
+        };
+        asks.ask(facts, || claims(payload))
+    }
+}
+
+pub(super) fn claims(payload: &[u8]) -> Result<Map<String, Value>, Denial> {
+    json::object(payload).map_err(|why| unreadable(format!("the token's payload cannot be read: {why}")))
 }
 
 pub(super) fn check_size(token: &str) -> Result<(), Denial> {

@@ -1,8 +1,8 @@
 //! A token taken apart for reading, without believing a word of it: what `tollgate token` shows before it says what is proven.
 
-use super::compact::{Parts, check_size, decoded, unreadable};
+use super::compact::{self, Form, Parts, check_size, decoded};
+use super::exam::Exam;
 use crate::denial::Denial;
-use crate::policy::jwks::json;
 use serde_json::{Map, Value};
 
 /// Header and claims as the token has them. Nothing of this is proven.
@@ -16,8 +16,17 @@ pub struct Unproven {
 pub fn decode(token: &str) -> Result<Unproven, Denial> {
     check_size(token)?;
     let parts = Parts::split(token)?;
-    let claims = decoded("payload", parts.payload).and_then(|payload| {
-        json::object(&payload).map_err(|why| unreadable(format!("the token's payload cannot be read: {why}")))
-    });
+    let claims = decoded("payload", parts.payload).and_then(|payload| compact::claims(&payload));
     Ok(Unproven { header: parts.header(), claims })
+}
+
+/// The checks that need no provider.
+#[must_use]
+pub fn examine_form(token: &str) -> Exam {
+    let mut exam = Exam::default();
+    // An exam goes on after a refusal, so there is no error.
+    if let Ok(Some(form)) = Form::read(token, &mut exam) {
+        let _ = form.claims(&mut exam);
+    }
+    exam
 }
