@@ -16,7 +16,7 @@ fn gate() -> Provider {
     provider(rules, keys(&[&signer()]))
 }
 
-fn good(members: Value) -> Value {
+fn good(members: &Value) -> Value {
     let mut claims = claims(json!({ "tier": "gold" }));
     for (name, value) in members.as_object().unwrap() {
         claims[name] = value.clone();
@@ -38,24 +38,24 @@ fn agree(gate: &Provider, token: &str) -> &'static str {
 fn the_exam_and_the_gateway_agree() {
     let (gate, signer) = (gate(), signer());
     let other = Signer::fixed(Alg::ES256, Some("a"));
-    let good_token = signer.token(&good(json!({})));
+    let good_token = signer.token(&good(&json!({})));
     let tokens = [
         (good_token.clone(), "ok"),
-        (signer.token(&good(json!({ "exp": 1 }))), "token_expired"),
-        (signer.token(&good(json!({ "exp": 1, "nbf": "x", "iat": [], "iss": 1 }))), "token_expired"),
-        (signer.token(&good(json!({ "nbf": u64::MAX }))), "token_not_yet_valid"),
-        (signer.token(&good(json!({ "iat": "x" }))), "claim_mismatch"),
-        (signer.token(&good(json!({ "iss": "x", "aud": "x" }))), "issuer_mismatch"),
-        (signer.token(&good(json!({ "aud": "x", "tier": "x" }))), "audience_mismatch"),
-        (signer.token(&good(json!({ "tier": "x", "sub": 1 }))), "claim_mismatch"),
-        (signer.token(&good(json!({ "sub": "" }))), "claim_mismatch"),
+        (signer.token(&good(&json!({ "exp": 1 }))), "token_expired"),
+        (signer.token(&good(&json!({ "exp": 1, "nbf": "x", "iat": [], "iss": 1 }))), "token_expired"),
+        (signer.token(&good(&json!({ "nbf": u64::MAX }))), "token_not_yet_valid"),
+        (signer.token(&good(&json!({ "iat": "x" }))), "claim_mismatch"),
+        (signer.token(&good(&json!({ "iss": "x", "aud": "x" }))), "issuer_mismatch"),
+        (signer.token(&good(&json!({ "aud": "x", "tier": "x" }))), "audience_mismatch"),
+        (signer.token(&good(&json!({ "tier": "x", "sub": 1 }))), "claim_mismatch"),
+        (signer.token(&good(&json!({ "sub": "" }))), "claim_mismatch"),
         (
-            signer.token_with(&json!({ "crit": ["x"], "kid": 5, "alg": "x" }), &good(json!({}))),
+            signer.token_with(&json!({ "crit": ["x"], "kid": 5, "alg": "x" }), &good(&json!({}))),
             "critical_header_unsupported",
         ),
-        (signer.token_with(&json!({ "kid": 5, "alg": "x" }), &good(json!({}))), "jws_unreadable"),
-        (signer.token_with(&json!({ "kid": "b" }), &good(json!({}))), "signing_key_unknown"),
-        (other.token(&good(json!({}))), "algorithm_not_allowed"),
+        (signer.token_with(&json!({ "kid": 5, "alg": "x" }), &good(&json!({}))), "jws_unreadable"),
+        (signer.token_with(&json!({ "kid": "b" }), &good(&json!({}))), "signing_key_unknown"),
+        (other.token(&good(&json!({}))), "algorithm_not_allowed"),
         (tokens::with_signature(&good_token, &[0; 64]), "signature_mismatch"),
         (tokens::with_signature(&good_token, &[0; 5]), "signature_mismatch"),
         (signer.token_of(br#"{"alg":"EdDSA","kid":"a"}"#, b"[]"), "jws_unreadable"),
@@ -72,13 +72,13 @@ fn the_exam_and_the_gateway_agree() {
             broken.replace_range(at..=at, letter);
             agree(&gate, &broken);
         }
-        agree(&gate, &good_token[..at]);
+        agree(&gate, good_token.get(..at).unwrap_or_default());
     }
 }
 
 #[test]
 fn an_exam_goes_on_after_a_refusal() {
-    let said = good(json!({ "exp": 1, "aud": "x", "tier": "x", "plan": "free", "scope": "a b" }));
+    let said = good(&json!({ "exp": 1, "aud": "x", "tier": "x", "plan": "free", "scope": "a b" }));
     let token = tokens::with_signature(&signer().token(&said), &[0; 64]);
     let (exam, said) = gate().examine(&token, None, now());
     let refused: Vec<String> = exam
@@ -100,7 +100,7 @@ fn an_exam_goes_on_after_a_refusal() {
 #[test]
 fn other_keys_may_stand_in() {
     let stranger = Signer::generated(Alg::EdDSA, Some("a"));
-    let token = stranger.token(&good(json!({})));
+    let token = stranger.token(&good(&json!({})));
     let gate = gate();
     assert_eq!(agree(&gate, &token), "signature_mismatch");
     let (exam, _) = gate.examine(&token, Some(&keys(&[&stranger])), now());

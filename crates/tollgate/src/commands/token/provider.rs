@@ -88,9 +88,7 @@ fn why(provider: &Provider, arguments: &Token, issuer: Option<&Value>) -> String
     match (provider.issues(issuer), provider.issuer(), issuer) {
         (true, Some(ours), _) => format!("its issuer is {ours:?}"),
         (true, None, _) => "it accepts any issuer".to_owned(),
-        (false, _, _) if arguments.route.is_some() => {
-            "the route asks for it, though it is not the token's issuer".to_owned()
-        }
+        (false, _, _) if arguments.route.is_some() => "the route asks for it".to_owned(),
         (false, _, None) => "the token says no issuer; this one refuses least".to_owned(),
         (false, _, Some(_)) => "no provider has the token's issuer; this one refuses least".to_owned(),
     }
