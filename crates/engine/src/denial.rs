@@ -28,6 +28,8 @@ pub enum Detail {
     Accept(Box<str>),
     /// 403: the scopes that the route asks for, separated by spaces.
     Scopes(Box<str>),
+    /// 401: nothing was sent, and an API key or a token would do.
+    NoCredential,
     /// 429 of a throttle.
     Throttle { limit: Name },
     /// 429 of a quota.

@@ -12,6 +12,7 @@ use crate::rules::{PlanLimits, Route};
 use crate::standing::{QuotaHeaders, QuotaStanding};
 use crate::trail::Mode;
 use crate::upstream::Upstream;
+use crate::whoami::Whoami;
 use http::{HeaderName, HeaderValue};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub struct Snapshot {
     pub intake: IntakeRules,
     pub request_id: RequestIdRules,
     pub told: ToldUpstream,
+    /// None: callers cannot ask who they are.
+    pub whoami: Option<Whoami>,
 }
 
 /// A policy as the operator knows it.

@@ -70,6 +70,18 @@ impl Throttle {
     }
 }
 
+impl Throttle {
+    /// Where the caller stands, without taking anything. `None` when `when:` does not cover the caller.
+    #[must_use]
+    pub fn peek(&self, caller: Caller<'_>, live: &Live, now: Now) -> Option<Taken> {
+        if !self.applies.to(caller) {
+            return None;
+        }
+        let counter = self.by.counter(&live.keyer, &self.name, caller);
+        Some(buckets(live, self.by.is_bounded_by_config()).peek(counter, self.rate, now))
+    }
+}
+
 /// Puts back what [`Throttle::check`] took, for a request that another throttle refused.
 pub fn give_back(from: TakenFrom, live: &Live, now: Now) {
     buckets(live, from.bounded_by_config).give_back(from.counter, from.rate, now);

@@ -22,3 +22,4 @@ mod reasons_routing;
 mod reasons_tls;
 mod reasons_upstream;
 mod trace;
+mod whoami;
