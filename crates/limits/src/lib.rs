@@ -12,5 +12,6 @@ pub mod counts;
 pub mod cursor;
 pub mod gauge;
 pub mod keyed;
+pub mod retries;
 mod shards;
 pub mod window;

@@ -15,6 +15,7 @@ mod resolve;
 mod respond;
 mod server;
 mod shared;
+mod storms;
 mod text;
 
 pub use installed::LogSettings;

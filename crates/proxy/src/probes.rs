@@ -37,6 +37,8 @@ impl Probes {
     fn metrics(&self) -> Vec<u8> {
         let open = i64::try_from(self.shared.connections.open()).unwrap_or(i64::MAX);
         self.shared.metrics.connections_open().set(open);
+        let storms = i64::try_from(self.shared.storms.active()).unwrap_or(i64::MAX);
+        self.shared.metrics.retry_storms_active().set(storms);
         self.shared.metrics.encode()
     }
 }

@@ -22,6 +22,8 @@ fn touched() -> Metrics {
     metrics.would_deny("orders", "throttling_limit_reached", "throttling_limit_reached", "burst");
     metrics.config_loaded("r1", 1_700_000_000_123);
     metrics.connection_refused("connections_exhausted");
+    metrics.retried("orders", "looping");
+    metrics.retry_storm_began("orders");
     metrics
 }
 
