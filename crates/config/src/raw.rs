@@ -12,6 +12,7 @@ mod route;
 mod scenario;
 mod store;
 mod upstream;
+mod whoami;
 
 use std::collections::BTreeMap;
 
@@ -31,6 +32,7 @@ pub use route::{ApiKeyAuth, Auth, Body, Conditions, Defaults, IpAccess, JwtAuth,
 pub use scenario::{Scenario, ScenarioExpect, ScenarioRequest};
 pub use store::{OnFailure, Redis, Scope, Store, Sync};
 pub use upstream::{Balance, EndpointDetails, Keepalive, Timeouts, Upstream, UpstreamTls};
+pub use whoami::Whoami;
 
 use crate::text::Cidr;
 
@@ -92,6 +94,9 @@ pub struct RawConfig {
     /// Throttling counters of their own, each with its own error if wanted.
     #[serde(default)]
     pub throttles: Vec<Throttle>,
+    /// Whether callers can ask who they are and what is left of their limits.
+    #[serde(default)]
+    pub whoami: Whoami,
     /// What clients are told when the gateway refuses.
     #[serde(default)]
     pub errors: Errors,

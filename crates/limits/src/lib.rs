@@ -18,6 +18,7 @@ pub mod keyed;
 pub mod lease;
 pub mod leases;
 mod meters;
+pub mod retries;
 mod scatter;
 mod shards;
 pub mod shared;

@@ -58,6 +58,10 @@ pub(crate) enum Verdict {
     Redirect {
         location: String,
     },
+    /// The gateway's own answer.
+    Answer {
+        reply: Reply,
+    },
 }
 
 impl Decided {
@@ -65,7 +69,7 @@ impl Decided {
     pub(crate) fn status(&self) -> Option<u16> {
         match &self.verdict {
             Verdict::Forward { .. } => None,
-            Verdict::Refuse { reply, .. } => Some(reply.status),
+            Verdict::Refuse { reply, .. } | Verdict::Answer { reply } => Some(reply.status),
             Verdict::Redirect { .. } => Some(308),
         }
     }
@@ -73,7 +77,7 @@ impl Decided {
     pub(crate) fn denial(&self) -> Option<&Denial> {
         match &self.verdict {
             Verdict::Refuse { denial, .. } => Some(denial),
-            Verdict::Forward { .. } | Verdict::Redirect { .. } => None,
+            Verdict::Forward { .. } | Verdict::Redirect { .. } | Verdict::Answer { .. } => None,
         }
     }
 }
@@ -122,6 +126,12 @@ impl<'a> Offline<'a> {
                 address: Some(head.client),
                 verdict: Verdict::Redirect { location: with_query(&path, head.query) },
             },
+            Outcome::Whoami(introduction) => {
+                let reply = introduction.reply(|charge| self.counters.used(charge.counter, charge.window));
+                let identity = introduction.identity().clone();
+                let address = Some(head.client);
+                Decided { trail, route: None, identity, address, verdict: Verdict::Answer { reply } }
+            }
             Outcome::Pending(mut pending) => {
                 let route = pending.route();
                 let charging = charge(&self.counters, &self.shared, &mut pending, self.snapshot, &head, now);

@@ -165,6 +165,7 @@ fn log(installed: &Installed, refusal: &Refusal<'_>, id: &RequestId, line: &Requ
         policy: None,
         would_deny: &[],
         without_store: false,
+        retry: None,
         upstream: None,
         endpoint: None,
         attempts: None,

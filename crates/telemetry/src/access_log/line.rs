@@ -29,6 +29,8 @@ pub struct Entry<'a> {
     pub would_deny: &'a [&'a str],
     /// A shared limit was decided without the store.
     pub without_store: bool,
+    /// How the caller comes back after a refusal: a closed list of words.
+    pub retry: Option<&'a str>,
     pub upstream: Option<&'a str>,
     pub endpoint: Option<&'a str>,
     /// None if no endpoint was chosen.
@@ -76,6 +78,10 @@ pub const fn fields() -> &'static [(&'static str, &'static str)] {
         (
             "withoutStore",
             "true if a limit that all nodes share was decided without the store, as `onFailure` has it; else absent.",
+        ),
+        (
+            "retry",
+            "How the caller comes back after a 429 or 5xx of the same request: `backingOff` or `looping`; absent for what is no retry.",
         ),
         ("upstream", "The name of the upstream that was chosen."),
         ("endpoint", "The address of the endpoint that was tried last."),
@@ -133,6 +139,7 @@ fn append_verdict(entry: &Entry<'_>, out: &mut Vec<u8>) {
     if entry.without_store {
         out.extend_from_slice(b",\"withoutStore\":true");
     }
+    append_some(b",\"retry\":\"", entry.retry, out);
 }
 
 fn append_upstream(entry: &Entry<'_>, out: &mut Vec<u8>) {

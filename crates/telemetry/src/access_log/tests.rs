@@ -44,6 +44,7 @@ fn entry(status: u16, reason: Option<&'static str>) -> Entry<'static> {
         policy: None,
         would_deny: &[],
         without_store: false,
+        retry: None,
         upstream: None,
         endpoint: None,
         attempts: None,

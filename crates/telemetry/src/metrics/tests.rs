@@ -26,6 +26,8 @@ fn touched() -> Metrics {
     let store = metrics.store("redis");
     store.answered(Duration::from_micros(200));
     store.bypassed();
+    metrics.retried("orders", "looping");
+    metrics.retry_storm_began("orders");
     metrics
 }
 
