@@ -22,6 +22,7 @@ fn touched() -> Metrics {
     metrics.would_deny("orders", "throttling_limit_reached", "throttling_limit_reached", "burst");
     metrics.config_loaded("r1", 1_700_000_000_123);
     metrics.connection_refused("connections_exhausted");
+    metrics.show_concurrency([("orders", 1)].into_iter());
     metrics
 }
 
@@ -76,6 +77,18 @@ fn every_family_has_the_labels_of_its_declaration() {
         let labels: BTreeSet<&str> = line.split(['{', ',']).filter_map(|part| Some(part.split_once('=')?.0)).collect();
         assert_eq!(labels, doc.labels.iter().copied().collect(), "{line}");
     }
+}
+
+#[test]
+fn faults_of_the_quota_file_are_there_before_the_first() {
+    let metrics = Metrics::new("1").unwrap();
+    for error in ["write", "slow", "damaged", "gone"] {
+        check(&metrics, &format!("tollgate_store_errors_total{{error=\"{error}\",store=\"file\"}} 0"));
+    }
+    metrics.store_failed(StoreError::Damaged);
+    metrics.quota_counters(12);
+    check(&metrics, r#"tollgate_store_errors_total{error="damaged",store="file"} 1"#);
+    check(&metrics, "tollgate_quota_counters 12");
 }
 
 #[test]
