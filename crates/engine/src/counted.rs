@@ -154,3 +154,69 @@ fn address(naming: Naming<'_>, client: IpAddr) -> Key {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Caller, CountBy, LimitName, Naming, Population};
+    use crate::identity::{Consumer, Identity};
+    use crate::names::{Name, PolicyId, RouteId};
+    use crate::request::{RequestHead, RequestParts, RequestRules};
+    use http::{HeaderMap, HeaderName, HeaderValue, Method};
+    use limits::keyed::{Key, Keyer};
+    use std::sync::Arc;
+
+    /// The counter of a request from `client`, with a header and a consumer if there are any.
+    fn find(keyer: &Keyer, by: &CountBy, client: &str, tenant: Option<&str>, id: Option<&str>) -> (Key, Population) {
+        let mut headers = HeaderMap::from_iter([(http::header::HOST, HeaderValue::from_static("a.example"))]);
+        if let Some(tenant) = tenant {
+            headers.insert("x-tenant", HeaderValue::from_str(tenant).unwrap());
+        }
+        let peer = client.parse().unwrap();
+        let parts = RequestParts { method: &Method::GET, target: "/", headers: &headers, peer, tls: false };
+        let rules = RequestRules { trusted_proxies: Vec::new(), uri_bytes_max: 100 };
+        let head = RequestHead::parse(parts, &rules).unwrap();
+        let consumer = id.map(|id| Arc::new(Consumer::new(id.into(), None, false, PolicyId(0))));
+        let identity = Identity { consumer, ..Identity::default() };
+        let route_name: Name = "orders".into();
+        let caller = Caller { head: &head, identity: &identity, route: RouteId(0), route_name: &route_name };
+        let (naming, limit) = (Naming::Secret(keyer), LimitName::from("limit"));
+        let counter = by.find(naming, &limit, caller);
+        assert_eq!(counter.key, by.counter(naming, &limit, caller));
+        (counter.key, counter.population)
+    }
+
+    #[test]
+    fn who_lacks_what_is_counted_by_is_one_of_the_crowd() {
+        let keyer = Keyer::new();
+        let header = CountBy::Header(HeaderName::from_static("x-tenant"));
+        let address = |client: &str| find(&keyer, &CountBy::Address, client, None, None);
+        let check = |by: &CountBy, population: Population| {
+            let (key, found) = find(&keyer, by, "192.0.2.1", Some("a"), Some("acme"));
+            assert_eq!((found, key == address("192.0.2.1").0), (population, population == Population::Crowd), "{by:?}");
+            assert_eq!(
+                find(&keyer, by, "192.0.2.2", Some("a"), Some("acme")).0 == key,
+                population != Population::Crowd
+            );
+        };
+        check(&CountBy::Consumer, Population::Listed);
+        check(&CountBy::Route, Population::Listed);
+        check(&header, Population::Values);
+        check(&CountBy::Address, Population::Crowd);
+        check(&CountBy::ApiKey, Population::Crowd);
+        check(&CountBy::Token, Population::Crowd);
+        check(&CountBy::Claim("sub".into()), Population::Crowd);
+        for by in [CountBy::Consumer, header] {
+            assert_eq!(find(&keyer, &by, "192.0.2.1", None, None), address("192.0.2.1"), "{by:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_ipv6_is_its_64_and_a_mapped_one_is_ipv4() {
+        let keyer = Keyer::new();
+        let address = |client: &str| find(&keyer, &CountBy::Address, client, None, None).0;
+        assert_eq!(address("2001:db8::1"), address("2001:db8:0:0:ffff::2"));
+        assert_ne!(address("2001:db8::1"), address("2001:db8:0:1::1"));
+        assert_eq!(address("::ffff:192.0.2.1"), address("192.0.2.1"));
+        assert_ne!(address("192.0.2.2"), address("192.0.2.1"));
+    }
+}

@@ -12,7 +12,7 @@
 //!
 //! Does not know what a key stands for. Callers of different rates may share a crowd.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::bucket::{Meter, Rate, Take};
 use crate::clock::Now;
@@ -25,6 +25,8 @@ use crate::sketch::{Sketch, WINDOWS, window_of};
 pub struct Crowd {
     shards: Shards<Shard>,
     keys_max: AtomicUsize,
+    /// Requests that were sketched since somebody last asked.
+    sketched: AtomicU64,
 }
 
 /// How a request was counted.
@@ -40,7 +42,7 @@ impl Crowd {
     /// Exact for `keys_max` callers at once, give or take the luck of the shards; sketched for as many again.
     #[must_use]
     pub fn new(keys_max: usize) -> Self {
-        Self { shards: Shards::most(Shard::new), keys_max: AtomicUsize::new(keys_max) }
+        Self { shards: Shards::most(Shard::new), keys_max: AtomicUsize::new(keys_max), sketched: AtomicU64::new(0) }
     }
 
     /// Changes the size. Nobody is forgotten: a smaller crowd shrinks as meters drain.
@@ -51,7 +53,11 @@ impl Crowd {
     /// Takes one request from the caller's share.
     pub fn take(&self, key: Key, rate: Rate, now: Now) -> (Take, Counting) {
         let share = self.keys_max.load(Ordering::Relaxed).div_ceil(SHARDS_MAX);
-        self.shards.lock(key).take(key, rate, share, now.monotonic_ns)
+        let (take, counting) = self.shards.lock(key).take(key, rate, share, now.monotonic_ns);
+        if counting != Counting::Exact {
+            self.sketched.fetch_add(1, Ordering::Relaxed);
+        }
+        (take, counting)
     }
 
     /// Undoes one granted take.
@@ -65,6 +71,11 @@ impl Crowd {
                 }
             }
         }
+    }
+
+    /// How many requests were sketched since this was last asked.
+    pub fn take_sketched(&self) -> u64 {
+        self.sketched.swap(0, Ordering::Relaxed)
     }
 
     /// How many callers have a meter, drained ones included.

@@ -37,6 +37,8 @@ impl Probes {
     fn metrics(&self) -> Vec<u8> {
         let open = i64::try_from(self.shared.connections.open()).unwrap_or(i64::MAX);
         self.shared.metrics.connections_open().set(open);
+        let crowd = &self.shared.live.crowd;
+        self.shared.metrics.show_crowd(crowd.len(), crowd.take_sketched());
         let installed = self.shared.installed.load();
         let limits = installed.snapshot.concurrency();
         self.shared.metrics.show_concurrency(limits.map(|limit| (&**limit.name.name(), limit.gauge.all())));

@@ -96,6 +96,10 @@ metrics! {
     store_errors: IntCounterVec "tollgate_store_errors_total" ["store", "error"];
     /// Requests in flight under a concurrency limit, of all its keys together.
     concurrency_in_use: IntGaugeVec "tollgate_concurrency_in_use" ["policy"];
+    /// Addresses and tokens that throttles count exactly now, those included that have been quiet long enough to make room.
+    active_keys: IntGauge "tollgate_active_keys" [];
+    /// Requests that throttles counted together with those of others, as `limits.activeKeys` addresses and tokens were active.
+    sketched: IntCounter "tollgate_sketched_requests_total" [];
     /// 1 if the last attempt to load the config succeeded, 0 if it was refused and the one before is still in force.
     reload_successful: IntGauge "tollgate_config_last_reload_successful" [];
     /// When loading the config was last attempted, as Unix time to the millisecond.

@@ -1,5 +1,4 @@
 use std::sync::Barrier;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::*;
@@ -64,9 +63,10 @@ fn as_many_again_are_refused_less_than_once_in_a_thousand() {
     let (crowd, keyer) = (Crowd::new(100_000), Keyer::new());
     fill(&crowd, &keyer, 100_000);
     let keys: Vec<Key> = (0..100_000).map(|number| key(&keyer, number)).collect();
-    let (refused, sketched, sent) = all_at_their_rate(&crowd, &keys, 6);
+    let (refused, sketched, sent) = all_at_their_rate(&crowd, &keys, 3);
     println!("100,000 callers in the sketch: {sent} sent, {refused} refused");
     assert_eq!(sketched, sent, "somebody found room in a full crowd");
+    assert!(crowd.take_sketched() as usize >= sketched && crowd.take_sketched() == 0);
     assert!(refused * 1_000 < sent, "{refused} of {sent} were refused");
 }
 

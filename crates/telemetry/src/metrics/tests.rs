@@ -22,7 +22,7 @@ fn touched() -> Metrics {
     metrics.would_deny("orders", "throttling_limit_reached", "throttling_limit_reached", "burst");
     metrics.config_loaded("r1", 1_700_000_000_123);
     metrics.connection_refused("connections_exhausted");
-    metrics.show_concurrency([("orders", 1)].into_iter());
+    metrics.show_concurrency([("orders.concurrency", 1)]);
     metrics
 }
 
@@ -39,6 +39,15 @@ fn concurrency_shows_the_limits_that_there_are() {
     assert_eq!(shown(&[("a", 3), ("b", 0), ("a", 3)]), [line("a", 3), line("b", 0)]);
     assert_eq!(shown(&[("b", 2)]), [line("b", 2)]);
     assert!(shown(&[]).is_empty());
+}
+
+#[test]
+fn a_crowd_is_shown_as_it_is_and_what_was_sketched_adds_up() {
+    let metrics = Metrics::new("1").unwrap();
+    metrics.show_crowd(100, 3);
+    metrics.show_crowd(90, 4);
+    check(&metrics, "tollgate_active_keys 90");
+    check(&metrics, "tollgate_sketched_requests_total 7");
 }
 
 #[test]

@@ -146,6 +146,47 @@ async fn coming_back_after_the_wait_works() {
     tokio::time::timeout(Duration::from_secs(wait), again).await.expect("a place within the wait that was told");
 }
 
+/// As many addresses as there is room for are told where they stand. More are limited all the same, and told nothing that could be wrong.
+#[tokio::test]
+async fn addresses_beyond_the_active_keys_are_counted_together() {
+    let config = "upstreams: { echo: { endpoints: [\"{{upstream}}\"] } }\n\
+        trustedProxies: [127.0.0.1]\n\
+        limits: { activeKeys: 1000 }\n\
+        routes:\n\
+        \x20 - { name: ip, paths: [/ip], upstream: echo, auth: { none: {} }, rateLimit: { requestsPerSecond: 0.001, burst: 1, key: ip } }\n";
+    let gateway = gateway(config).upstream(echo()).start().await;
+    let mut connection = gateway.client().connect().await;
+    let from = |number: u32| {
+        let address = std::net::Ipv4Addr::from(0xc633_0000 + number);
+        get("/ip", &[&format!("X-Forwarded-For: {address}")])
+    };
+    let mut told = 0;
+    for number in 0..2_500 {
+        let response = connection.send(&from(number)).await;
+        assert_eq!(response.status, 200, "{response}");
+        told += u32::from(response.header("ratelimit").is_some());
+    }
+    assert!((900..=1_024).contains(&told), "{told} were told where they stand");
+    // Whoever was there first still is, and is refused to the request.
+    let first = connection.send(&from(0)).await;
+    assert_eq!((first.status, first.headers("ratelimit").len()), (429, 1), "{first}");
+    // A window of 1024 s sustains another request beside the burst of one.
+    let newcomer = 1_000_000;
+    for status in [200, 200, 429, 429] {
+        let response = connection.send(&from(newcomer)).await;
+        assert_eq!(response.status, status, "{response}");
+        assert!(
+            response.headers("ratelimit").is_empty() && response.headers("ratelimit-policy").is_empty(),
+            "{response}"
+        );
+        assert_eq!(response.header("retry-after").is_some(), status == 429, "{response}");
+    }
+    let keys = gateway.metric("tollgate_active_keys", &[]).await;
+    let sketched = gateway.metric("tollgate_sketched_requests_total", &[]).await;
+    assert!((keys - f64::from(told)).abs() < 1e-9, "{keys} of {told}");
+    assert!((sketched - f64::from(2_500 - told + 4)).abs() < 1e-9, "{sketched}");
+}
+
 #[tokio::test]
 async fn callers_are_counted_each_for_itself() {
     let config = "upstreams: { echo: { endpoints: [\"{{upstream}}\"] } }\n\
