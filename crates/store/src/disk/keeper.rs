@@ -132,20 +132,6 @@ impl<F: Fn(Event)> Work<F> {
         }
     }
 
-    fn succeeded(&mut self, has_written: bool, unwritten: Duration, now: Now) {
-        match self.health {
-            Health::Failing { since, .. } => {
-                (self.tell)(Event::Recovered { after: now.since(since) });
-                self.health = Health::Well;
-            }
-            Health::Well | Health::Slow if has_written && unwritten > UNWRITTEN_MAX => {
-                (self.tell)(Event::Slow { unwritten, first: matches!(self.health, Health::Well) });
-                self.health = Health::Slow;
-            }
-            Health::Well | Health::Slow => self.health = Health::Well,
-        }
-    }
-
     fn flush(&mut self, begins: Now) -> bool {
         let flushed = self.disk.flush(begins);
         let ends = now();
@@ -161,7 +147,9 @@ impl<F: Fn(Event)> Work<F> {
                 if rows > 0 {
                     (self.tell)(Event::Written);
                 }
-                self.succeeded(rows > 0, ends.since(before), ends);
+                if let Some(event) = self.health.succeed(rows > 0, ends.since(before), ends) {
+                    (self.tell)(event);
+                }
                 true
             }
             Err(fault) => {
@@ -182,11 +170,83 @@ impl Health {
         }
     }
 
+    /// After a flush that succeeded: what there is to tell of it.
+    fn succeed(&mut self, has_written: bool, unwritten: Duration, now: Now) -> Option<Event> {
+        match *self {
+            Self::Failing { since, .. } => {
+                *self = Self::Well;
+                Some(Event::Recovered { after: now.since(since) })
+            }
+            before @ (Self::Well | Self::Slow) if has_written && unwritten > UNWRITTEN_MAX => {
+                *self = Self::Slow;
+                Some(Event::Slow { unwritten, first: matches!(before, Self::Well) })
+            }
+            Self::Well | Self::Slow => {
+                *self = Self::Well;
+                None
+            }
+        }
+    }
+
     fn fail(&mut self, now: Now) {
         let (since, pause) = match *self {
             Self::Well | Self::Slow => (now, RETRY_MIN),
             Self::Failing { since, pause, .. } => (since, pause.saturating_mul(2).min(RETRY_MAX)),
         };
         *self = Self::Failing { since, next: now.plus(pause), pause };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LATE: Duration = Duration::from_millis(1_001);
+    const IN_TIME: Duration = Duration::from_millis(999);
+
+    fn at(seconds: u64) -> Now {
+        Now::at_unix_seconds(1_800_000_000 + seconds)
+    }
+
+    #[track_caller]
+    fn check(health: &mut Health, unwritten: Duration, expected: Option<bool>) {
+        let told = match health.succeed(true, unwritten, at(0)) {
+            None => None,
+            Some(Event::Slow { first, .. }) => Some(first),
+            Some(other) => panic!("{other:?}"),
+        };
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_slow_disk_is_told_once_until_it_is_in_time_again() {
+        let mut health = Health::Well;
+        check(&mut health, IN_TIME, None);
+        check(&mut health, LATE, Some(true));
+        check(&mut health, LATE, Some(false));
+        check(&mut health, IN_TIME, None);
+        check(&mut health, LATE, Some(true));
+        assert!(Health::Well.succeed(false, LATE, at(0)).is_none(), "nothing was waiting to be written");
+    }
+
+    /// Soon at first, then every five seconds; the length of the outage is told at its end.
+    #[test]
+    fn attempts_become_rarer() {
+        let mut health = Health::Well;
+        let (mut seconds, mut attempts) = (0, Vec::new());
+        while seconds < 20 {
+            if health.is_due(at(seconds)) {
+                health.fail(at(seconds));
+                attempts.push(seconds);
+            }
+            seconds += 1;
+        }
+        assert_eq!(attempts, [0, 1, 3, 7, 12, 17]);
+        let recovered = health.succeed(true, LATE, at(20));
+        assert!(
+            matches!(recovered, Some(Event::Recovered { after }) if after == Duration::from_secs(20)),
+            "{recovered:?}"
+        );
+        assert!(health.is_due(at(0)));
     }
 }

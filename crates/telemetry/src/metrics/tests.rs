@@ -109,6 +109,18 @@ fn every_family_has_the_labels_of_its_declaration() {
 }
 
 #[test]
+fn faults_of_the_quota_file_are_there_before_the_first() {
+    let metrics = Metrics::new("1").unwrap();
+    for error in ["write", "slow", "damaged", "gone"] {
+        check(&metrics, &format!("tollgate_store_errors_total{{error=\"{error}\",store=\"file\"}} 0"));
+    }
+    metrics.store_failed(StoreError::Damaged);
+    metrics.quota_counters(12);
+    check(&metrics, r#"tollgate_store_errors_total{error="damaged",store="file"} 1"#);
+    check(&metrics, "tollgate_quota_counters 12");
+}
+
+#[test]
 fn requests_are_counted_by_route_and_status() {
     let metrics = Metrics::new("1").unwrap();
     let handle = metrics.route("orders");
