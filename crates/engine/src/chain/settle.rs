@@ -1,6 +1,6 @@
 //! The end of the chain: quotas, and the proof that a request may go on.
 
-use super::{Room, Slots, allowance, quotas};
+use super::{Gathered, Room, Slots, allowance, quotas};
 use crate::denial::Denial;
 use crate::identity::Identity;
 use crate::names::{RouteId, UpstreamId};
@@ -57,7 +57,8 @@ pub struct Admission {
 }
 
 impl Pending {
-    pub(super) fn new(room: Room<'_>, identity: Identity, standings: Standings, slots: Slots) -> Self {
+    pub(super) fn new(room: Room<'_>, gathered: Gathered) -> Self {
+        let Gathered { identity, standings, slots } = gathered;
         let Room { snapshot, live, now, id, route, head: _ } = room;
         let caller = room.caller(&identity);
         let charges = quotas(snapshot, route, &identity)
