@@ -59,7 +59,7 @@ pub(crate) fn compile(
     let providers = identity::providers(raw, live, &mut desk);
     let told = identity::told(raw, &mut desk);
     let (plans, plan_limits) = limit::plans(raw, &names, &mut desk);
-    let (consumers, api_keys) = limit::consumers(raw, &plans, live, &mut desk);
+    let (consumers, api_keys) = limit::consumers(raw, &plans, &mut desk);
     let mut rules = errors::global(raw, &mut desk);
     let throttles = limit::throttles(raw, &names, &mut rules, &mut desk);
     let routes = routes::compile(raw, &names, &throttles, &mut rules, &mut desk);

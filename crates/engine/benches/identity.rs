@@ -19,6 +19,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jsonwebtoken::DecodingKey;
 use limits::clock::Now;
 use limits::keyed::Key;
+use limits::keyed::Keyer;
 use serde_json::json;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
@@ -33,7 +34,7 @@ criterion_main!(benches);
 fn api_key(criterion: &mut Criterion) {
     let holder = |number: u32| {
         let id = format!("consumer-{number}").into();
-        let consumer = Consumer { id, plan: None, disabled: false, policy: PolicyId(number) };
+        let consumer = Consumer::new(id, None, false, PolicyId(number));
         Arc::new(ApiKeyHolder { consumer: Arc::new(consumer), label: None, key: Key::from_u128(u128::from(number)) })
     };
     let key = |number: u32| {
@@ -141,7 +142,7 @@ fn provider(signer: &Signer, algorithm: Algorithm, tokens_max: usize) -> Result<
         plan_claim: Some("plan".into()),
         location: Location::Header(AUTHORIZATION),
     };
-    Provider::new("main".into(), rules, keys, Arc::new(TokenCache::new(tokens_max)), Arc::default())
+    Provider::new("main".into(), rules, keys, Arc::new(TokenCache::new(tokens_max)), &Keyer::new())
 }
 
 /// Among what a browser sends.

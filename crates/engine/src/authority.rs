@@ -59,6 +59,9 @@ pub struct Authority<'a> {
 impl<'a> Authority<'a> {
     /// Borrows from `text` if it is normal already.
     pub fn parse(text: &'a str) -> Result<Self, HostFault> {
+        if is_plain(text) {
+            return Ok(Self { host: Cow::Borrowed(text), port: None });
+        }
         if text.contains('@') {
             return Err(HostFault::Userinfo);
         }
@@ -80,6 +83,17 @@ impl<'a> Authority<'a> {
     }
 }
 
+/// What most requests carry: a name that is normal already, without port. For any other text this says nothing.
+fn is_plain(text: &str) -> bool {
+    let mut before = b'.';
+    let plain = text.bytes().all(|byte| {
+        let fits = matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-') || (byte == b'.' && before != b'.');
+        before = byte;
+        fits
+    });
+    plain && before != b'.' && text.len() <= HOST_BYTES_MAX
+}
+
 fn ipv6<'a>(bracketed: &'a str, address: &str) -> Result<Cow<'a, str>, HostFault> {
     let address: Ipv6Addr = address.parse().map_err(|_| HostFault::Ipv6)?;
     let normal = format!("[{address}]");
@@ -94,14 +108,21 @@ fn name(text: &str) -> Result<Cow<'_, str>, HostFault> {
     if host.len() > HOST_BYTES_MAX {
         return Err(HostFault::TooLong);
     }
-    let allowed = |character: char| character.is_ascii_alphanumeric() || "-._~".contains(character);
-    if let Some(character) = host.chars().find(|character| !allowed(*character)) {
-        return Err(HostFault::Character(character));
+    let mut upper = false;
+    let mut empty_label = false;
+    let mut before = b'.';
+    for byte in host.bytes() {
+        if !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')) {
+            let allowed = |character: &char| character.is_ascii_alphanumeric() || "-._~".contains(*character);
+            return Err(HostFault::Character(host.chars().find(|character| !allowed(character)).unwrap_or_default()));
+        }
+        upper |= byte.is_ascii_uppercase();
+        empty_label |= byte == b'.' && before == b'.';
+        before = byte;
     }
-    if host.starts_with('.') || host.ends_with('.') || host.contains("..") {
+    if empty_label || before == b'.' {
         return Err(HostFault::EmptyLabel);
     }
-    let upper = host.bytes().any(|byte| byte.is_ascii_uppercase());
     Ok(if upper { Cow::Owned(host.to_ascii_lowercase()) } else { Cow::Borrowed(host) })
 }
 

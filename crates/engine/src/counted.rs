@@ -1,11 +1,14 @@
 //! What a limit counts by, the name of the counter that a request falls under, and who falls under it at all. Shared by throttles,
 //! quotas and concurrency limits.
 
+mod name;
+
 use crate::identity::Identity;
 use crate::names::{Name, RouteId};
+use crate::naming::{Naming, durable};
 use crate::request::RequestHead;
 use http::HeaderName;
-use limits::keyed::{Key, Keyer};
+use limits::keyed::Key;
 use serde_json::Value;
 use std::net::IpAddr;
 
@@ -82,62 +85,79 @@ impl CountBy {
 
     /// The key of [`CountBy::find`], for who keeps all counters alike.
     #[must_use]
-    pub fn counter(&self, keyer: &Keyer, limit: &str, caller: Caller<'_>) -> Key {
-        self.find(keyer, limit, caller).key
+    pub fn counter(&self, naming: Naming<'_>, limit: &LimitName, caller: Caller<'_>) -> Key {
+        self.find(naming, limit, caller).key
     }
 
-    /// The counter of the limit called `limit` that this caller falls under. A request that lacks what is counted by falls under
-    /// its address: leaving a header out must not open a way around the limit, nor into somebody else's share.
+    /// The counter of `limit` that this caller falls under. A request that lacks what is counted by falls under its address: leaving
+    /// a header out must not open a way around the limit, nor into somebody else's share. Consumers, API keys and tokens have their
+    /// key from when they became known; only what a request brings along is hashed here.
     #[must_use]
-    pub fn find(&self, keyer: &Keyer, limit: &str, caller: Caller<'_>) -> Counter {
-        let limit = limit.as_bytes();
+    pub fn find(&self, naming: Naming<'_>, limit: &LimitName, caller: Caller<'_>) -> Counter {
         let identity = caller.identity;
         let found = match self {
-            Self::Consumer => identity.consumer_id().map(|id| keyer.key(&[limit, b"consumer", id.as_bytes()])),
-            Self::ApiKey => identity
-                .api_key
-                .as_ref()
-                .map(|holder| keyer.key(&[limit, b"apiKey", &holder.key.to_u128().to_ne_bytes()])),
-            Self::Token => {
-                identity.token.as_ref().map(|token| keyer.key(&[limit, b"token", &token.key.to_u128().to_ne_bytes()]))
-            }
-            Self::Route => Some(keyer.key(&[limit, b"route", caller.route_name.as_bytes()])),
-            Self::Header(name) => {
-                caller.head.headers.get(name).map(|value| keyer.key(&[limit, b"header", value.as_bytes()]))
-            }
-            Self::Claim(name) => claim_counter(keyer, limit, identity, name),
+            Self::Consumer => identity.consumer_key(),
+            Self::ApiKey => identity.api_key.as_ref().map(|holder| holder.key),
+            Self::Token => identity.token.as_ref().map(|token| token.key),
+            Self::Route => Some(naming.key(&[b"route", caller.route_name.as_bytes()])),
+            Self::Header(name) => caller.head.headers.get(name).map(|value| naming.key(&[b"header", value.as_bytes()])),
+            Self::Claim(name) => claim(naming, identity, name),
             Self::Address => None,
         };
         match found {
-            Some(key) => Counter { key, population: self.population() },
-            None => Counter { key: address_counter(keyer, limit, caller.head.client), population: Population::Crowd },
+            Some(key) => Counter { key: key.under(limit.key), population: self.population() },
+            None => {
+                Counter { key: address(naming, caller.head.client).under(limit.key), population: Population::Crowd }
+            }
         }
     }
 }
 
-fn claim_counter(keyer: &Keyer, limit: &[u8], identity: &Identity, name: &str) -> Option<Key> {
+/// The name under which a limit's state is kept, and its share in the keys of its counters: same name, same counters.
+#[derive(Clone, Debug)]
+pub struct LimitName {
+    name: Name,
+    key: Key,
+}
+
+impl LimitName {
+    #[must_use]
+    pub const fn name(&self) -> &Name {
+        &self.name
+    }
+}
+
+impl<T: Into<Name>> From<T> for LimitName {
+    fn from(name: T) -> Self {
+        let name = name.into();
+        let key = durable(&[b"limit", name.as_bytes()]);
+        Self { name, key }
+    }
+}
+
+fn claim(naming: Naming<'_>, identity: &Identity, name: &str) -> Option<Key> {
     match identity.token.as_ref()?.claims.get(name)? {
-        Value::String(text) => Some(keyer.key(&[limit, b"claim", text.as_bytes()])),
+        Value::String(text) => Some(naming.key(&[b"claim", text.as_bytes()])),
         Value::Null => None,
         other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-            Some(keyer.key(&[limit, b"claim", other.to_string().as_bytes()]))
+            Some(naming.key(&[b"claim", other.to_string().as_bytes()]))
         }
     }
 }
 
-fn address_counter(keyer: &Keyer, limit: &[u8], client: IpAddr) -> Key {
+fn address(naming: Naming<'_>, client: IpAddr) -> Key {
     match client.to_canonical() {
-        IpAddr::V4(address) => keyer.key(&[limit, b"address", &address.octets()]),
+        IpAddr::V4(address) => naming.key(&[b"address", &address.octets()]),
         IpAddr::V6(address) => {
             let network = u128::from(address) >> 64;
-            keyer.key(&[limit, b"address", &network.to_ne_bytes()])
+            naming.key(&[b"address", &network.to_be_bytes()])
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Caller, CountBy, Population};
+    use super::{Caller, CountBy, LimitName, Naming, Population};
     use crate::identity::{Consumer, Identity};
     use crate::names::{Name, PolicyId, RouteId};
     use crate::request::{RequestHead, RequestParts, RequestRules};
@@ -155,13 +175,13 @@ mod tests {
         let parts = RequestParts { method: &Method::GET, target: "/", headers: &headers, peer, tls: false };
         let rules = RequestRules { trusted_proxies: Vec::new(), uri_bytes_max: 100 };
         let head = RequestHead::parse(parts, &rules).unwrap();
-        let consumer = |id: &str| Consumer { id: id.into(), plan: None, disabled: false, policy: PolicyId(0) };
-        let consumer = id.map(|id| Arc::new(consumer(id)));
+        let consumer = id.map(|id| Arc::new(Consumer::new(id.into(), None, false, PolicyId(0))));
         let identity = Identity { consumer, ..Identity::default() };
         let route_name: Name = "orders".into();
         let caller = Caller { head: &head, identity: &identity, route: RouteId(0), route_name: &route_name };
-        let counter = by.find(keyer, "limit", caller);
-        assert_eq!(counter.key, by.counter(keyer, "limit", caller));
+        let (naming, limit) = (Naming::Secret(keyer), LimitName::from("limit"));
+        let counter = by.find(naming, &limit, caller);
+        assert_eq!(counter.key, by.counter(naming, &limit, caller));
         (counter.key, counter.population)
     }
 

@@ -1,6 +1,7 @@
 //! Who is calling, once it is known.
 
 use crate::names::{Name, PlanId, PolicyId, RouteId};
+use crate::naming::durable;
 use limits::keyed::Key;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -9,9 +10,19 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Consumer {
     pub id: Name,
+    /// [`consumer_key`] of the ID.
+    key: Key,
     pub plan: Option<Arc<ConsumerPlan>>,
     pub disabled: bool,
     pub policy: PolicyId,
+}
+
+impl Consumer {
+    #[must_use]
+    pub fn new(id: Name, plan: Option<Arc<ConsumerPlan>>, disabled: bool, policy: PolicyId) -> Self {
+        let key = consumer_key(&id);
+        Self { id, key, plan, disabled, policy }
+    }
 }
 
 /// What consumers of one plan may use. How much is for [`crate::rules::PlanLimits`] to say.
@@ -46,7 +57,7 @@ impl PlanRoutes {
 pub struct ApiKeyHolder {
     pub consumer: Arc<Consumer>,
     pub label: Option<Name>,
-    /// What limits with `key: apiKey` count.
+    /// What limits with `key: apiKey` count: the same in every process.
     pub key: Key,
 }
 
@@ -60,11 +71,13 @@ pub struct VerifiedToken {
     pub not_before_unix_s: Option<u64>,
     /// The value of the provider's `consumerClaim`.
     pub consumer: Option<Name>,
+    /// [`consumer_key`] of it.
+    pub consumer_key: Option<Key>,
     /// The value of the provider's `planClaim`.
     pub plan: Option<Name>,
     /// From `scope` (separated by spaces) or `scp` (a list or the same).
     pub scopes: Vec<Box<str>>,
-    /// What limits with `key: token` count.
+    /// What limits with `key: token` count: the same in every process.
     pub key: Key,
 }
 
@@ -79,7 +92,23 @@ pub struct Identity {
     pub plan: Option<Arc<ConsumerPlan>>,
 }
 
+/// The key of a consumer, wherever its name comes from: the same in every process.
+#[must_use]
+pub fn consumer_key(id: &str) -> Key {
+    durable(&[b"consumer", id.as_bytes()])
+}
+
 impl Identity {
+    /// What limits with `key: consumerId` count.
+    #[must_use]
+    pub fn consumer_key(&self) -> Option<Key> {
+        match (&self.consumer, &self.token) {
+            (Some(consumer), _) => Some(consumer.key),
+            (None, Some(token)) => token.consumer_key,
+            (None, None) => None,
+        }
+    }
+
     /// The caller's name, also when only a token knows it.
     #[must_use]
     pub fn consumer_id(&self) -> Option<&Name> {

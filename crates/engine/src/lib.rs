@@ -18,6 +18,7 @@ pub mod denial;
 pub mod identity;
 pub mod live;
 pub mod names;
+pub mod naming;
 pub mod path;
 pub mod policy;
 pub mod reason;

@@ -6,6 +6,9 @@ use std::sync::Arc;
 /// A name from the config, shared by everybody who shows it.
 pub type Name = Arc<str>;
 
+/// A map whose keys the config chooses and clients only look up. Its quick hash could be flooded by whoever chooses keys.
+pub type ByConfig<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+
 macro_rules! ids {
     ($($(#[doc = $doc:literal])+ $id:ident,)+) => {$(
         $(#[doc = $doc])+

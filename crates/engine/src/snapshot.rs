@@ -2,10 +2,11 @@
 
 use crate::denial::{Denial, Detail};
 use crate::identity::{Consumer, ConsumerPlan};
-use crate::names::{Name, Place, PlanId, PolicyId, RouteId, UpstreamId};
+use crate::names::{ByConfig, Name, Place, PlanId, PolicyId, RouteId, UpstreamId};
 use crate::policy::api_key::ApiKeys;
 use crate::policy::concurrency::Concurrency;
 use crate::policy::jwt::Provider;
+use crate::policy::quota::Quota;
 use crate::reply::Errors;
 use crate::request::RequestRules;
 use crate::route::table::RouteTable;
@@ -14,7 +15,6 @@ use crate::standing::{QuotaHeaders, QuotaStanding};
 use crate::trail::Mode;
 use crate::upstream::Upstream;
 use http::{HeaderName, HeaderValue};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,8 +27,8 @@ pub struct Snapshot {
     pub policies: Vec<PolicyInfo>,
     pub api_keys: ApiKeys,
     pub providers: Vec<Provider>,
-    pub consumers: HashMap<Name, Arc<Consumer>>,
-    pub plans: HashMap<Name, Arc<ConsumerPlan>>,
+    pub consumers: ByConfig<Name, Arc<Consumer>>,
+    pub plans: ByConfig<Name, Arc<ConsumerPlan>>,
     /// How much each plan grants, by [`PlanId`].
     pub plan_limits: Vec<PlanLimits>,
     pub upstreams: Vec<Upstream>,
@@ -112,6 +112,18 @@ impl Snapshot {
     #[must_use]
     pub fn route(&self, id: RouteId) -> Option<&Route> {
         self.routes.get(id.index())
+    }
+
+    /// Every quota of the config; one of `defaults` as often as there are routes that have it.
+    pub fn quotas(&self) -> impl Iterator<Item = &Quota> {
+        let of_routes = self.routes.iter().filter_map(|route| route.rules.quota.as_ref());
+        of_routes.chain(self.plan_limits.iter().filter_map(|plan| plan.quota.as_ref()))
+    }
+
+    /// Whether anything has to be counted beyond the life of the process.
+    #[must_use]
+    pub fn has_quotas(&self) -> bool {
+        self.quotas().next().is_some()
     }
 
     #[must_use]

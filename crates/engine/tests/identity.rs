@@ -48,16 +48,16 @@ mod identity {
     }
 
     fn provider(rules: ProviderRules, keys: KeySet) -> Provider {
-        try_provider(rules, keys, &Arc::new(TokenCache::new(0)), &Arc::default()).unwrap()
+        try_provider(rules, keys, &Arc::new(TokenCache::new(0)), &Keyer::new()).unwrap()
     }
 
     fn try_provider(
         rules: ProviderRules,
         keys: KeySet,
         cache: &Arc<TokenCache>,
-        keyer: &Arc<Keyer>,
+        keyer: &Keyer,
     ) -> Result<Provider, ProviderFault> {
-        Provider::new("main".into(), rules, keys, Arc::clone(cache), Arc::clone(keyer))
+        Provider::new("main".into(), rules, keys, Arc::clone(cache), keyer)
     }
 
     fn keys(signers: &[&Signer]) -> KeySet {

@@ -118,7 +118,7 @@ fn answers(config: &Config, live: &Live, (method, target, fields): &Asked) {
         Outcome::Pending(pending) => {
             let route = pending.route();
             let counters = Counters::embedded(16);
-            let counted = at_once(store::quotas::charge(&counters, &pending, now));
+            let counted = at_once(store::quotas::charge(&counters, &pending, snapshot, &head, now));
             match settle(pending, snapshot, &counted, now, &mut trail) {
                 Ok(admission) => {
                     assert!(snapshot.upstream(admission.upstream()).is_some());

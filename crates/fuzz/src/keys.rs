@@ -61,8 +61,8 @@ fn verifies_no_stranger(set: &KeySet) {
             plan_claim: None,
             location: Location::Header(AUTHORIZATION),
         };
-        let (cache, keyer) = (Arc::new(TokenCache::new(4)), Arc::new(Keyer::new()));
-        let Ok(provider) = Provider::new("a".into(), rules, set.clone(), cache, keyer) else { continue };
+        let (cache, keyer) = (Arc::new(TokenCache::new(4)), Keyer::new());
+        let Ok(provider) = Provider::new("a".into(), rules, set.clone(), cache, &keyer) else { continue };
         assert_ne!(*algorithm, Algorithm::HS256, "a published key serves as a secret");
         for token in STRANGER.iter() {
             assert!(provider.check_token(token, Now::at_unix_seconds(0)).is_err(), "{token}");

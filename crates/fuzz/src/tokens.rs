@@ -76,7 +76,7 @@ fn provider(name: &str, keys: KeySet, algorithms: Vec<Algorithm>) -> Provider {
         plan_claim: Some("plan".into()),
         location: Location::Header(AUTHORIZATION),
     };
-    Provider::new(name.into(), rules, keys, Arc::new(TokenCache::new(64)), Arc::new(Keyer::new())).expect("a provider")
+    Provider::new(name.into(), rules, keys, Arc::new(TokenCache::new(64)), &Keyer::new()).expect("a provider")
 }
 
 /// `r`: the rest is a token. `m`: a genuine token is changed, with three bytes for each change (where, where, what). `s`: header and

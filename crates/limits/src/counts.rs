@@ -2,14 +2,20 @@
 //! forgetting what somebody used: a forgotten quota would be a quota given twice.
 //!
 //! A key belongs to one period: whoever makes keys puts the period's name in. Does not know limits beyond the call at hand, so a
-//! changed limit keeps what was used.
+//! changed limit keeps what was used. Does not know where counts are written down either: a journaled table notes which have
+//! changed, and somebody comes to take the changes.
 
-use std::collections::hash_map::Entry;
+mod shard;
+
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::clock::Now;
 use crate::keyed::Key;
-use crate::shards::{KeyMap, Shards, reserve};
-use crate::window::Window;
+use crate::scatter::Scatter;
+use crate::shards::Shards;
+use crate::window::{Period, Window};
+use shard::{Count, Shard};
 
 /// One count that a request has to be charged to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +36,37 @@ pub enum Charge {
     Full,
 }
 
+/// What people call a counter. Kept beside its count, never looked at here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CounterName {
+    /// The quota's name.
+    pub policy: Arc<str>,
+    pub period: Period,
+    /// The operator's `key:`.
+    pub by: Cow<'static, str>,
+    /// Whose count it is, of those that are counted apart. Never a credential.
+    pub value: Arc<str>,
+    /// The consumer behind it, where there is one.
+    pub consumer: Option<Arc<str>>,
+}
+
+/// One count as it is listed, written down and read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    pub key: Key,
+    pub window: Window,
+    pub used: u64,
+    /// None for the moment between a counter's first request and its naming.
+    pub name: Option<Arc<CounterName>>,
+}
+
 /// A bounded map from key to the window it was last charged in and what was used of it.
 #[derive(Debug)]
 pub struct Counts {
     shards: Shards<Shard>,
+    /// The keys are no secret; their places are.
+    scatter: Scatter,
+    keys_max: usize,
 }
 
 impl Counts {
@@ -41,25 +74,85 @@ impl Counts {
     /// keys: this begins when about nine tenths of the whole are taken.
     #[must_use]
     pub fn new(keys_max: usize) -> Self {
-        Self { shards: Shards::sharing(keys_max, Shard::new) }
+        Self::build(keys_max, false)
+    }
+
+    /// One whose changes are noted until [`Counts::take_changes`] has told them.
+    #[must_use]
+    pub fn journaled(keys_max: usize) -> Self {
+        Self::build(keys_max, true)
+    }
+
+    fn build(keys_max: usize, journaled: bool) -> Self {
+        let shards = Shards::sharing(keys_max, |share| Shard::new(share, journaled));
+        Self { shards, scatter: Scatter::new(), keys_max }
     }
 
     /// Counts one request, unless `limit` are counted already. A window later than the stored one starts from zero; an earlier
     /// one (the clock was set back) is counted in the stored one, as nobody shall get a quota twice.
     pub fn charge(&self, key: Key, window: Window, limit: u64, now: Now) -> Charge {
-        self.shards.lock(key).charge(key, window, limit, now.unix_seconds())
+        let place = self.scatter.place(key);
+        self.shards.lock(place).charge(place, window, limit, now.unix_seconds())
     }
 
-    /// Gives one request back, if the count is still for the same window. A count that falls to zero leaves the table.
+    /// Gives one request back, if the count is still for the same window. A count that falls to zero leaves the table; a
+    /// journaled one when that has been told.
     pub fn refund(&self, key: Key, window: Window) {
-        self.shards.lock(key).refund(key, window);
+        let place = self.scatter.place(key);
+        self.shards.lock(place).refund(place, window);
     }
 
     /// What a charge for `window` would find used.
     #[must_use]
     pub fn used(&self, key: Key, window: Window) -> u64 {
-        let shard = self.shards.lock(key);
-        shard.counts.get(&key).map_or(0, |count| count.used_in(window))
+        let place = self.scatter.place(key);
+        let shard = self.shards.lock(place);
+        shard.counts.get(&place).map_or(0, |count| count.used_in(window))
+    }
+
+    /// Names a counter that has none yet.
+    pub fn name(&self, key: Key, make: impl FnOnce() -> CounterName) {
+        let place = self.scatter.place(key);
+        self.shards.lock(place).name(place, make);
+    }
+
+    /// Takes over what an earlier process has counted; that is no change. Also where there is no room: that process had it, and
+    /// what was used is not forgotten.
+    pub fn restore(&self, row: Row) {
+        let Row { key, window, used, name } = row;
+        let place = self.scatter.place(key);
+        self.shards.lock(place).restore(place, window, used, name);
+    }
+
+    /// Starts one count from zero. What it was, if it was more.
+    pub fn reset(&self, key: Key) -> Option<Row> {
+        let place = self.scatter.place(key);
+        let before = self.shards.lock(place).reset(place)?;
+        Some(row(key, &before))
+    }
+
+    /// Tells what has changed since the last call and forgets that it has. One with `used: 0` has left the table. A part of the
+    /// table is locked while it is told: `each` has to be quick.
+    pub fn take_changes(&self, mut each: impl FnMut(Row)) {
+        self.shards.each(|shard| shard.take_changes(|place, count| each(row(self.scatter.key(place), count))));
+    }
+
+    /// From here on all counts are changes: for whoever has to write them anew.
+    pub fn change_all(&self) {
+        self.shards.each(Shard::change_all);
+    }
+
+    /// The counts of one part of the table that `wanted` picks; none if there are fewer parts.
+    pub fn rows(&self, part: usize, wanted: impl Fn(&Row) -> bool) -> Option<Vec<Row>> {
+        let shard = self.shards.nth(part)?;
+        let rows = shard.counts.iter().map(|(place, count)| row(self.scatter.key(*place), count));
+        Some(rows.filter(|row| row.used > 0 && wanted(row)).collect())
+    }
+
+    /// The bound that it was made with.
+    #[must_use]
+    pub const fn keys_max(&self) -> usize {
+        self.keys_max
     }
 
     /// How many keys are counted, those of past windows included.
@@ -74,98 +167,14 @@ impl Counts {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Count {
-    window: Window,
-    used: u64,
-}
-
-impl Count {
-    const fn used_in(&self, window: Window) -> u64 {
-        if window.start_unix_s > self.window.start_unix_s { 0 } else { self.used }
-    }
-
-    fn charge(&mut self, window: Window, limit: u64) -> Charge {
-        let used = self.used_in(window);
-        if used >= limit {
-            return Charge::Exceeded { used };
-        }
-        if window.start_unix_s > self.window.start_unix_s {
-            self.window = window;
-        }
-        self.used = used.saturating_add(1);
-        Charge::Granted { used: self.used }
-    }
-}
-
-#[derive(Debug)]
-struct Shard {
-    counts: KeyMap<Count>,
-    keys_max: usize,
-    /// No window in `counts` ends before. While it lies ahead, a full table need not be searched.
-    earliest_end_s: u64,
-}
-
-impl Shard {
-    fn new(keys_max: usize) -> Self {
-        let mut counts = KeyMap::default();
-        counts.reserve(reserve(keys_max));
-        Self { counts, keys_max, earliest_end_s: u64::MAX }
-    }
-
-    fn charge(&mut self, key: Key, window: Window, limit: u64, now_s: u64) -> Charge {
-        if let Some(count) = self.counts.get_mut(&key) {
-            return count.charge(window, limit);
-        }
-        let mut count = Count { window, used: 0 };
-        let charge = count.charge(window, limit);
-        match charge {
-            Charge::Exceeded { .. } | Charge::Full => charge,
-            Charge::Granted { .. } if !self.has_room(now_s) => Charge::Full,
-            Charge::Granted { .. } => {
-                self.earliest_end_s = self.earliest_end_s.min(window.end_unix_s);
-                self.counts.insert(key, count);
-                charge
-            }
-        }
-    }
-
-    fn refund(&mut self, key: Key, window: Window) {
-        let Entry::Occupied(mut stored) = self.counts.entry(key) else { return };
-        if stored.get().window != window {
-            return;
-        }
-        let count = stored.get_mut();
-        count.used = count.used.saturating_sub(1);
-        if count.used == 0 {
-            stored.remove();
-        }
-    }
-
-    fn has_room(&mut self, now_s: u64) -> bool {
-        if self.counts.len() >= self.keys_max {
-            self.drop_ended(now_s);
-        }
-        self.counts.len() < self.keys_max
-    }
-
-    /// Searches the whole shard, but at most once for each instant at which a window ends: once an hour.
-    fn drop_ended(&mut self, now_s: u64) {
-        if now_s < self.earliest_end_s {
-            return;
-        }
-        let mut earliest_end_s = u64::MAX;
-        self.counts.retain(|_, count| {
-            let open = now_s < count.window.end_unix_s;
-            if open {
-                earliest_end_s = earliest_end_s.min(count.window.end_unix_s);
-            }
-            open
-        });
-        self.earliest_end_s = earliest_end_s;
-    }
+fn row(key: Key, count: &Count) -> Row {
+    Row { key, window: count.window, used: count.used, name: count.name.clone() }
 }
 
 #[cfg(test)]
 #[path = "counts/tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "counts/journal_tests.rs"]
+mod journal_tests;

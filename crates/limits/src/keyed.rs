@@ -1,4 +1,5 @@
-//! What is counted, as 128 bits: a keyed hash, so that nobody outside can choose two callers that share a counter.
+//! What is counted, as 128 bits of a hash, so that nobody outside can choose two callers that share a counter, and the keyed hash
+//! for counters that end with the process.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -16,9 +17,16 @@ impl Key {
     pub const fn to_u128(self) -> u128 {
         self.0
     }
+
+    /// The counter of one thing under one limit, where each of the two has a key of its own. Both are hashes, so that no two pairs
+    /// meet but by chance.
+    #[must_use]
+    pub const fn under(self, limit: Self) -> Self {
+        Self(self.0 ^ limit.0)
+    }
 }
 
-/// Makes [`Key`]s with a secret of its own. Keys of two keyers do not compare.
+/// Makes [`Key`]s with a secret of its own: keys of two keyers do not compare, so none of them outlives its process.
 #[derive(Clone, Debug, Default)]
 pub struct Keyer {
     high: RandomState,

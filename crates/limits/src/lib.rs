@@ -14,6 +14,7 @@ pub mod cursor;
 pub mod gauge;
 pub mod keyed;
 mod meters;
+mod scatter;
 mod shards;
 mod sketch;
 pub mod window;

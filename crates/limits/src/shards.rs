@@ -23,7 +23,7 @@ pub(crate) fn reserve(share: usize) -> usize {
     share.min(RESERVE_MAX)
 }
 
-/// Spreads the bits that a [`Key`] already has: they come from a keyed hash, so nobody outside can choose them.
+/// Spreads the bits that a [`Key`] already has: they come from a keyed hash or were scattered, so nobody outside can choose them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct KeyHasher(u64);
 
@@ -96,6 +96,20 @@ impl<T> Shards<T> {
 
     pub(crate) fn lock(&self, key: Key) -> MutexGuard<'_, T> {
         usize::try_from(key.to_u128() & self.mask).ok().and_then(|at| self.lanes.get(at)).unwrap_or(&self.last).lock()
+    }
+
+    /// The shard of that number, from 0; none past the last.
+    pub(crate) fn nth(&self, number: usize) -> Option<MutexGuard<'_, T>> {
+        match number.checked_sub(self.lanes.len()) {
+            None => self.lanes.get(number).map(Lane::lock),
+            Some(0) => Some(self.last.lock()),
+            Some(_) => None,
+        }
+    }
+
+    /// Does something with each shard, one lock at a time.
+    pub(crate) fn each(&self, mut act: impl FnMut(&mut T)) {
+        self.lanes.iter().chain([&self.last]).for_each(|lane| act(&mut lane.lock()));
     }
 
     /// Adds up a number over all shards, one lock at a time: no snapshot while others write.

@@ -169,6 +169,20 @@ mod tests {
         }
     }
 
+    /// Five years with a leap day: around every full hour, which is where any window can begin, and at a moment within it.
+    #[test]
+    fn agrees_around_every_hour_of_five_years() {
+        let first = midnight(Date::from_calendar_date(2026, Month::January, 1).expect("a date"));
+        let end = midnight(Date::from_calendar_date(2031, Month::January, 1).expect("a date"));
+        for (number, hour) in (first..end).step_by(3_600).enumerate() {
+            let within = hour + u64::try_from(number * 1_013 % 3_600).expect("small");
+            for unix_s in [hour - 1, hour, within] {
+                check(unix_s);
+            }
+        }
+        assert_eq!((end - first) / DAY_S, 5 * 365 + 1);
+    }
+
     #[test]
     fn windows_follow_each_other() {
         for period in Period::ALL {

@@ -1,6 +1,7 @@
 //! What one request carries from hook to hook. It holds its snapshot from beginning to end, so a reload never changes the rules in
 //! the middle of a request.
 
+use crate::connection::Connection;
 use crate::deadline::Deadline;
 use crate::fault::Progress;
 use crate::installed::Installed;
@@ -20,8 +21,8 @@ use telemetry::trace_context::TraceContext;
 pub(crate) struct RequestContext {
     pub(crate) installed: Arc<Installed>,
     pub(crate) received: Now,
-    /// The connection's deadline; none where the connection is not one of ours (unit tests).
-    pub(crate) deadline: Option<Arc<Deadline>>,
+    /// None where the connection is not one of ours (unit tests).
+    pub(crate) connection: Option<Arc<Connection>>,
     pub(crate) request_id: RequestId,
     /// The same as a field's value, made once for upstream and client; empty until admission has named the request.
     pub(crate) request_id_value: HeaderValue,
@@ -86,11 +87,11 @@ impl Default for Attempt {
 }
 
 impl RequestContext {
-    pub(crate) fn new(installed: Arc<Installed>, received: Now, deadline: Option<Arc<Deadline>>) -> Self {
+    pub(crate) fn new(installed: Arc<Installed>, received: Now, connection: Option<Arc<Connection>>) -> Self {
         Self {
             installed,
             received,
-            deadline,
+            connection,
             request_id: RequestId::new(received.unix_ms, telemetry::random::bits128()),
             request_id_value: HeaderValue::from_static(""),
             trace: None,
@@ -128,9 +129,13 @@ impl RequestContext {
         }
     }
 
+    pub(crate) fn deadline(&self) -> Option<&Deadline> {
+        self.connection.as_ref().map(|connection| &connection.deadline)
+    }
+
     /// Moves the connection's deadline to `within` from now, but never past the end of the whole exchange.
     pub(crate) fn wait_until(&self, now: Now, within: std::time::Duration) {
-        if let Some(deadline) = &self.deadline {
+        if let Some(deadline) = self.deadline() {
             let at = now.plus(within).monotonic_ns;
             deadline.set(self.attempt.total_ends_ns.map_or(at, |end| at.min(end)));
         }

@@ -2,6 +2,7 @@
 //! upstream, Pingora listens to the client as well; when the deadline passes, the gate lets that read end in an error. The client can
 //! still be written to, so it gets its 504.
 
+use crate::connection::Connection;
 use limits::clock::now;
 use std::future::Future as _;
 use std::pin::Pin;
@@ -38,25 +39,24 @@ impl Deadline {
     }
 }
 
-tokio::task_local! {
-    /// The deadline of the connection that this task serves.
-    pub(crate) static CONNECTION: Arc<Deadline>;
-}
-
 /// Wakes a connection when its deadline passes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Alarm {
-    pub(crate) deadline: Arc<Deadline>,
+    pub(crate) connection: Arc<Connection>,
     /// Set too early rather than too often: it is only moved when it fires.
     sleep: Option<Pin<Box<Sleep>>>,
     armed_ns: u64,
 }
 
 impl Alarm {
+    pub(crate) fn new(connection: Arc<Connection>) -> Self {
+        Self { connection, sleep: None, armed_ns: 0 }
+    }
+
     /// Ready once the deadline has passed; pending, and woken in time, until then.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
-            let Some(at) = self.deadline.at() else { return Poll::Pending };
+            let Some(at) = self.connection.deadline.at() else { return Poll::Pending };
             // An alarm that is set at or before the deadline will look again when it fires.
             if let Some(sleep) = &mut self.sleep
                 && self.armed_ns <= at

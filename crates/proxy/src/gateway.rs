@@ -1,7 +1,7 @@
 //! Pingora's hooks, each one call into its room. Nothing is decided here.
 
+use crate::connection::CONNECTION;
 use crate::context::RequestContext;
-use crate::deadline::CONNECTION;
 use crate::phase::{admit, body, connect, finish, forward, reply};
 use crate::shared::Shared;
 use async_trait::async_trait;
@@ -28,8 +28,8 @@ impl ProxyHttp for Gateway {
     type CTX = Box<RequestContext>;
 
     fn new_ctx(&self) -> Box<RequestContext> {
-        let deadline = CONNECTION.try_with(Arc::clone).ok();
-        Box::new(RequestContext::new(self.shared.installed.load_full(), now(), deadline))
+        let connection = CONNECTION.try_with(Arc::clone).ok();
+        Box::new(RequestContext::new(self.shared.installed.load_full(), now(), connection))
     }
 
     // Not even the disabled compression module: each costs several calls a request.
@@ -46,13 +46,13 @@ impl ProxyHttp for Gateway {
     async fn connected_to_upstream(
         &self,
         _session: &mut Session,
-        _reused: bool,
+        reused: bool,
         _peer: &HttpPeer,
         _descriptor: RawFd,
         _digest: Option<&Digest>,
         context: &mut Box<RequestContext>,
     ) -> Result<()> {
-        connect::connected(context);
+        connect::connected(context, reused);
         Ok(())
     }
 
@@ -103,15 +103,6 @@ impl ProxyHttp for Gateway {
         context: &mut Box<RequestContext>,
     ) -> Result<()> {
         reply::received(response, context)
-    }
-
-    async fn response_filter(
-        &self,
-        _session: &mut Session,
-        response: &mut ResponseHeader,
-        context: &mut Box<RequestContext>,
-    ) -> Result<()> {
-        reply::edit(response, context)
     }
 
     fn response_body_filter(

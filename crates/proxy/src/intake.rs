@@ -86,8 +86,9 @@ where
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
         let digest = stream.get_socket_digest();
         let peer = digest.and_then(|digest| digest.peer_addr().and_then(|peer| peer.as_inet().copied()));
+        let address = peer.map(|peer| peer.ip());
         match self.caps.admit(peer, &self.gateway.limits()) {
-            Ok(entered) => self.serve(gate::Gate::new(stream, entered), peer, shutdown).await,
+            Ok(entered) => self.serve(gate::Gate::new(stream, entered, address), peer, shutdown).await,
             Err(denial) => self.turn_away(stream, peer, denial).await,
         }
         None

@@ -3,9 +3,11 @@
 //!
 //! Reading order: [`gateway`] (the hooks), `phase` (what each does), `respond` (the one writer of replies), `server`.
 
+mod connection;
 mod context;
 mod deadline;
 mod fault;
+mod fields;
 mod gateway;
 mod installed;
 mod intake;
@@ -15,7 +17,6 @@ mod resolve;
 mod respond;
 mod server;
 mod shared;
-mod text;
 
 pub use installed::LogSettings;
 pub use server::{Handle, Parts, ServeError, Server, Settings, Stop};

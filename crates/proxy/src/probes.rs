@@ -41,7 +41,7 @@ impl Probes {
         self.shared.metrics.show_crowd(crowd.len(), crowd.take_sketched());
         let installed = self.shared.installed.load();
         let limits = installed.snapshot.concurrency();
-        self.shared.metrics.show_concurrency(limits.map(|limit| (&*limit.name, limit.gauge.all())));
+        self.shared.metrics.show_concurrency(limits.map(|limit| (&**limit.name.name(), limit.gauge.all())));
         self.shared.metrics.encode()
     }
 }

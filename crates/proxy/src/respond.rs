@@ -1,19 +1,18 @@
 //! The one writer of replies that the gateway makes itself. Keep-alive is kept: a refusal must not cost the client a connection.
 
 use crate::context::RequestContext;
-use crate::text::Line;
+use crate::fields::{edit_response, value_of};
 use bytes::Bytes;
 use engine::denial::{Denial, Detail};
 use engine::reply::{Occurrence, Reply};
 use engine::snapshot::{PolicyInfo, Snapshot};
-use engine::standing::{Standing, Standings};
+use engine::standing::{QuotaStanding, Standing, Standings};
 use http::header::{self, HeaderName, HeaderValue};
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use limits::clock::{Now, now};
 use pingora::Result;
 use pingora::http::ResponseHeader;
 use pingora_proxy::Session;
-use std::fmt::Write as _;
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -55,7 +54,7 @@ fn render(session: &Session, context: &RequestContext, denial: &Denial, now: Now
         now,
     });
     if let Some((policy, standing)) = refused_limit(snapshot, denial) {
-        reply.headers.extend(limit_fields(policy, &standing));
+        limit_fields(std::iter::once((policy, &standing)), |name, value| reply.headers.push((name, value)));
     }
     reply
 }
@@ -78,17 +77,20 @@ fn refused_limit<'s>(snapshot: &'s Snapshot, denial: &Denial) -> Option<(&'s Pol
 #[expect(clippy::disallowed_methods, reason = "this is the one writer that the lint sends everybody to")]
 pub(crate) async fn write(session: &mut Session, context: &RequestContext, reply: Reply) -> Result<()> {
     let Reply { status, headers, body } = reply;
-    let mut response = ResponseHeader::build_no_case(status, Some(headers.len().saturating_add(4)))?;
-    for (name, value) in headers {
-        response.append_header(name, value)?;
-    }
-    if !response.headers.contains_key(&context.installed.snapshot.request_id.header) {
-        add_request_id(&mut response, context)?;
-    }
+    let mut response = ResponseHeader::build_no_case(status, None)?;
     let has_body = !matches!(status, 204 | 304);
-    if has_body {
-        response.insert_header(header::CONTENT_LENGTH, HeaderValue::from(body.len()))?;
-    }
+    edit_response(&mut response, |fields| {
+        fields.reserve(headers.len().saturating_add(4));
+        for (name, value) in headers {
+            fields.append(name, value);
+        }
+        if !fields.contains_key(&context.installed.snapshot.request_id.header) {
+            add_request_id(fields, context);
+        }
+        if has_body {
+            fields.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
+    });
     let ends_here = !has_body || body.is_empty() || session.req_header().method == Method::HEAD;
     session.write_response_header(Box::new(response), ends_here).await?;
     if !ends_here {
@@ -97,46 +99,63 @@ pub(crate) async fn write(session: &mut Session, context: &RequestContext, reply
     Ok(())
 }
 
-pub(crate) fn add_request_id(response: &mut ResponseHeader, context: &RequestContext) -> Result<()> {
-    let name = context.installed.snapshot.request_id.header.clone();
-    response.insert_header(name, context.request_id_value.clone())?;
-    Ok(())
+pub(crate) fn add_request_id(fields: &mut HeaderMap, context: &RequestContext) {
+    fields.insert(context.installed.snapshot.request_id.header.clone(), context.request_id_value.clone());
 }
 
-/// `RateLimit-Policy` and `RateLimit` with one item for each limit; the `X-RateLimit-*` fields of the quotas that ask for them.
-pub(crate) fn add_standings(response: &mut ResponseHeader, snapshot: &Snapshot, standings: &Standings) -> Result<()> {
-    for standing in standings.iter() {
-        let Some(policy) = snapshot.policy(standing.policy) else { continue };
-        for (name, value) in limit_fields(policy, standing) {
-            response.append_header(name, value)?;
-        }
-    }
-    Ok(())
+/// Where the caller stands with each of its limits.
+pub(crate) fn add_standings(fields: &mut HeaderMap, snapshot: &Snapshot, standings: &Standings) {
+    let known = standings.iter().filter_map(|standing| Some((snapshot.policy(standing.policy)?, standing)));
+    limit_fields(known, |name, value| {
+        fields.append(name, value);
+    });
 }
 
-fn limit_fields(policy: &PolicyInfo, standing: &Standing) -> Vec<(HeaderName, HeaderValue)> {
-    let mut fields = Vec::with_capacity(5);
-    if let Some(field) = &policy.rate_limit {
-        let mut line = Line::new();
-        let written = write!(line, "{};r={};t={}", field.item_name, standing.remaining, standing.reset_s);
-        if let (Ok(()), Ok(value)) = (written, HeaderValue::from_str(&line)) {
-            fields.push((RATE_LIMIT_POLICY, field.policy_item.clone()));
-            fields.push((RATE_LIMIT, value));
+/// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers) with one item for each limit; the `X-RateLimit-*`
+/// fields of the quotas that ask for them.
+fn limit_fields<'a>(
+    standings: impl Iterator<Item = (&'a PolicyInfo, &'a Standing)>,
+    mut add: impl FnMut(HeaderName, HeaderValue),
+) {
+    let mut policies = Vec::with_capacity(ITEMS_BYTES);
+    let mut limits = Vec::with_capacity(ITEMS_BYTES);
+    for (policy, standing) in standings {
+        if let Some(field) = &policy.rate_limit {
+            if !policies.is_empty() {
+                policies.extend_from_slice(b", ");
+                limits.extend_from_slice(b", ");
+            }
+            policies.extend_from_slice(field.policy_item.as_bytes());
+            limits.extend_from_slice(field.item_name.as_bytes());
+            limits.extend_from_slice(b";r=");
+            limits.extend_from_slice(itoa::Buffer::new().format(standing.remaining).as_bytes());
+            limits.extend_from_slice(b";t=");
+            limits.extend_from_slice(itoa::Buffer::new().format(standing.reset_s).as_bytes());
+        }
+        if let Some(quota) = standing.quota {
+            quota_fields(quota, standing.remaining, &mut add);
         }
     }
-    if let Some(quota) = standing.quota {
-        if quota.headers.limit {
-            fields.push((X_RATE_LIMIT_LIMIT, HeaderValue::from(quota.limit)));
-        }
-        if quota.headers.remaining {
-            fields.push((X_RATE_LIMIT_REMAINING, HeaderValue::from(standing.remaining)));
-        }
-        if quota.headers.next
-            && let Ok(value) =
-                HeaderValue::from_str(engine::calendar::Rfc3339::from_unix_seconds(quota.resets_unix_s).as_str())
-        {
-            fields.push((X_RATE_LIMIT_NEXT, value));
-        }
+    if !policies.is_empty() {
+        add(RATE_LIMIT_POLICY, value_of(policies));
+        add(RATE_LIMIT, value_of(limits));
     }
-    fields
+}
+
+/// Room for the items of two limits with names of usual length.
+const ITEMS_BYTES: usize = 128;
+
+fn quota_fields(quota: QuotaStanding, remaining: u64, add: &mut impl FnMut(HeaderName, HeaderValue)) {
+    if quota.headers.limit {
+        add(X_RATE_LIMIT_LIMIT, HeaderValue::from(quota.limit));
+    }
+    if quota.headers.remaining {
+        add(X_RATE_LIMIT_REMAINING, HeaderValue::from(remaining));
+    }
+    if quota.headers.next
+        && let Ok(value) =
+            HeaderValue::from_str(engine::calendar::Rfc3339::from_unix_seconds(quota.resets_unix_s).as_str())
+    {
+        add(X_RATE_LIMIT_NEXT, value);
+    }
 }

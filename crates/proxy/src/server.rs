@@ -84,6 +84,12 @@ impl Handle {
         self.shared.metrics.config_refused(now.unix_ms);
     }
 
+    /// The config that serves, whole.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.shared.installed.load().snapshot)
+    }
+
     /// The config that serves.
     #[must_use]
     pub fn revision(&self) -> String {

@@ -1,6 +1,9 @@
 //! The counters behind one interface: an enum of the stores there are, no trait objects.
 
+use std::sync::Arc;
+
 use limits::clock::Now;
+use limits::counts::{CounterName, Counts};
 use limits::keyed::Key;
 use limits::window::Window;
 
@@ -20,6 +23,20 @@ impl Counters {
         Self::Embedded(Embedded::new(counters_max))
     }
 
+    /// The same for a [`crate::disk::Disk`] to write down.
+    #[must_use]
+    pub fn journaled(counters_max: usize) -> Self {
+        Self::Embedded(Embedded::journaled(counters_max))
+    }
+
+    /// The counts that this process holds itself.
+    #[must_use]
+    pub const fn counts(&self) -> &Arc<Counts> {
+        match self {
+            Self::Embedded(embedded) => embedded.counts(),
+        }
+    }
+
     /// Charges all or none, in order. Ready at the first poll with the embedded store; allocates nothing there.
     #[expect(clippy::unused_async, reason = "a store across the network will wait here")]
     pub async fn charge(&self, charges: &[QuotaCharge], now: Now) -> Charged {
@@ -33,6 +50,13 @@ impl Counters {
     pub async fn refund(&self, charges: &[QuotaCharge]) {
         match self {
             Self::Embedded(embedded) => embedded.refund(charges),
+        }
+    }
+
+    /// Names a counter that has no name yet, for whoever reads the counts.
+    pub fn name(&self, counter: Key, make: impl FnOnce() -> CounterName) {
+        match self {
+            Self::Embedded(embedded) => embedded.name(counter, make),
         }
     }
 

@@ -1,7 +1,9 @@
-//! Counters in this process's memory. They are gone with the process, and no other node sees them.
+//! Counters in this process's memory. No other node sees them; what is left of them after the process is [`crate::disk`]'s work.
+
+use std::sync::Arc;
 
 use limits::clock::Now;
-use limits::counts::{Charge, Counts};
+use limits::counts::{Charge, CounterName, Counts};
 use limits::keyed::Key;
 use limits::window::Window;
 
@@ -9,18 +11,31 @@ use crate::charge::{CHARGES_MAX, Charged, QuotaCharge};
 
 #[derive(Debug)]
 pub struct Embedded {
-    counts: Counts,
+    counts: Arc<Counts>,
 }
 
 impl Embedded {
     /// Holds at most `counters_max` counters.
     #[must_use]
     pub fn new(counters_max: usize) -> Self {
-        Self { counts: Counts::new(counters_max) }
+        Self { counts: Arc::new(Counts::new(counters_max)) }
+    }
+
+    /// For a [`crate::disk::Disk`] to write down.
+    #[must_use]
+    pub fn journaled(counters_max: usize) -> Self {
+        Self { counts: Arc::new(Counts::journaled(counters_max)) }
+    }
+
+    /// The table itself: for whoever lists, resets or writes it down.
+    #[must_use]
+    pub const fn counts(&self) -> &Arc<Counts> {
+        &self.counts
     }
 
     /// Charges one after the other and gives back what it took when one fails. While it does, another request may find the
     /// first counter one fuller than it will turn out to be: at the edge that refuses one too many, never grants one.
+    #[must_use]
     pub fn charge(&self, charges: &[QuotaCharge], now: Now) -> Charged {
         if charges.len() > CHARGES_MAX {
             return Charged::Unavailable;
@@ -46,6 +61,11 @@ impl Embedded {
         for charge in charges {
             self.counts.refund(charge.counter, charge.window);
         }
+    }
+
+    /// Names a counter that has no name yet.
+    pub fn name(&self, counter: Key, make: impl FnOnce() -> CounterName) {
+        self.counts.name(counter, make);
     }
 
     #[must_use]

@@ -4,12 +4,20 @@ use crate::charge::Charged;
 use crate::counters::Counters;
 use arrayvec::ArrayVec;
 use engine::chain::{Counted, Pending, QUOTAS_MAX};
+use engine::request::RequestHead;
+use engine::snapshot::Snapshot;
 use engine::trail::Mode;
 use limits::clock::Now;
 use limits::counts::QuotaCharge;
 
 /// Charges all enforced quotas or none of them, and those in dry run each for itself. One answer for each charge, in order.
-pub async fn charge(counters: &Counters, pending: &Pending, now: Now) -> ArrayVec<Counted, QUOTAS_MAX> {
+pub async fn charge(
+    counters: &Counters,
+    pending: &Pending,
+    snapshot: &Snapshot,
+    head: &RequestHead<'_>,
+    now: Now,
+) -> ArrayVec<Counted, QUOTAS_MAX> {
     let enforced: ArrayVec<QuotaCharge, QUOTAS_MAX> =
         pending.charges().filter(|(mode, _)| *mode == Mode::Enforce).map(|(_, charge)| *charge).collect();
     let together = if enforced.is_empty() { None } else { Some(counters.charge(&enforced, now).await) };
@@ -25,6 +33,14 @@ pub async fn charge(counters: &Counters, pending: &Pending, now: Now) -> ArrayVe
             (Mode::Enforce, None) => Counted::Unavailable,
             (Mode::DryRun | Mode::Off, _) => of_enforced(&counters.charge(&[*charge], now).await, 0),
         });
+    }
+    for (index, ((_, charge), answer)) in pending.charges().zip(&answers).enumerate() {
+        // The first of its period: a new counter, or one that may have come back without a name.
+        if *answer == (Counted::Granted { used: 1 })
+            && let Some(name) = pending.counter_name(index, snapshot, head)
+        {
+            counters.name(charge.counter, || name);
+        }
     }
     answers
 }

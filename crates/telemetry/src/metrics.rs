@@ -6,8 +6,11 @@
 mod declare;
 mod handles;
 mod present;
+mod store_error;
 
 pub use handles::{PlanMetrics, RouteMetrics, UpstreamMetrics};
+pub use store_error::StoreError;
+
 pub use prometheus::{Error, IntCounter, IntGauge};
 
 use declare::Declare;
@@ -87,6 +90,10 @@ metrics! {
     upstream_first_byte: HistogramVec "tollgate_upstream_first_byte_seconds" ["upstream"] in REQUEST_SECONDS;
     /// The largest share of its quota that any key of the plan has used in the period of the last request; 1 is all of it.
     quota_used_ratio: GaugeVec "tollgate_quota_used_ratio" ["plan"];
+    /// Counters of quotas that are held in memory, of 1000000 that there is room for.
+    quota_counters: IntGauge "tollgate_quota_counters" [];
+    /// Faults of a store of counts, by what they were: of the `file` of quota counts `write`, `slow`, `damaged` or `gone`.
+    store_errors: IntCounterVec "tollgate_store_errors_total" ["store", "error"];
     /// Requests in flight under a concurrency limit, of all its keys together.
     concurrency_in_use: IntGaugeVec "tollgate_concurrency_in_use" ["policy"];
     /// Addresses and tokens that throttles count exactly now, those included that have been quiet long enough to make room.
@@ -147,6 +154,10 @@ impl Metrics {
         let families = Families::register(&registry)?;
         registry.register(Box::new(ProcessCollector::for_self()))?;
         families.build_info.with_label_values(&[version]).set(1);
+        // From the start on, so that an alert sees the first one as an increase.
+        for error in StoreError::ALL {
+            families.store_errors.with_label_values(&[StoreError::STORE, error.code()]);
+        }
         Ok(Self { registry, families, revision: Mutex::new(None), concurrency: Mutex::default() })
     }
 
@@ -224,6 +235,16 @@ impl Metrics {
     fn reload_attempted(&self, successful: bool, unix_ms: u64) {
         self.families.reload_successful.set(i64::from(successful));
         self.families.reload_timestamp.set(declare::seconds(unix_ms));
+    }
+
+    /// Something went wrong with the file of quota counts.
+    pub fn store_failed(&self, error: StoreError) {
+        self.families.store_errors.with_label_values(&[StoreError::STORE, error.code()]).inc();
+    }
+
+    /// How many counters of quotas there are.
+    pub fn quota_counters(&self, counters: usize) {
+        self.families.quota_counters.set(i64::try_from(counters).unwrap_or(i64::MAX));
     }
 
     /// Counts client connections up and down.

@@ -105,20 +105,25 @@ impl Builder {
         directory.write(config::FILE, config.as_bytes()).map_err(failed)?;
         let telemetry = places.telemetry().map_err(failed)?;
         let process = Process::start(&self.binary, directory, &self.variables).map_err(failed)?;
-        let ready = async {
-            let probe = Client::new(telemetry).get("/readyz");
-            while !probe.try_send().await.is_ok_and(|response| response.status == 200) {
-                if let Some(status) = process.ended() {
-                    return Err(format!("it ended with {status}"));
-                }
-                sleep(POLL).await;
-            }
-            Ok(())
-        };
-        let waited = timeout(PROCESS_DEADLINE, ready).await.unwrap_or_else(|_| Err("it is not ready".to_owned()));
-        waited.map_err(|what| format!("{what}; it said\n{}", process.said()))?;
+        ready(telemetry, &process).await?;
         Ok((places, process))
     }
+}
+
+/// Waits until the program serves; what it said if it does not.
+async fn ready(telemetry: SocketAddr, process: &Process) -> Result<(), String> {
+    let ready = async {
+        let probe = Client::new(telemetry).get("/readyz");
+        while !probe.try_send().await.is_ok_and(|response| response.status == 200) {
+            if let Some(status) = process.ended() {
+                return Err(format!("it ended with {status}"));
+            }
+            sleep(POLL).await;
+        }
+        Ok(())
+    };
+    let waited = timeout(PROCESS_DEADLINE, ready).await.unwrap_or_else(|_| Err("it is not ready".to_owned()));
+    waited.map_err(|what| format!("{what}; it said\n{}", process.said()))
 }
 
 /// A running gateway.
@@ -276,6 +281,27 @@ impl Gateway {
     pub async fn stop(&self) -> ExitStatus {
         self.signal(Signal::SIGTERM);
         self.ended().await
+    }
+
+    /// Ends the program as a crash does, without a last act of its own, and waits for its end.
+    ///
+    /// # Panics
+    /// If it does not end.
+    pub async fn kill(&self) {
+        self.signal(Signal::SIGKILL);
+        self.ended().await;
+    }
+
+    /// Starts the program again where it has ended, and waits until it is ready.
+    ///
+    /// # Panics
+    /// If it still runs, or does not become ready.
+    pub async fn start_again(&self) {
+        let started = self.process.start_again();
+        assert!(started.is_ok(), "cannot start again: {started:?}");
+        if let Err(said) = ready(self.address("telemetry"), &self.process).await {
+            panic!("the gateway did not start again: {said}");
+        }
     }
 
     /// Waits for the program's end.

@@ -55,6 +55,11 @@ pub(crate) enum Command {
         #[arg(long)]
         wait: bool,
     },
+    /// What a running gateway has counted of its quotas
+    Quota {
+        #[command(subcommand)]
+        command: QuotaCommand,
+    },
     /// List the error catalogue, or show the runbook page of one kind or reason
     Reasons {
         #[arg(value_name = "NAME")]
@@ -90,6 +95,7 @@ impl Command {
             | Self::Explain(_)
             | Self::Test { .. }
             | Self::Reload { .. }
+            | Self::Quota { .. }
             | Self::Reasons { .. }
             | Self::Schema
             | Self::Key { .. }
@@ -108,6 +114,68 @@ pub(crate) enum KeyCommand {
         #[arg(long, value_name = "ID")]
         consumer: Option<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum QuotaCommand {
+    /// List counters of the present periods: whose they are and how much is used
+    List {
+        /// The config that the gateway was started with
+        #[arg(long, short, value_name = "FILE")]
+        config: PathBuf,
+        #[command(flatten)]
+        which: Which,
+        /// Also counters whose period is over; they are kept for about a day
+        #[arg(long)]
+        ended: bool,
+        #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+        format: ListFormat,
+    },
+    /// Show counters in full; exit code 1 if none fits
+    Show {
+        /// The config that the gateway was started with
+        #[arg(long, short, value_name = "FILE")]
+        config: PathBuf,
+        /// A counter's ID, or its beginning
+        #[arg(value_name = "ID")]
+        id: Option<String>,
+        #[command(flatten)]
+        which: Which,
+        #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+        format: ListFormat,
+    },
+    /// Count from zero again, and say which counters that were; exit code 1 if none fits
+    Reset {
+        /// The config that the gateway was started with
+        #[arg(long, short, value_name = "FILE")]
+        config: PathBuf,
+        /// A counter's ID, or enough of its beginning to name one
+        #[arg(value_name = "ID")]
+        id: Option<String>,
+        #[command(flatten)]
+        which: Which,
+        #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+        format: ListFormat,
+    },
+    /// Write all counters as JSON, one a line: for bills and backups
+    Export {
+        /// The config that the gateway was started with
+        #[arg(long, short, value_name = "FILE")]
+        config: PathBuf,
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+/// Which counters are meant: those that fit everything that is given.
+#[derive(Args, Debug)]
+pub(crate) struct Which {
+    /// Counters of this quota, by its name: `plans.free.quota`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) policy: Option<String>,
+    /// Counters of this consumer
+    #[arg(long, value_name = "ID")]
+    pub(crate) consumer: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,9 +1,11 @@
 //! One file a command. A command returns what it found out: yes, no, or why it could not.
 
+mod ask;
 mod check;
 mod demo;
 mod explain;
 mod key;
+mod quota;
 mod reasons;
 mod reference;
 mod reload;
@@ -45,6 +47,7 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Test { file, against } => test::run(&file, against.as_deref()),
         Command::Reload { config, wait } => reload::run(&config, wait),
+        Command::Quota { command } => quota::run(&command),
         Command::Reasons { name, format } => reasons::run(name.as_deref(), format),
         Command::Schema => {
             output::result_line(format_args!("{:#}", config::schema()));

@@ -121,7 +121,7 @@ impl<'a> Offline<'a> {
             },
             Outcome::Pending(pending) => {
                 let route = pending.route();
-                let counted = poll_once(store::quotas::charge(&self.counters, &pending, now));
+                let counted = poll_once(store::quotas::charge(&self.counters, &pending, self.snapshot, &head, now));
                 match chain::settle(pending, self.snapshot, &counted, now, &mut trail) {
                     Ok(mut admission) => {
                         let identity = admission.identity().clone();

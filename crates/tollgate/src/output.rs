@@ -22,14 +22,7 @@ pub(crate) fn notes(text: impl Display) {
 
 /// An error with everything that caused it.
 pub(crate) fn failure(error: &(dyn std::error::Error + 'static)) {
-    let mut text = format!("tollgate: {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    note(text);
+    note(format_args!("tollgate: {}", crate::failure::chain(error)));
 }
 
 /// Colour on a terminal only, and not against <https://no-color.org>.

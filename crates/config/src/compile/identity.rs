@@ -1,7 +1,5 @@
 //! `jwtProviders`, `apiKeys`, `identityHeaders`: rules, and the fields that tell upstream who calls.
 
-use std::sync::Arc;
-
 use engine::credential::Location;
 use engine::live::Live;
 use engine::policy::jwt::{ClaimRule, ClaimTest, ConsumerClaim, Provider, ProviderRules};
@@ -57,7 +55,7 @@ fn one(name: &str, raw: &raw::JwtProvider, live: &Live, desk: &mut Desk<'_>) -> 
         desk.warn(Code::Unsafe, &pointer, format!("provider {} accepts tokens of any issuer", quoted(name)), help);
     }
     let cache = live.token_cache(name, usize::try_from(raw.token_cache).unwrap_or(usize::MAX));
-    match Provider::new(name.into(), rules, keys, cache, Arc::clone(&live.keyer)) {
+    match Provider::new(name.into(), rules, keys, cache, &live.keyer) {
         Ok(provider) => Some(provider),
         Err(fault) => {
             let at = format!("{pointer}/algorithms{}", keys::unserved(raw, &fault));

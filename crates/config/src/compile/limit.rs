@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use engine::counted::CountBy;
 use engine::identity::{ApiKeyHolder, Consumer, ConsumerPlan, PlanRoutes};
-use engine::live::Live;
-use engine::names::{Name, PlanId, RouteId};
+use engine::names::{ByConfig, Name, PlanId, RouteId};
+use engine::naming::durable;
 use engine::policy::api_key::{ApiKeyEntry, ApiKeys};
 use engine::policy::concurrency::Concurrency;
 use engine::policy::quota::Quota;
@@ -146,10 +146,10 @@ pub(super) fn throttles<'r>(
     throttles
 }
 
-type Plans = HashMap<Name, Arc<ConsumerPlan>>;
+type Plans = ByConfig<Name, Arc<ConsumerPlan>>;
 
 pub(super) fn plans(raw: &RawConfig, names: &Names<'_>, desk: &mut Desk<'_>) -> (Plans, Vec<PlanLimits>) {
-    let mut plans = Plans::new();
+    let mut plans = Plans::default();
     let mut limits = Vec::new();
     for (id, (name, plan)) in (0..).map(PlanId).zip(&raw.plans) {
         let plan = self::plan(id, name, plan, names, desk, &mut limits);
@@ -296,10 +296,9 @@ fn field(name: &str, quantity: u64, window: u64, quota_headers: QuotaHeaders) ->
 pub(super) fn consumers(
     raw: &RawConfig,
     plans: &Plans,
-    live: &Live,
     desk: &mut Desk<'_>,
-) -> (HashMap<Name, Arc<Consumer>>, ApiKeys) {
-    let mut consumers = HashMap::new();
+) -> (ByConfig<Name, Arc<Consumer>>, ApiKeys) {
+    let mut consumers = ByConfig::default();
     let mut entries = Vec::new();
     let mut seen: HashMap<[u8; 32], String> = HashMap::new();
     for (index, consumer) in raw.consumers.iter().enumerate() {
@@ -312,10 +311,10 @@ pub(super) fn consumers(
             found
         });
         let policy = desk.policy(format!("consumers.{}", consumer.id), &pointer, Mode::Enforce, None);
-        let made = Arc::new(Consumer { id: consumer.id.as_str().into(), plan, disabled: consumer.disabled, policy });
+        let made = Arc::new(Consumer::new(consumer.id.as_str().into(), plan, consumer.disabled, policy));
         for (at, key) in consumer.api_keys.iter().enumerate() {
             let pointer = format!("{pointer}/apiKeys/{at}");
-            if let Some(entry) = api_key(key, &made, &pointer, &mut seen, live, desk) {
+            if let Some(entry) = api_key(key, &made, &pointer, &mut seen, desk) {
                 entries.push(entry);
             }
         }
@@ -330,7 +329,6 @@ fn api_key(
     consumer: &Arc<Consumer>,
     pointer: &str,
     seen: &mut HashMap<[u8; 32], String>,
-    live: &Live,
     desk: &mut Desk<'_>,
 ) -> Option<ApiKeyEntry> {
     let sha256: [u8; 32] = match (&raw.sha256, &raw.value) {
@@ -351,7 +349,7 @@ fn api_key(
     let holder = ApiKeyHolder {
         consumer: Arc::clone(consumer),
         label: raw.label.as_deref().map(Into::into),
-        key: live.keyer.key(&[b"apiKey", &sha256]),
+        key: durable(&[b"apiKey", &sha256]),
     };
     let expires_unix_s = raw.expires.map(crate::text::Moment::unix_seconds);
     Some(ApiKeyEntry { sha256, holder: Arc::new(holder), expires_unix_s, revoked: raw.revoked })

@@ -55,10 +55,11 @@ pub(super) fn routes(raw: &RawConfig, routes: &[(RouteId, Route)], desk: &mut De
             desk.warn(Code::Pointless, &pointer, message, help);
         }
         let own = format!("routes.{}.rateLimit", route.name);
-        let of_throttle = route.rules.throttles.iter().find(|throttle| *throttle.name == *own).map(|limit| &limit.by);
+        let of_throttle =
+            route.rules.throttles.iter().find(|throttle| **throttle.name.name() == *own).map(|limit| &limit.by);
         let of_quota = route.rules.quota.as_ref().map(|quota| &quota.by);
         let own = format!("routes.{}.concurrency", route.name);
-        let of_slots = route.rules.concurrency.iter().find(|limit| *limit.name == *own).map(|limit| &limit.by);
+        let of_slots = route.rules.concurrency.iter().find(|limit| **limit.name.name() == *own).map(|limit| &limit.by);
         for (key, by) in [("rateLimit", of_throttle), ("concurrency", of_slots), ("quota", of_quota)] {
             let Some(by) = by else { continue };
             if matches!(route.rules.auth, Auth::Open) && needs_caller(by) {

@@ -20,7 +20,7 @@ pub struct Process {
     /// None is one for each core.
     pub threads: Option<usize>,
     pub drain: Duration,
-    /// Where the process keeps what is its own: the control socket.
+    /// Where the process keeps what is its own: the counts of quotas and the control socket.
     pub state_dir: PathBuf,
     pub access_log: LogTarget,
     /// The share of successes that are logged, 0 to 1.

@@ -15,7 +15,8 @@ pub struct Server {
     /// How long requests in flight may go on after the signal to stop. 0s to 1h.
     #[schemars(extend("x-range" = ["0s", "1h"]))]
     pub drain: Duration,
-    /// Where the gateway keeps what is its own: the socket that `tollgate reload` talks to. Relative to this config file.
+    /// Where the gateway keeps what is its own: the counts of quotas, which need it to be writable, and the socket that `tollgate reload` and
+    /// `tollgate quota` talk to. One gateway for each. Relative to this config file.
     #[schemars(length(min = 1))]
     pub state_dir: String,
 }

@@ -1,18 +1,20 @@
 //! The end of the chain: quotas, and the proof that a request may go on.
 
 use super::{Gathered, Room, Slots, allowance, quotas};
+use crate::counted::Caller;
 use crate::denial::Denial;
 use crate::identity::Identity;
 use crate::names::{RouteId, UpstreamId};
 use crate::policy::payload::Allowance;
 use crate::policy::quota::Quota;
 use crate::reason::Reason;
+use crate::request::RequestHead;
 use crate::snapshot::Snapshot;
 use crate::standing::{QuotaStanding, Standing, Standings};
 use crate::trail::{Mode, Step, Trail};
 use arrayvec::ArrayVec;
 use limits::clock::Now;
-use limits::counts::QuotaCharge;
+use limits::counts::{CounterName, QuotaCharge};
 
 /// Quotas that can bind one request: its plan's and its route's.
 pub const QUOTAS_MAX: usize = 2;
@@ -59,11 +61,11 @@ pub struct Admission {
 impl Pending {
     pub(super) fn new(room: Room<'_>, gathered: Gathered) -> Self {
         let Gathered { identity, standings, slots } = gathered;
-        let Room { snapshot, live, now, id, route, head: _ } = room;
+        let Room { snapshot, live: _, now, id, route, head: _ } = room;
         let caller = room.caller(&identity);
         let charges = quotas(snapshot, route, &identity)
             .take(QUOTAS_MAX)
-            .map(|quota| (quota.mode, quota.charge(caller, live, now)))
+            .map(|quota| (quota.mode, quota.charge(caller, now)))
             .collect();
         let allowance = allowance(route.rules.payload.as_ref());
         Self { route: id, upstream: route.upstream, identity, standings, slots, allowance, charges }
@@ -72,6 +74,15 @@ impl Pending {
     /// What has to be charged: all enforced ones or none of them, those in dry run each for itself.
     pub fn charges(&self) -> impl Iterator<Item = &(Mode, QuotaCharge)> {
         self.charges.iter()
+    }
+
+    /// What people call the counter of the `index`th charge of a request with this head. Allocates; asked once for each counter.
+    #[must_use]
+    pub fn counter_name(&self, index: usize, snapshot: &Snapshot, head: &RequestHead<'_>) -> Option<CounterName> {
+        let route = snapshot.route(self.route)?;
+        let quota = quotas(snapshot, route, &self.identity).nth(index)?;
+        let caller = Caller { head, identity: &self.identity, route: self.route, route_name: &route.name };
+        Some(quota.counter_name(caller))
     }
 
     #[must_use]

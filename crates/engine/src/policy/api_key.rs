@@ -10,12 +10,13 @@ use crate::calendar::Rfc3339;
 use crate::credential::{Carried, Location, is_named};
 use crate::denial::Denial;
 use crate::identity::ApiKeyHolder;
+use crate::names::ByConfig;
 use crate::reason::Reason;
 use crate::request::RequestHead;
 use limits::clock::Now;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
-use std::collections::HashMap;
+
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
@@ -35,7 +36,7 @@ pub struct ApiKeyEntry {
 /// All keys of the config.
 #[derive(Debug)]
 pub struct ApiKeys {
-    entries: HashMap<[u8; 32], ApiKeyEntry>,
+    entries: ByConfig<[u8; 32], ApiKeyEntry>,
     location: Location,
     hide: bool,
 }
@@ -44,7 +45,7 @@ impl ApiKeys {
     /// Of two entries with one hash the first counts; the compiler of the config refuses the second.
     #[must_use]
     pub fn new(entries: Vec<ApiKeyEntry>, location: Location, hide: bool) -> Self {
-        let mut by_hash = HashMap::with_capacity(entries.len());
+        let mut by_hash = ByConfig::with_capacity_and_hasher(entries.len(), foldhash::fast::RandomState::default());
         for entry in entries {
             by_hash.entry(entry.sha256).or_insert(entry);
         }

@@ -1,10 +1,11 @@
 //! How many at once: a slot for each request in flight, held until the request has ended, however it ends. Knows nothing of the other
 //! policies; a request that one of them refuses leaves its slots by being dropped.
 
-use crate::counted::{Applies, Caller, CountBy};
+use crate::counted::{Applies, Caller, CountBy, LimitName};
 use crate::denial::Denial;
 use crate::live::Live;
-use crate::names::{Name, PolicyId};
+use crate::names::PolicyId;
+use crate::naming::Naming;
 use crate::reason::Reason;
 use crate::trail::Mode;
 use limits::gauge::{Entered, Gauge};
@@ -22,7 +23,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Concurrency {
     pub policy: PolicyId,
-    pub name: Name,
+    pub name: LimitName,
     /// Requests in flight for each key.
     pub max: usize,
     pub by: CountBy,
@@ -38,13 +39,13 @@ impl Concurrency {
         if !self.applies.to(caller) {
             return None;
         }
-        let key = self.by.counter(&live.keyer, &self.name, caller);
+        let key = self.by.counter(Naming::Secret(&live.keyer), &self.name, caller);
         // Full in all or for this key: the client can do the same about both.
         Some(self.gauge.enter(key, ALL_MAX, self.max).map_err(|_| self.refusal()))
     }
 
     fn refusal(&self) -> Denial {
-        let text = format!("all {} requests at once that {} allows are in flight", self.max, self.name);
+        let text = format!("all {} requests at once that {} allows are in flight", self.max, self.name.name());
         Denial::new(Reason::ConcurrencyLimitReached).retry_after(RETRY_AFTER).because(text)
     }
 }

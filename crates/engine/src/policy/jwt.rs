@@ -14,8 +14,9 @@ pub use rules::{ClaimRule, ClaimTest, ConsumerClaim, ProviderFault, ProviderRule
 
 use crate::credential::{Carried, Location};
 use crate::denial::Denial;
-use crate::identity::VerifiedToken;
+use crate::identity::{VerifiedToken, consumer_key};
 use crate::names::Name;
+use crate::naming::durable;
 use crate::policy::jwks::{KeySet, SigningKey, json};
 use crate::policy::token_cache::TokenCache;
 use crate::reason::Reason;
@@ -38,7 +39,6 @@ pub struct Provider {
     rules: ProviderRules,
     keys: KeySet,
     cache: Arc<TokenCache>,
-    keyer: Arc<Keyer>,
     /// Stands for name, rules and keys in the cache: with another of these nothing that was accepted before is found.
     tag: Key,
 }
@@ -49,12 +49,12 @@ impl Provider {
         rules: ProviderRules,
         keys: KeySet,
         cache: Arc<TokenCache>,
-        keyer: Arc<Keyer>,
+        keyer: &Keyer,
     ) -> Result<Self, ProviderFault> {
         rules.fit(&keys)?;
         let description = Sha256::digest(format!("{rules:?}"));
         let tag = keyer.key(&[b"jwt provider", name.as_bytes(), &description, &keys.fingerprint()]);
-        Ok(Self { name, rules, keys, cache, keyer, tag })
+        Ok(Self { name, rules, keys, cache, tag })
     }
 
     #[must_use]
@@ -102,17 +102,19 @@ impl Provider {
         let times = Times::read(&claims, &self.rules)?;
         times.check(self.rules.clock_skew_s, now)?;
         claims::check(&claims, &self.rules)?;
+        let consumer = claims::consumer(&claims, &self.rules.consumer_claim)?;
         Ok(VerifiedToken {
             expires_unix_s: times.expires_unix_s,
             not_before_unix_s: times.not_before_unix_s,
-            consumer: claims::consumer(&claims, &self.rules.consumer_claim)?,
+            consumer_key: consumer.as_deref().map(consumer_key),
+            consumer,
             plan: match &self.rules.plan_claim {
                 Some(claim) => claims::name(&claims, claim)?,
                 None => None,
             },
             scopes: claims::scopes(&claims),
             // Not the signature: of one ECDSA signature anybody can make a second that is as good.
-            key: self.keyer.key(&[b"token", self.name.as_bytes(), compact.message.as_bytes()]),
+            key: durable(&[b"token", self.name.as_bytes(), compact.message.as_bytes()]),
             claims,
         })
     }
@@ -173,7 +175,7 @@ impl Provider {
 
 impl fmt::Debug for Provider {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, rules, keys, cache: _, keyer: _, tag: _ } = self;
+        let Self { name, rules, keys, cache: _, tag: _ } = self;
         let mut shown = formatter.debug_struct("Provider");
         shown.field("name", name).field("rules", rules).field("keys", keys).finish_non_exhaustive()
     }

@@ -1,15 +1,15 @@
 //! How much in a calendar period: which counter a request is charged to. Charging itself is the store's work, because counts are
 //! kept and shared there; this module says what to charge and what a full count means.
 
-use crate::counted::{Caller, CountBy};
+use crate::counted::{Caller, CountBy, LimitName};
 use crate::denial::{Denial, Detail};
-use crate::live::Live;
 use crate::names::{Name, PolicyId};
+use crate::naming::Naming;
 use crate::reason::Reason;
 use crate::standing::QuotaHeaders;
 use crate::trail::Mode;
 use limits::clock::Now;
-use limits::counts::QuotaCharge;
+use limits::counts::{CounterName, QuotaCharge};
 use limits::window::Period;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub struct Quota {
     pub name: Name,
     /// The name under which its counts are kept: same name, same counts, also over a reload. Holds the period's name, as a count
     /// belongs to one kind of period.
-    pub counter: Name,
+    pub counter: LimitName,
     pub limit: u64,
     pub period: Period,
     pub by: CountBy,
@@ -31,12 +31,18 @@ pub struct Quota {
 impl Quota {
     /// What this request is to be charged to.
     #[must_use]
-    pub fn charge(&self, caller: Caller<'_>, live: &Live, now: Now) -> QuotaCharge {
+    pub fn charge(&self, caller: Caller<'_>, now: Now) -> QuotaCharge {
         QuotaCharge {
-            counter: self.by.counter(&live.keyer, &self.counter, caller),
+            counter: self.by.counter(Naming::Durable, &self.counter, caller),
             window: self.period.window(now),
             limit: self.limit,
         }
+    }
+
+    /// What people call the counter of that charge. Allocates; asked once for each counter.
+    #[must_use]
+    pub fn counter_name(&self, caller: Caller<'_>) -> CounterName {
+        self.by.name(&self.name, self.period, caller)
     }
 
     /// The refusal when that charge found its count full.

@@ -1,10 +1,11 @@
 //! How fast: a token bucket for each counter, with a sustained rate and a burst. Knows nothing of the other policies; what it
 //! took it can give back when a later one refuses.
 
-use crate::counted::{Caller, CountBy, Counter, Population};
+use crate::counted::{Caller, CountBy, Counter, LimitName, Population};
 use crate::denial::{Denial, Detail};
 use crate::live::Live;
-use crate::names::{Name, PolicyId};
+use crate::names::PolicyId;
+use crate::naming::Naming;
 use crate::reason::Reason;
 use crate::trail::Mode;
 use limits::bucket::{Rate, Take, Taken};
@@ -18,7 +19,7 @@ pub use crate::counted::Applies;
 pub struct Throttle {
     pub policy: PolicyId,
     /// The name under which its state is kept: same name, same state, also over a reload.
-    pub name: Name,
+    pub name: LimitName,
     pub rate: Rate,
     pub by: CountBy,
     pub mode: Mode,
@@ -48,7 +49,7 @@ impl Throttle {
         if !self.applies.to(caller) {
             return None;
         }
-        let counter = self.by.find(&live.keyer, &self.name, caller);
+        let counter = self.by.find(Naming::Secret(&live.keyer), &self.name, caller);
         let (take, counting) = match counter.population {
             Population::Listed => (live.buckets_named.take(counter.key, self.rate, now), Counting::Exact),
             Population::Values => (live.buckets_open.take(counter.key, self.rate, now), Counting::Exact),
@@ -61,7 +62,7 @@ impl Throttle {
     }
 
     fn refusal(&self, counting: Counting) -> Denial {
-        let limit = self.name.clone();
+        let limit = self.name.name().clone();
         Denial::new(Reason::ThrottlingLimitReached).with(match counting {
             Counting::Exact => Detail::Throttle { limit },
             Counting::Sketched { window: _ } => Detail::CrowdedThrottle { limit },

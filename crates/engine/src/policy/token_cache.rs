@@ -224,6 +224,7 @@ mod tests {
             expires_unix_s: None,
             not_before_unix_s: None,
             consumer: None,
+            consumer_key: None,
             plan: None,
             scopes: Vec::new(),
             key: Key::from_u128(0),

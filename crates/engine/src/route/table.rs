@@ -12,20 +12,19 @@ use super::host::HostPattern;
 use super::path::{PathPattern, Shape};
 use super::trie::{Cursor, Trie};
 use crate::denial::{Denial, Detail};
-use crate::names::RouteId;
+use crate::names::{ByConfig, RouteId};
 use crate::path::without_parameters;
 use crate::reason::Reason;
 use crate::request::RequestHead;
 use regex::Regex;
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 #[derive(Debug)]
 pub struct RouteTable {
-    exact: HashMap<Box<str>, Level>,
+    exact: ByConfig<Box<str>, Level>,
     /// By suffix, with its leading dot.
-    wildcards: HashMap<Box<str>, Level>,
+    wildcards: ByConfig<Box<str>, Level>,
     any: Option<Level>,
     method_mismatch: MethodMismatch,
     /// As it was built, for [`Self::near_misses`].
@@ -64,7 +63,8 @@ impl RouteTable {
     /// id wins.
     #[must_use]
     pub fn build(matches: Vec<RouteMatch>, method_mismatch: MethodMismatch) -> Self {
-        let mut table = Self { exact: HashMap::new(), wildcards: HashMap::new(), any: None, method_mismatch, matches };
+        let mut table =
+            Self { exact: ByConfig::default(), wildcards: ByConfig::default(), any: None, method_mismatch, matches };
         let matches = std::mem::take(&mut table.matches);
         for rule in &matches {
             for path in &rule.paths {

@@ -4,17 +4,20 @@
 
 use super::group::{Fit, Group};
 use super::path::{End, Segment};
-use std::collections::HashMap;
+use crate::names::ByConfig;
 use std::ops::ControlFlow;
 
 /// As deep as the longest pattern, which is bounded by [`super::path::SEGMENTS_MAX`]: so is the recursion below.
 #[derive(Debug, Default)]
 pub(super) struct Trie {
-    literals: HashMap<Box<str>, Self>,
+    literals: ByConfig<Box<str>, Self>,
     param: Option<Box<Self>>,
     bare: Group,
     slash: Group,
     tail: Group,
+    /// Whether there is a pattern without `/*` here or below, and one with it: else there is no need to descend.
+    wholes: bool,
+    tails: bool,
 }
 
 /// A path on its way through the trie.
@@ -39,17 +42,19 @@ impl<'p> Cursor<'p> {
 
     fn step(self) -> Option<(&'p str, Self)> {
         let rest = self.rest?;
-        let (segment, rest) = match rest.split_once('/') {
-            Some((segment, rest)) => (segment, Some(rest)),
-            None => (rest, None),
-        };
-        Some((segment, Self { rest, ..self }))
+        // Segments are short: a plain loop beats a search.
+        let end = rest.bytes().position(|byte| byte == b'/').unwrap_or(rest.len());
+        let (segment, rest) = rest.split_at_checked(end)?;
+        Some((segment, Self { rest: rest.strip_prefix('/'), ..self }))
     }
 }
 
 impl Trie {
     /// The place of a pattern; made if it is new.
     pub(super) fn group(&mut self, segments: &[Segment], end: End) -> &mut Group {
+        let tail = end == End::Tail;
+        self.tails |= tail;
+        self.wholes |= !tail;
         match segments {
             [Segment::Literal(literal), rest @ ..] => {
                 self.literals.entry(literal.clone()).or_default().group(rest, end)
@@ -68,6 +73,9 @@ impl Trie {
     where
         F: FnMut(&'t Group, Fit) -> ControlFlow<B>,
     {
+        if !self.wholes {
+            return ControlFlow::Continue(());
+        }
         let Some((segment, rest)) = path.step() else {
             let (same, other) = if path.slash { (&self.slash, &self.bare) } else { (&self.bare, &self.slash) };
             visit(same, Fit::AsItStands)?;
@@ -87,6 +95,9 @@ impl Trie {
     where
         F: FnMut(&'t Group, Fit) -> ControlFlow<B>,
     {
+        if !self.tails {
+            return ControlFlow::Continue(());
+        }
         if let Some((segment, rest)) = path.step() {
             if let Some(child) = self.literals.get(segment) {
                 child.tails(rest, visit)?;

@@ -1,6 +1,6 @@
 //! The field lines: `name ":" OWS value OWS CRLF`, no folding, and what the few fields that matter for the connection say.
 
-use super::class::{TOKEN, VALUE, run, trim};
+use super::class::{TOKEN, run, trim, value_run};
 use super::connection::ConnectionFields;
 use super::fault::{malformed, refuse, shown};
 use super::framing::{FramingFields, ambiguous};
@@ -42,7 +42,7 @@ pub(super) fn read<'a>(cursor: &mut Cursor<'a>, limits: &HeadLimits) -> Result<F
         if name.is_empty() || name.len() > NAME_BYTES_MAX || !cursor.take_if(b':') {
             return Err(refuse_name(cursor, name));
         }
-        let value = cursor.take(run(cursor.rest(), VALUE));
+        let value = cursor.take(value_run(cursor.rest()));
         if let [b'\r', b'\n', ..] = cursor.rest() {
             cursor.take(2);
         } else {

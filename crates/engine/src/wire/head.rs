@@ -25,7 +25,7 @@ pub fn head_end(bytes: &[u8], resume: usize) -> HeadEnd {
         Some(_) => {}
     }
     let mut from = resume;
-    while let Some(found) = bytes.get(from..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n')) {
+    while let Some(found) = bytes.get(from..).and_then(|rest| memchr::memchr(b'\n', rest)) {
         let length = from.saturating_add(found).saturating_add(1);
         let line = bytes.get(..length).unwrap_or_default();
         if !line.ends_with(b"\r\n") {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 fn entry(text: &str, label: &str, expires_unix_s: Option<u64>, revoked: bool) -> ApiKeyEntry {
     use sha2::{Digest, Sha256};
-    let consumer = Consumer { id: "acme".into(), plan: None, disabled: false, policy: PolicyId(0) };
+    let consumer = Consumer::new("acme".into(), None, false, PolicyId(0));
     let label = (!label.is_empty()).then(|| label.into());
     let holder = ApiKeyHolder { consumer: Arc::new(consumer), label, key: Key::from_u128(1) };
     ApiKeyEntry { sha256: Sha256::digest(text).into(), holder: Arc::new(holder), expires_unix_s, revoked }

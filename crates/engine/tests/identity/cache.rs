@@ -82,7 +82,7 @@ fn other_keys_or_rules_forget_what_was_accepted() {
         rules.claims = vec![ClaimRule { name: "tier".into(), test: ClaimTest::Required }];
     };
     assert_eq!(judge(required), "claim_missing");
-    // Somebody else's counters do not go on under a new secret.
+    // What another process has verified, under another secret, is not found.
     let other = Gates { cache: Arc::clone(&gates.cache), keyer: Arc::default() };
     assert!(!Arc::ptr_eq(&first, &other.gate(&signer(), |_| ()).check_token(&token, now()).unwrap()));
 }

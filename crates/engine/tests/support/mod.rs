@@ -8,6 +8,7 @@ use engine::credential::Location;
 use engine::identity::{ApiKeyHolder, Consumer, ConsumerPlan, PlanRoutes};
 use engine::live::Live;
 use engine::names::{Place, PlanId, PolicyId, RouteId, UpstreamId};
+use engine::naming::durable;
 use engine::policy::api_key::{ApiKeyEntry, ApiKeys};
 use engine::policy::concurrency::Concurrency;
 use engine::policy::ip_access::{IpAccess, Networks};
@@ -33,7 +34,6 @@ use limits::bucket::Rate;
 use limits::clock::Now;
 use limits::window::Period;
 use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::tokens::Signer;
@@ -57,9 +57,8 @@ fn place() -> Place {
 /// Route `i` answers `GET`, `POST` at `/v1/service-i/items/{id}` of `api.example.com`.
 pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Snapshot {
     let plan = plan();
-    let consumer =
-        Arc::new(Consumer { id: "acme".into(), plan: Some(Arc::clone(&plan)), disabled: false, policy: PolicyId(0) });
-    let holder = ApiKeyHolder { consumer: Arc::clone(&consumer), label: None, key: live.keyer.key(&[b"api key 1"]) };
+    let consumer = Arc::new(Consumer::new("acme".into(), Some(Arc::clone(&plan)), false, PolicyId(0)));
+    let holder = ApiKeyHolder { consumer: Arc::clone(&consumer), label: None, key: durable(&[b"api key 1"]) };
     let entry = ApiKeyEntry {
         sha256: Sha256::digest(KEY).into(),
         holder: Arc::new(holder),
@@ -74,8 +73,8 @@ pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Sn
         policies: (0..4).map(|_| policy()).collect(),
         api_keys: ApiKeys::new(vec![entry], location, true),
         providers: if asks == Asks::Jwt { vec![provider(live, tokens_max)] } else { Vec::new() },
-        consumers: HashMap::from([(consumer.id.clone(), consumer)]),
-        plans: HashMap::from([(plan.name.clone(), plan)]),
+        consumers: [(consumer.id.clone(), consumer)].into_iter().collect(),
+        plans: [(plan.name.clone(), plan)].into_iter().collect(),
         plan_limits: vec![plan_limits()],
         upstreams: vec![upstream(live)],
         errors: Errors::new(ErrorRules::default()),
@@ -261,5 +260,5 @@ fn provider(live: &Live, tokens_max: usize) -> Provider {
         location: Location::Header(http::header::AUTHORIZATION),
     };
     let cache = live.token_cache("main", tokens_max);
-    Provider::new("main".into(), rules, keys, cache, Arc::clone(&live.keyer)).expect("a provider")
+    Provider::new("main".into(), rules, keys, cache, &live.keyer).expect("a provider")
 }

@@ -240,7 +240,7 @@ fn sixteen_threads_that_refund_leave_nothing() {
 
 #[test]
 fn a_full_table_is_searched_once_per_end_of_a_window() {
-    let mut shard = Shard::new(2);
+    let mut shard = Shard::new(2, false);
     let ((first, _), (second, now)) = (hour(0), hour(1));
     assert_eq!(shard.charge(key(1), first, 9, NOON), Charge::Granted { used: 1 });
     assert_eq!(shard.charge(key(2), first, 9, NOON), Charge::Granted { used: 1 });

@@ -8,17 +8,21 @@ mod io;
 
 use super::pace::{Pace, Progress};
 use super::refuse::linger;
-use crate::deadline::{Alarm, Deadline};
+use crate::connection::Connection;
+use crate::deadline::Alarm;
 use bytes::{Buf, BufMut, BytesMut};
 use engine::wire::Framing;
 use engine::wire::chunked::Chunks;
 use limits::clock;
 use limits::gauge::Entered;
 use pingora::protocols::Stream;
+use std::future::Future as _;
 use std::io::{Error, ErrorKind, Result};
-use std::pin::Pin;
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::time::Sleep;
 
@@ -75,7 +79,7 @@ impl Body {
 }
 
 impl Gate {
-    pub(super) fn new(stream: Stream, entered: Entered) -> Box<Self> {
+    pub(super) fn new(stream: Stream, entered: Entered, peer: Option<IpAddr>) -> Box<Self> {
         Box::new(Self {
             stream: Some(stream),
             entered: Some(entered),
@@ -87,7 +91,7 @@ impl Gate {
             pace: Pace::DEFAULT,
             progress: Progress::default(),
             stall: None,
-            alarm: Alarm::default(),
+            alarm: Alarm::new(Arc::new(Connection::new(peer))),
         })
     }
 
@@ -96,14 +100,25 @@ impl Gate {
         &self.ahead
     }
 
-    /// Reads more of the next head, up to `bytes_max` in all. 0: the client has ended.
-    pub(super) async fn fill(&mut self, bytes_max: usize) -> Result<usize> {
+    /// What is waited for next ends `within` from now.
+    pub(super) fn wait_at_most(&self, within: Duration) {
+        self.alarm.connection.deadline.set(clock::now().plus(within).monotonic_ns);
+    }
+
+    /// Reads more of the next head, up to `bytes_max` in all. 0: the client has ended. `TimedOut` once the wait is over.
+    pub(super) fn poll_fill(&mut self, context: &mut Context<'_>, bytes_max: usize) -> Poll<Result<usize>> {
         let room = bytes_max.saturating_sub(self.ahead.len());
-        let Some(stream) = self.stream.as_mut().filter(|_| !self.ended) else { return Ok(0) };
+        let Some(stream) = self.stream.as_mut().filter(|_| !self.ended) else { return Poll::Ready(Ok(0)) };
         self.ahead.reserve(room.min(READ_BYTES));
-        let count = stream.read_buf(&mut (&mut self.ahead).limit(room)).await?;
+        let mut part = (&mut self.ahead).limit(room);
+        // The future keeps nothing: dropped while pending, it has read nothing.
+        let Poll::Ready(count) = pin!(stream.read_buf(&mut part)).poll(context) else {
+            ready!(self.alarm.poll(context));
+            return Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the wait is over")));
+        };
+        let count = count?;
         self.ended = count == 0;
-        Ok(count)
+        Poll::Ready(Ok(count))
     }
 
     /// Takes the head that is `length` bytes long, and opens the gate for the body that follows it.
@@ -113,6 +128,8 @@ impl Gate {
             Framing::Length(length) => Body::Length(length),
             Framing::Chunked => Body::Chunked(Chunks::new()),
         };
+        // The request's own waits begin with its upstream.
+        self.alarm.connection.deadline.clear();
         self.answered = false;
         self.progress = Progress::default();
         self.pace = pace;
@@ -120,9 +137,8 @@ impl Gate {
         self.ahead.split_to(length.min(self.ahead.len()))
     }
 
-    /// The deadline of the request that is served now.
-    pub(super) fn deadline(&self) -> Arc<Deadline> {
-        Arc::clone(&self.alarm.deadline)
+    pub(super) fn connection(&self) -> Arc<Connection> {
+        Arc::clone(&self.alarm.connection)
     }
 
     pub(super) fn body_is_done(&self) -> bool {
@@ -144,7 +160,7 @@ impl Gate {
                 break;
             }
             let mut part = ReadBuf::new(chunk.get_mut(..room).unwrap_or_default());
-            std::task::ready!(Pin::new(&mut *stream).poll_read(context, &mut part))?;
+            ready!(Pin::new(&mut *stream).poll_read(context, &mut part))?;
             self.ended = part.filled().is_empty();
             self.ahead.extend_from_slice(part.filled());
         }

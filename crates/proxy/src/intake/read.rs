@@ -7,8 +7,10 @@ use engine::denial::Denial;
 use engine::reason::Reason;
 use engine::wire::{CheckedHead, HeadEnd, check_head, head_end, oversized};
 use limits::clock::{self, Now};
-use pingora::server::ShutdownWatch;
-use tokio::time::timeout;
+use std::future::{Future, poll_fn};
+use std::io::ErrorKind;
+use std::pin::Pin;
+use std::task::Poll;
 
 /// What a connection brought.
 pub(super) enum Next {
@@ -20,31 +22,35 @@ pub(super) enum Next {
     Closed,
 }
 
-pub(super) async fn next_head(gate: &mut Gate, limits: &IntakeLimits, shutdown: &mut ShutdownWatch) -> Next {
-    if gate.ahead().is_empty() && !first_bytes(gate, limits, shutdown).await {
+/// `stopping` ends when the gateway does; it is polled again for each head of a connection.
+pub(super) async fn next_head(
+    gate: &mut Gate,
+    limits: &IntakeLimits,
+    stopping: Pin<&mut (impl Future<Output = ()> + Send)>,
+) -> Next {
+    if gate.ahead().is_empty() && !first_bytes(gate, limits, stopping).await {
         return Next::Closed;
     }
-    let started = clock::now();
-    let checked = match timeout(limits.header_timeout, whole_head(gate, limits)).await {
-        Ok(Ok((length, checked))) => Ok((length, checked)),
-        Ok(Err(end)) => Err(end),
-        Err(_) => Err(Ended::Late),
-    };
-    match checked {
+    let mut started = None;
+    let checked = match whole_head(gate, limits, &mut started).await {
         Ok((length, checked)) => {
             let mut head = gate.open(length, checked.framing, limits.pace, limits.head.head_bytes_max);
             head.advance(checked.start.min(head.len()));
-            Next::Head(head, checked)
+            return Next::Head(head, checked);
         }
-        Err(Ended::Refused(denial)) => Next::Refused(denial, started),
-        Err(Ended::Broken) => Next::Closed,
+        Err(ended) => ended,
+    };
+    let started = started.unwrap_or_else(clock::now);
+    match checked {
+        Ended::Refused(denial) => Next::Refused(denial, started),
+        Ended::Broken => Next::Closed,
         // A line end that some clients send behind a body is no request.
-        Err(Ended::Late | Ended::Early) if matches!(gate.ahead(), b"\r" | b"\r\n") => Next::Closed,
-        Err(Ended::Late) => {
+        Ended::Late | Ended::Early if matches!(gate.ahead(), b"\r" | b"\r\n") => Next::Closed,
+        Ended::Late => {
             let text = format!("{} bytes of the head came within {:?}", gate.ahead().len(), limits.header_timeout);
             Next::Refused(Denial::new(Reason::HeadTimeout).because(text), started)
         }
-        Err(Ended::Early) => {
+        Ended::Early => {
             let text = "the connection ended inside the head (RFC 9112, 8)";
             Next::Refused(Denial::new(Reason::HeaderMalformed).because(text), started)
         }
@@ -63,19 +69,28 @@ enum Ended {
 }
 
 /// False: there will be none.
-async fn first_bytes(gate: &mut Gate, limits: &IntakeLimits, shutdown: &mut ShutdownWatch) -> bool {
-    tokio::select! {
+async fn first_bytes(
+    gate: &mut Gate,
+    limits: &IntakeLimits,
+    mut stopping: Pin<&mut (impl Future<Output = ()> + Send)>,
+) -> bool {
+    gate.wait_at_most(limits.idle_timeout);
+    poll_fn(|context| {
         // What has arrived is served, even if the gateway stops at this moment.
-        biased;
-        first = timeout(limits.idle_timeout, gate.fill(limits.head.head_bytes_max)) => {
-            matches!(first, Ok(Ok(count)) if count > 0)
+        if let Poll::Ready(first) = gate.poll_fill(context, limits.head.head_bytes_max) {
+            return Poll::Ready(matches!(first, Ok(count) if count > 0));
         }
-        // An error is a sender that is gone, which also means the end.
-        _ = shutdown.wait_for(|stopping| *stopping) => false,
-    }
+        stopping.as_mut().poll(context).map(|()| false)
+    })
+    .await
 }
 
-async fn whole_head(gate: &mut Gate, limits: &IntakeLimits) -> Result<(usize, CheckedHead), Ended> {
+/// `started` is set when more than what has arrived is needed: the deadline for the head begins with its first bytes.
+async fn whole_head(
+    gate: &mut Gate,
+    limits: &IntakeLimits,
+    started: &mut Option<Now>,
+) -> Result<(usize, CheckedHead), Ended> {
     let mut resume = 0;
     loop {
         match head_end(gate.ahead(), resume) {
@@ -89,9 +104,14 @@ async fn whole_head(gate: &mut Gate, limits: &IntakeLimits) -> Result<(usize, Ch
         if gate.ahead().len() >= limits.head.head_bytes_max {
             return Err(Ended::Refused(oversized(gate.ahead(), &limits.head)));
         }
-        match gate.fill(limits.head.head_bytes_max).await {
+        if started.is_none() {
+            *started = Some(clock::now());
+            gate.wait_at_most(limits.header_timeout);
+        }
+        match poll_fn(|context| gate.poll_fill(context, limits.head.head_bytes_max)).await {
             Ok(0) => return Err(Ended::Early),
             Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::TimedOut => return Err(Ended::Late),
             Err(_) => return Err(Ended::Broken),
         }
     }

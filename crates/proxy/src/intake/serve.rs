@@ -4,7 +4,7 @@ use super::gate::Gate;
 use super::read::{Next, next_head};
 use super::refuse::{DRAIN_BYTES_MAX, DRAIN_TIMEOUT, answer};
 use super::{Intake, Pace, Refusal};
-use crate::deadline::CONNECTION;
+use crate::connection::CONNECTION;
 use bytes::BytesMut;
 use engine::wire::{CheckedHead, Framing};
 use pingora::apps::{HttpPersistentSettings, HttpServerApp};
@@ -12,6 +12,7 @@ use pingora::protocols::http::ServerSession;
 use pingora::server::ShutdownWatch;
 use pingora_proxy::ProxyHttp;
 use std::net::SocketAddr;
+use std::pin::pin;
 
 impl<G> Intake<G>
 where
@@ -19,11 +20,14 @@ where
     G::CTX: Send + Sync,
 {
     pub(super) async fn serve(&self, mut gate: Box<Gate>, peer: Option<SocketAddr>, shutdown: &ShutdownWatch) {
-        let mut stopping = shutdown.clone();
+        let mut stopped = shutdown.clone();
+        // An error is a sender that is gone, which also means the end.
+        let stopping = async move { drop(stopped.wait_for(|stopping| *stopping).await) };
+        let mut stopping = pin!(stopping);
         let mut settings = None;
         loop {
             let limits = self.gateway.limits();
-            let (head, checked) = match next_head(&mut gate, &limits, &mut stopping).await {
+            let (head, checked) = match next_head(&mut gate, &limits, stopping.as_mut()).await {
                 Next::Head(head, checked) => (head, checked),
                 Next::Closed => return,
                 Next::Refused(denial, started) => {
@@ -34,9 +38,9 @@ where
                     return;
                 }
             };
-            let deadline = gate.deadline();
+            let connection = gate.connection();
             let session = session(gate, head, &checked, settings, &limits.pace);
-            let served = CONNECTION.scope(deadline, self.proxy.process_new_http(session, shutdown)).await;
+            let served = CONNECTION.scope(connection, self.proxy.process_new_http(session, shutdown)).await;
             let Some(reused) = served else { return };
             let (stream, kept) = reused.consume();
             let Ok(returned) = stream.into_any().downcast::<Gate>() else { return };
@@ -62,7 +66,6 @@ fn session(
     // Pingora never sees the next request: the gate keeps it. Pipelining is ours.
     session.set_pipelined_prefix(head);
     session.set_read_timeout(Some(pace.read_timeout));
-    session.set_write_timeout(Some(pace.write_timeout));
     session.set_total_drain_timeout(Some(DRAIN_TIMEOUT));
     session.set_close_on_response_before_downstream_finish(!may_drain(checked));
     session

@@ -1,6 +1,7 @@
 //! Admission: asks the engine, charges the quotas, and answers what is refused. Everything past this room holds an `Admission`.
 
 use crate::context::{RequestContext, Stage};
+use crate::fields::forget_spelling;
 use crate::respond;
 use crate::shared::Shared;
 use engine::chain::{self, Outcome};
@@ -24,7 +25,8 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// True when the request has been answered here.
 pub(crate) async fn run(shared: &Shared, session: &mut Session, context: &mut RequestContext) -> Result<bool> {
     let now = context.received;
-    let peer = peer_address(session);
+    forget_spelling(session.req_header_mut());
+    let peer = peer_address(session, context);
     match decide(shared, session.req_header(), peer, now, context).await {
         Decision::Forward => Ok(false),
         Decision::Refuse(denial) => {
@@ -81,7 +83,7 @@ async fn decide(
         }
         Outcome::Pending(pending) => {
             context.route = Some(pending.route());
-            let counted = charge(&shared.counters, &pending, now).await;
+            let counted = charge(&shared.counters, &pending, snapshot, &head, now).await;
             match chain::settle(pending, snapshot, &counted, now, &mut context.trail) {
                 Ok(admission) => {
                     context.stage = Stage::Admitted(admission);
@@ -142,7 +144,10 @@ fn name_request(header: &RequestHeader, context: &mut RequestContext, peer_trust
     }
 }
 
-fn peer_address(session: &Session) -> IpAddr {
+fn peer_address(session: &Session, context: &RequestContext) -> IpAddr {
+    if let Some(peer) = context.connection.as_ref().and_then(|connection| connection.peer.as_ref()) {
+        return peer.address;
+    }
     session
         .client_addr()
         .and_then(|address| address.as_inet())

@@ -44,10 +44,14 @@ pub(crate) async fn peer(context: &mut RequestContext) -> Result<Box<HttpPeer>> 
 
 /// A connection to the endpoint is there. Until the request has been sent only the end of the whole exchange counts: how long an
 /// upload takes is for the client to say.
-pub(crate) fn connected(context: &mut RequestContext) {
-    context.attempt.connected = Some(now());
+pub(crate) fn connected(context: &mut RequestContext, reused: bool) {
+    // A kept connection is there at once: the clock need not be asked again.
+    context.attempt.connected = match context.attempt.began {
+        Some(began) if reused && context.attempt.count == 1 => Some(began),
+        Some(_) | None => Some(now()),
+    };
     context.attempt.progress = Progress::Waiting;
-    if let (Some(deadline), Some(end)) = (&context.deadline, context.attempt.total_ends_ns) {
+    if let (Some(deadline), Some(end)) = (context.deadline(), context.attempt.total_ends_ns) {
         deadline.set(end);
     }
 }

@@ -48,7 +48,7 @@ fn reason_of(error: &Error, context: &RequestContext, now: Now) -> Denial {
     if error.etype() == &DECIDED {
         return Denial::new(Reason::InternalError).because("an error without its refusal");
     }
-    let deadline_passed = context.deadline.as_ref().is_some_and(|deadline| deadline.passed(now.monotonic_ns));
+    let deadline_passed = context.deadline().is_some_and(|deadline| deadline.passed(now.monotonic_ns));
     if deadline_passed {
         let total = context.attempt.total_ends_ns.is_some_and(|end| now.monotonic_ns >= end);
         let reason = match (total, context.attempt.progress) {
@@ -89,7 +89,7 @@ async fn refund(shared: &Shared, context: &mut RequestContext, denial: &Denial) 
 /// Writes metrics and the access log line.
 pub(crate) fn record(shared: &Shared, session: &Session, error: Option<&Error>, context: &mut RequestContext) {
     let ended = now();
-    if let Some(deadline) = &context.deadline {
+    if let Some(deadline) = context.deadline() {
         deadline.clear();
     }
     if let (Some(error), None) = (error, &context.denial) {

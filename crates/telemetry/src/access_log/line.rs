@@ -172,11 +172,8 @@ fn append_address(address: IpAddr, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"client\":\"");
     match address {
         IpAddr::V4(address) => {
-            let [first, rest @ ..] = address.octets();
-            append_digits(u64::from(first), 1, out);
-            for octet in rest {
-                out.push(b'.');
-                append_digits(u64::from(octet), 1, out);
+            for (index, octet) in address.octets().into_iter().enumerate() {
+                append_number(if index == 0 { b"" } else { b"." }, u64::from(octet), out);
             }
         }
         // Writing to a Vec cannot fail.
@@ -187,15 +184,15 @@ fn append_address(address: IpAddr, out: &mut Vec<u8>) {
 
 fn append_number(opening: &[u8], number: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(opening);
-    append_digits(number, 1, out);
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// To the microsecond, as `12.345`.
 fn append_milliseconds(opening: &[u8], duration: Duration, out: &mut Vec<u8>) {
     let microseconds = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     append_number(opening, microseconds / 1_000, out);
-    out.push(b'.');
-    append_digits(microseconds % 1_000, 3, out);
+    let [hundreds, tens, ones] = three_digits(microseconds % 1_000);
+    out.extend_from_slice(&[b'.', hundreds, tens, ones]);
 }
 
 /// RFC 3339 in UTC with milliseconds.
@@ -203,19 +200,25 @@ fn append_time(unix_ms: u64, out: &mut Vec<u8>) {
     let (seconds, milliseconds) = (unix_ms / 1_000, unix_ms % 1_000);
     let (days, second_of_day) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = date(days);
+    out.extend_from_slice(itoa::Buffer::new().format(year).as_bytes());
     let parts = [
-        (year, 4, b'-'),
-        (month, 2, b'-'),
-        (day, 2, b'T'),
-        (second_of_day / 3_600, 2, b':'),
-        (second_of_day / 60 % 60, 2, b':'),
-        (second_of_day % 60, 2, b'.'),
-        (milliseconds, 3, b'Z'),
+        (b'-', month),
+        (b'-', day),
+        (b'T', second_of_day / 3_600),
+        (b':', second_of_day / 60 % 60),
+        (b':', second_of_day % 60),
     ];
-    for (number, width, end) in parts {
-        append_digits(number, width, out);
-        out.push(end);
+    for (before, number) in parts {
+        let [_, tens, ones] = three_digits(number);
+        out.extend_from_slice(&[before, tens, ones]);
     }
+    let [hundreds, tens, ones] = three_digits(milliseconds);
+    out.extend_from_slice(&[b'.', hundreds, tens, ones, b'Z']);
+}
+
+/// Of a number below 1,000.
+fn three_digits(number: u64) -> [u8; 3] {
+    [number / 100, number / 10, number].map(|number| b'0' + u8::try_from(number % 10).unwrap_or_default())
 }
 
 /// The Gregorian date of a day since 1970-01-01. Counts years from March, so that the leap day is the last one of a year.
@@ -235,23 +238,6 @@ const fn date(days: u64) -> (u64, u64, u64) {
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = era * 400 + year_of_era + if month <= 2 { 1 } else { 0 };
     (year, month, day)
-}
-
-/// Decimal, with zeros in front up to `width`.
-fn append_digits(number: u64, width: usize, out: &mut Vec<u8>) {
-    const DIGITS_MAX: usize = 20;
-    let mut digits = [b'0'; DIGITS_MAX];
-    let mut length = 0;
-    let mut rest = number;
-    for slot in digits.iter_mut().rev() {
-        if rest == 0 && length >= width {
-            break;
-        }
-        *slot = b'0' + u8::try_from(rest % 10).unwrap_or_default();
-        rest /= 10;
-        length += 1;
-    }
-    out.extend_from_slice(digits.get(DIGITS_MAX - length..).unwrap_or_default());
 }
 
 #[cfg(test)]

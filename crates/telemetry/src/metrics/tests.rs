@@ -22,7 +22,7 @@ fn touched() -> Metrics {
     metrics.would_deny("orders", "throttling_limit_reached", "throttling_limit_reached", "burst");
     metrics.config_loaded("r1", 1_700_000_000_123);
     metrics.connection_refused("connections_exhausted");
-    metrics.show_concurrency([("routes.orders.concurrency", 2)]);
+    metrics.show_concurrency([("orders.concurrency", 1)]);
     metrics
 }
 

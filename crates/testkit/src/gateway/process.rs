@@ -2,7 +2,7 @@
 
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, ExitStatus, Stdio};
@@ -50,25 +50,26 @@ impl Drop for Directory {
 }
 
 pub(super) struct Process {
+    binary: PathBuf,
+    variables: Vec<(String, String)>,
     child: Mutex<Child>,
-    /// Nobody else's until the child has been waited for.
-    id: u32,
     pub(super) directory: Directory,
 }
 
 impl Process {
     /// `BINARY run --config FILE`, with the directory as its current one.
     pub(super) fn start(binary: &Path, directory: Directory, variables: &[(String, String)]) -> io::Result<Self> {
-        let output = |name| File::create(directory.path.join(name)).map(Stdio::from);
-        let child = Command::new(binary)
-            .args(["run", "--config", super::config::FILE])
-            .current_dir(&directory.path)
-            .envs(variables.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(output(STDOUT)?)
-            .stderr(output(STDERR)?)
-            .spawn()?;
-        Ok(Self { id: child.id(), child: Mutex::new(child), directory })
+        let child = Mutex::new(spawn(binary, &directory, variables)?);
+        Ok(Self { binary: binary.to_owned(), variables: variables.to_owned(), child, directory })
+    }
+
+    /// Another process in the place of one that has ended.
+    pub(super) fn start_again(&self) -> io::Result<()> {
+        if self.ended().is_none() {
+            return Err(io::Error::other("it still runs"));
+        }
+        *self.lock() = spawn(&self.binary, &self.directory, &self.variables)?;
+        Ok(())
     }
 
     /// How it ended; none while it runs.
@@ -80,7 +81,8 @@ impl Process {
         if self.ended().is_some() {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let id = i32::try_from(self.id).map_err(io::Error::other)?;
+        // Nobody else's until the child has been waited for.
+        let id = i32::try_from(self.lock().id()).map_err(io::Error::other)?;
         signal::kill(Pid::from_raw(id), signal).map_err(io::Error::from)
     }
 
@@ -91,6 +93,22 @@ impl Process {
     pub(super) fn said(&self) -> String {
         [self.directory.read(STDERR), self.directory.read(STDOUT)].concat()
     }
+}
+
+fn spawn(binary: &Path, directory: &Directory, variables: &[(String, String)]) -> io::Result<Child> {
+    // What an earlier process has said stays.
+    let output = |name| {
+        let file = OpenOptions::new().create(true).append(true).open(directory.path.join(name));
+        file.map(Stdio::from)
+    };
+    Command::new(binary)
+        .args(["run", "--config", super::config::FILE])
+        .current_dir(&directory.path)
+        .envs(variables.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(output(STDOUT)?)
+        .stderr(output(STDERR)?)
+        .spawn()
 }
 
 impl Drop for Process {

@@ -2,7 +2,9 @@
 //! talks to. One thread of its own, started before the config is read, so that no signal is ever fatal by accident.
 
 use super::hangup;
+use super::quota::desk::{self, QuotaQuestion};
 use super::reload::{Reloader, Verdict};
+use limits::clock::now;
 use proxy::Stop;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -10,7 +12,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, BufWriter};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -20,14 +22,15 @@ use tracing::{info, warn};
 pub(crate) const SOCKET: &str = "control.sock";
 /// For one question on the control socket, a slow reload included.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
-/// Bytes of one question.
-const QUESTION_BYTES_MAX: u64 = 1024;
+/// Bytes of one question: names of policies and consumers are up to 256 characters long, each up to 6 bytes as JSON has it.
+const QUESTION_BYTES_MAX: u64 = 8 * 1024;
 
 /// A question on the control socket: one JSON object on a line, answered by one.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) enum Question {
     Reload,
+    Quota(QuotaQuestion),
 }
 
 /// The control thread, listening for signals.
@@ -185,6 +188,7 @@ impl Stopper {
 /// Gives up on what is still being drained.
 fn end(reloader: &Reloader, socket: Option<&Path>) {
     reloader.handle.flush_logs();
+    reloader.quotas.close();
     remove(socket);
     std::process::exit(0);
 }
@@ -235,6 +239,11 @@ async fn answer(stream: UnixStream, reloader: &Reloader) -> io::Result<()> {
     BufReader::new(read.take(QUESTION_BYTES_MAX)).read_line(&mut line).await?;
     let verdict = match serde_json::from_str::<Question>(&line) {
         Ok(Question::Reload) => reloader.reload("tollgate reload"),
+        Ok(Question::Quota(question)) => {
+            let mut write = BufWriter::new(write);
+            desk::answer(&question, &reloader.quotas, &reloader.handle.snapshot(), now(), &mut write).await?;
+            return write.shutdown().await;
+        }
         Err(error) => Verdict::refused(format!("the question cannot be read: {error}\n")),
     };
     let mut text = serde_json::to_vec(&verdict)?;

@@ -2,6 +2,8 @@
 //! asked.
 
 use super::access_log::log_settings;
+use super::quota::QuotaStore;
+use crate::failure::chain;
 use crate::origin::Origin;
 use config::{Format, Process};
 use engine::live::Live;
@@ -32,6 +34,7 @@ pub(crate) struct Reloader {
     pub(crate) origin: Origin,
     pub(crate) live: Arc<Live>,
     pub(crate) handle: Handle,
+    pub(crate) quotas: Arc<QuotaStore>,
     /// What the process was started with; the cold parts must stay the same. Also makes reloads take turns.
     pub(crate) started: Mutex<Process>,
 }
@@ -59,6 +62,9 @@ impl Reloader {
                 Ok(()) => {}
                 Err(error) => return refuse(format!("{diagnostics}error: the access log cannot be opened: {error}\n")),
             }
+        }
+        if let Err(failure) = self.quotas.make_ready_for(&config.snapshot) {
+            return refuse(format!("{diagnostics}error: {}\n", chain(&failure)));
         }
         let revision = config.snapshot.revision.to_string();
         self.handle.install(Arc::new(config.snapshot), now());

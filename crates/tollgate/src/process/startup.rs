@@ -2,6 +2,7 @@
 
 use super::access_log::log_settings;
 use super::control::{Control, SOCKET, remove};
+use super::quota::QuotaStore;
 use super::reload::Reloader;
 use crate::failure::Failure;
 use crate::origin::Origin;
@@ -10,14 +11,10 @@ use engine::live::Live;
 use limits::clock::now;
 use proxy::{Parts, Server, Settings};
 use std::sync::{Arc, Mutex};
-use store::Counters;
 use telemetry::metrics::Metrics;
 use tracing::info;
 
-/// Quota counters kept at once: callers times quotas.
-const COUNTERS_MAX: usize = 1_000_000;
-
-/// Whether the process can be asked to reload by `tollgate reload`.
+/// Whether the process keeps anything in `server.stateDir`: the control socket, and the counts of quotas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ControlSocket {
     InStateDir,
@@ -41,13 +38,19 @@ pub(crate) fn serve(
     let start = |error| Failure::Start(error);
     let live = Arc::new(Live::new());
     let config = origin.load_or_tell(&live)?;
-    let metrics = Metrics::new(env!("CARGO_PKG_VERSION")).map_err(|error| start(Box::new(error)))?;
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")).map_err(|error| start(Box::new(error)))?);
     let process = config.process;
+    let state_dir = match control_socket {
+        ControlSocket::InStateDir => Some(process.state_dir.clone()),
+        ControlSocket::None => None,
+    };
+    let quotas = Arc::new(QuotaStore::new(state_dir.clone(), Arc::clone(&metrics)));
+    quotas.make_ready_for(&config.snapshot)?;
     let parts = Parts {
         snapshot: Arc::new(config.snapshot),
         live: Arc::clone(&live),
-        counters: Arc::new(Counters::embedded(COUNTERS_MAX)),
-        metrics: Arc::new(metrics),
+        counters: Arc::clone(&quotas.counters),
+        metrics,
         access_log: log_settings(&process),
     };
     let server = Server::new(parts, now()).map_err(|error| start(Box::new(error)))?;
@@ -57,14 +60,17 @@ pub(crate) fn serve(
         threads: process.threads,
         drain: process.drain,
     };
-    let socket = match control_socket {
-        ControlSocket::InStateDir => Some(process.state_dir.join(SOCKET)),
-        ControlSocket::None => None,
-    };
+    let socket = state_dir.map(|folder| folder.join(SOCKET));
     let Some(stop) = control.stop() else { return Err(Failure::Usage("the control thread has no end".into())) };
-    let reloader = Reloader { origin, live, handle: server.handle(), started: Mutex::new(process.clone()) };
+    let reloader = Reloader {
+        origin,
+        live,
+        handle: server.handle(),
+        quotas: Arc::clone(&quotas),
+        started: Mutex::new(process.clone()),
+    };
     control.begin(reloader, socket.clone());
-    let leftover = socket.clone();
+    let (leftover, last_counts) = (socket.clone(), Arc::clone(&quotas));
     let ended = server.serve(
         &settings,
         stop,
@@ -74,10 +80,12 @@ pub(crate) fn serve(
         },
         // Drained before the time was over: Pingora would sleep through the rest of it.
         move || {
+            last_counts.close();
             remove(leftover.as_deref());
             std::process::exit(0);
         },
     );
+    quotas.close();
     remove(socket.as_deref());
     ended.map_err(|error| start(Box::new(error)))
 }

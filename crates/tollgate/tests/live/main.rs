@@ -8,6 +8,7 @@ mod demo;
 mod explain;
 mod heads;
 mod program;
+mod quota;
 mod random;
 mod reload;
 mod shipped;

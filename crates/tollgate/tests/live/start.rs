@@ -78,13 +78,15 @@ fn the_signals_are_taken_over_before_the_config_is_opened() {
     for _ in 0..10 {
         process.signal(Signal::SIGHUP);
     }
-    // Opens as soon as the program reads.
+    // Opens as soon as the program reads. Written once: a reader that has not seen the end yet would take a second text for more of
+    // the first.
     let text = config(listen);
+    let mut told = false;
     until("the listener", || {
         assert!(process.0.try_wait().unwrap().is_none(), "{}", said(&folder));
-        if let Ok(mut writer) = nonblocking_writer(&pipe) {
+        if !told && let Ok(mut writer) = nonblocking_writer(&pipe) {
             // A reader that has gone on in between tries again.
-            writer.write_all(text.as_bytes()).ok();
+            told = writer.write_all(text.as_bytes()).is_ok();
         }
         TcpStream::connect(listen).is_ok().then_some(())
     });

@@ -3,6 +3,9 @@ use crate::intake::tests::{LIMITS, PATIENCE};
 use crate::intake::{Caps, Pace};
 use engine::wire::Framing;
 use proptest::prelude::*;
+use std::future::poll_fn;
+use std::io::ErrorKind;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
@@ -54,9 +57,9 @@ proptest! {
                 }
                 far
             });
-            let mut gate = Gate::new(Box::new(near), Caps::new().admit(None, &LIMITS).unwrap());
+            let mut gate = Gate::new(Box::new(near), Caps::new().admit(None, &LIMITS).unwrap(), None);
             while gate.ahead().len() < HEAD.len() {
-                gate.fill(AHEAD_MAX).await.unwrap();
+                poll_fn(|context| gate.poll_fill(context, AHEAD_MAX)).await.unwrap();
             }
             assert_eq!(gate.open(HEAD.len(), framing, Pace::DEFAULT, AHEAD_MAX), HEAD);
 
@@ -77,7 +80,7 @@ proptest! {
             }
             let far = sender.await.unwrap();
             while gate.ahead().len() < next.len() {
-                let more = timeout(PATIENCE, gate.fill(AHEAD_MAX)).await;
+                let more = timeout(PATIENCE, poll_fn(|context| gate.poll_fill(context, AHEAD_MAX))).await;
                 assert!(more.expect("bytes were lost").unwrap() > 0);
             }
             assert_eq!(gate.ahead(), &next[..]);
@@ -87,4 +90,16 @@ proptest! {
             assert_eq!(gate.read(&mut buffer).await.unwrap(), 0, "the client has gone");
         });
     }
+}
+
+/// Nothing else bounds a write to a client: Pingora is given no time-out for it.
+#[tokio::test]
+async fn a_client_that_does_not_read_is_given_up() {
+    let (near, far) = tokio::io::duplex(64);
+    let mut gate = Gate::new(Box::new(near), Caps::new().admit(None, &LIMITS).unwrap(), None);
+    let pace = Pace { write_timeout: Duration::from_millis(20), ..Pace::DEFAULT };
+    gate.open(0, Framing::None, pace, AHEAD_MAX);
+    let written = timeout(PATIENCE, gate.write_all(&[0; 1_000])).await.expect("the write goes on for ever");
+    assert_eq!(written.map_err(|error| error.kind()), Err(ErrorKind::TimedOut));
+    drop(far);
 }

@@ -1,0 +1,45 @@
+//! What a request shares with the connection that it came over: the deadline it waits under, and its peer as fields name it.
+
+use crate::deadline::Deadline;
+use crate::fields::value_of;
+use http::HeaderValue;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+tokio::task_local! {
+    /// The connection that this task serves.
+    pub(crate) static CONNECTION: Arc<Connection>;
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Connection {
+    pub(crate) deadline: Deadline,
+    /// None for a connection that has no address (a Unix socket).
+    pub(crate) peer: Option<Peer>,
+}
+
+/// The other end, written out once for all requests.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    /// As in `X-Forwarded-For`.
+    pub(crate) value: HeaderValue,
+    /// As in `Forwarded`: `for=192.0.2.1`, `for="[2001:db8::1]"` (RFC 7239, 6).
+    pub(crate) forwarded_for: Box<str>,
+}
+
+impl Connection {
+    pub(crate) fn new(peer: Option<IpAddr>) -> Self {
+        Self { deadline: Deadline::default(), peer: peer.map(Peer::new) }
+    }
+}
+
+impl Peer {
+    pub(crate) fn new(address: IpAddr) -> Self {
+        let forwarded_for = match address {
+            IpAddr::V4(address) => format!("for={address}"),
+            IpAddr::V6(address) => format!("for=\"[{address}]\""),
+        };
+        Self { address, value: value_of(address.to_string()), forwarded_for: forwarded_for.into() }
+    }
+}
