@@ -117,6 +117,7 @@ impl Server {
         let resolver = Resolver::default();
         let log = access_log.open(&metrics).map_err(ServeError::AccessLog)?;
         metrics.config_loaded(&snapshot.revision, now.unix_ms);
+        live.crowd.hold(snapshot.active_keys_max);
         let installed = ArcSwap::from_pointee(Installed::new(snapshot, Arc::clone(&log), &metrics, &resolver));
         let next_log = Mutex::new(log);
         let connections = Caps::new();
