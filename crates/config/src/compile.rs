@@ -16,6 +16,7 @@ mod process;
 mod routes;
 mod scenarios;
 mod upstreams;
+mod whoami;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -63,6 +64,7 @@ pub(crate) fn compile(
     let mut rules = errors::global(raw, &mut desk);
     let throttles = limit::throttles(raw, &names, &mut rules, &mut desk);
     let routes = routes::compile(raw, &names, &throttles, &mut rules, &mut desk);
+    let whoami = whoami::compile(raw, &mut desk);
     let tests = scenarios::compile(raw, &names, &mut desk);
     // A name that leads nowhere is one mistake, not two.
     if !desk.has_errors() {
@@ -93,6 +95,7 @@ pub(crate) fn compile(
         active_keys_max: usize::try_from(raw.limits.active_keys).unwrap_or(usize::MAX),
         request_id: process::request_id(raw),
         told,
+        whoami,
     };
     Some(Config { snapshot, process: process?, tests })
 }

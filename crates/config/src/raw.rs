@@ -11,6 +11,7 @@ mod process;
 mod route;
 mod scenario;
 mod upstream;
+mod whoami;
 
 use std::collections::BTreeMap;
 
@@ -29,6 +30,7 @@ pub use process::{
 pub use route::{ApiKeyAuth, Auth, Body, Conditions, Defaults, IpAccess, JwtAuth, NoAuth, Route, TrailingSlash};
 pub use scenario::{Scenario, ScenarioExpect, ScenarioRequest};
 pub use upstream::{Balance, EndpointDetails, Keepalive, Timeouts, Upstream, UpstreamTls};
+pub use whoami::Whoami;
 
 use crate::text::Cidr;
 
@@ -88,6 +90,9 @@ pub struct RawConfig {
     /// Throttling counters of their own, each with its own error if wanted.
     #[serde(default)]
     pub throttles: Vec<Throttle>,
+    /// Whether callers can ask who they are and what is left of their limits.
+    #[serde(default)]
+    pub whoami: Whoami,
     /// What clients are told when the gateway refuses.
     #[serde(default)]
     pub errors: Errors,

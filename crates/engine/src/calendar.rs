@@ -81,13 +81,49 @@ const fn date(days: u64) -> (u64, u64, u64) {
     (year, month, day)
 }
 
+/// `Sun, 06 Nov 1994 08:49:37 GMT` as seconds since 1970: the form of dates that everybody has to send (RFC 9110, 5.6.7). None for
+/// what is written otherwise or is no day of the calendar.
+#[must_use]
+pub fn http_date(text: &str) -> Option<u64> {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let mut words = text.split_once(", ")?.1.split(' ');
+    let mut word = || words.next();
+    let (day, month, year, time, zone) = (word()?, word()?, word()?, word()?, word()?);
+    let mut of_time = time.split(':');
+    let mut number = || digits(of_time.next()?, 2);
+    let (hour, minute, second) = (number()?, number()?, number()?);
+    let (day, year) = (digits(day, 2)?, digits(year, 4)?);
+    let month = MONTHS.iter().zip(1_u64..).find(|(name, _)| **name == month)?.1;
+    if zone != "GMT" || words.next().is_some() || of_time.next().is_some() || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let days = days(year, month, day)?;
+    let of_day = hour.saturating_mul(3_600).saturating_add(minute.saturating_mul(60)).saturating_add(second);
+    Some(days.saturating_mul(DAY_S).saturating_add(of_day))
+}
+
+fn digits(text: &str, length: usize) -> Option<u64> {
+    (text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
+}
+
+/// Days since 1970 of a day of the calendar: a guess that is too low by three at most, since no year is longer than 366 days and
+/// no month than 31, put right by asking for the date of the days that follow.
+fn days(year: u64, month: u64, day: u64) -> Option<u64> {
+    let years = year.checked_sub(1970)?;
+    let leaps = years.saturating_add(1) / 4;
+    let guess = years.saturating_mul(365).saturating_add(leaps);
+    let guess = guess.saturating_add(month.saturating_sub(1).saturating_mul(30)).saturating_add(day);
+    // Centuries without a leap day pull the guess ahead, months of 31 days leave it behind.
+    (guess.saturating_sub(70)..guess.saturating_add(10)).find(|days| date(*days) == (year, month, day))
+}
+
 const fn two_digits(number: u64) -> (u8, u8) {
     ((number / 10 % 10) as u8 | b'0', (number % 10) as u8 | b'0')
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LAST_UNIX_S, Rfc3339};
+    use super::{LAST_UNIX_S, Rfc3339, http_date};
     use proptest::prelude::{ProptestConfig, proptest};
     use time::OffsetDateTime;
     use time::format_description::well_known::Rfc3339 as Reference;
@@ -118,6 +154,39 @@ mod tests {
             let expected =
                 OffsetDateTime::from_unix_timestamp(unix_s.cast_signed()).unwrap().format(&Reference).unwrap();
             check(unix_s, &expected);
+        }
+    }
+
+    #[test]
+    fn dates_of_http() {
+        for (text, expected) in [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(784_111_777)),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0)),
+            ("Thu, 29 Feb 2024 23:59:59 GMT", Some(1_709_251_199)),
+            ("Wed, 01 Mar 2400 00:00:00 GMT", Some(13_574_649_600)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(LAST_UNIX_S)),
+            ("Sun, 29 Feb 2026 00:00:00 GMT", None),
+            ("Sun, 31 Apr 2026 00:00:00 GMT", None),
+            ("Sun, 00 Nov 1994 08:49:37 GMT", None),
+            ("Sun, 06 Nov 1994 24:00:00 GMT", None),
+            ("Sun, 06 Nov 1994 08:49:37 CET", None),
+            ("Sun, 06 Nov 1994 08:49:37 GMT x", None),
+            ("Sun, 6 Nov 1994 08:49:37 GMT", None),
+            ("Sun, 06 Nov 94 08:49:37 GMT", None),
+            ("Wed, 31 Dec 1969 23:59:59 GMT", None),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", None),
+            ("", None),
+            ("784111777", None),
+        ] {
+            assert_eq!(http_date(text), expected, "{text}");
+        }
+        let format = time::macros::format_description!(
+            "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+        );
+        for day in (0..LAST_UNIX_S / 86_400).step_by(13) {
+            let unix_s = day * 86_400 + day % 86_400;
+            let text = OffsetDateTime::from_unix_timestamp(unix_s.cast_signed()).unwrap().format(&format).unwrap();
+            assert_eq!(http_date(&text), Some(unix_s), "{text}");
         }
     }
 

@@ -27,9 +27,13 @@ use limits::clock::Now;
 use limits::gauge::Entered;
 
 mod authenticate;
+mod examine;
 mod settle;
+mod whoami;
 
+pub use examine::{Asked, Examined, examine_token};
 pub use settle::{Admission, Counted, Pending, QUOTAS_MAX, settle};
+pub use whoami::Introduction;
 
 /// Throttles of one step that one request can fall under; the compiler of the config refuses a route that could need more.
 pub const THROTTLES_MAX: usize = 8;
@@ -56,6 +60,8 @@ pub enum Outcome {
     },
     /// Everything but the quota has agreed.
     Pending(Pending),
+    /// The caller asked who it is. Boxed: rare, and large.
+    Whoami(Box<Introduction>),
 }
 
 /// What the steps have found out and taken, filled in place: it is large, and every move of it is a copy on each request.
@@ -85,6 +91,11 @@ impl<'a> Room<'a> {
 
 /// Decides on everything but the quota.
 pub fn admit(snapshot: &Snapshot, live: &Live, head: &RequestHead<'_>, now: Now, trail: &mut Trail) -> Outcome {
+    if let Some(whoami) = &snapshot.whoami
+        && whoami.is_asked(head)
+    {
+        return self::whoami::introduce(snapshot, live, whoami, head, now, trail);
+    }
     let (id, redirect) = match snapshot.table.find(head) {
         Found::Route(id) => (id, None),
         Found::Redirect { route, path } => (route, Some(path)),
@@ -134,8 +145,8 @@ fn run(room: Room<'_>, trail: &mut Trail, gathered: &mut Gathered) -> Result<(),
     }
     let caller = room.caller(identity);
 
-    let allowed = access::check(caller);
-    let decided_by = access::policy(caller);
+    let allowed = access::check(identity, room.id, &room.route.name);
+    let decided_by = access::policy(identity);
     if decided_by.is_some() {
         trail.judge(Step::Access, decided_by, Mode::Enforce, allowed)?;
     }

@@ -28,6 +28,8 @@ pub enum Detail {
     Accept(Box<str>),
     /// 403: the scopes that the route asks for, separated by spaces.
     Scopes(Box<str>),
+    /// 401: nothing was sent, and an API key or a token would do.
+    NoCredential,
     /// 429 of a throttle.
     Throttle { limit: Name },
     /// The same by a throttle that counts this caller together with others, because there are too many: what remains is not known.

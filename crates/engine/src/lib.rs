@@ -31,4 +31,5 @@ pub mod standing;
 pub mod template;
 pub mod trail;
 pub mod upstream;
+pub mod whoami;
 pub mod wire;

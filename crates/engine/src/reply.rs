@@ -202,6 +202,9 @@ impl Errors {
         if let Some(challenge) = challenge {
             head.put(header::WWW_AUTHENTICATE, challenge);
         }
+        if status == 401 && denial.detail == Detail::NoCredential && denial.reason != Reason::JwtMissing {
+            head.put(header::WWW_AUTHENTICATE, headers::challenge(Reason::JwtMissing));
+        }
         if let Some(proxy_status) = reason.and_then(|reason| reason.proxy_status.clone()) {
             head.put(headers::PROXY_STATUS, proxy_status);
         }
@@ -241,7 +244,7 @@ impl Errors {
             ..Values::default()
         };
         match &denial.detail {
-            Detail::None | Detail::Text(_) => {}
+            Detail::None | Detail::Text(_) | Detail::NoCredential => {}
             Detail::Allow(methods) => values.allow = methods,
             Detail::Accept(types) => values.accept = types,
             Detail::Scopes(scopes) => values.scopes = scopes,

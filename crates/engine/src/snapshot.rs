@@ -14,6 +14,7 @@ use crate::rules::{PlanLimits, Route};
 use crate::standing::{QuotaHeaders, QuotaStanding};
 use crate::trail::Mode;
 use crate::upstream::Upstream;
+use crate::whoami::Whoami;
 use http::{HeaderName, HeaderValue};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub struct Snapshot {
     pub active_keys_max: usize,
     pub request_id: RequestIdRules,
     pub told: ToldUpstream,
+    /// None: callers cannot ask who they are.
+    pub whoami: Option<Whoami>,
 }
 
 /// A policy as the operator knows it.

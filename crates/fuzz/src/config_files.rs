@@ -115,6 +115,10 @@ fn answers(config: &Config, live: &Live, (method, target, fields): &Asked) {
             assert!(snapshot.route(route).is_some() && path.starts_with('/'));
             None
         }
+        Outcome::Whoami(introduction) => {
+            assert_eq!(introduction.reply(|charge| charge.limit).status, 200);
+            None
+        }
         Outcome::Pending(pending) => {
             let route = pending.route();
             let counters = Counters::embedded(16);

@@ -58,6 +58,8 @@ impl World {
         let first = own.check_token(token, NOW);
         let again = own.check_token(token, NOW);
         assert_eq!(again.as_ref().err(), first.as_ref().err(), "the second look differs: {token}");
+        let (exam, _) = own.examine(token, None, NOW);
+        assert_eq!(exam.refusal(), first.as_ref().err(), "the exam says something else than the gateway: {token}");
         let verified = first.ok()?;
         is_in_time(own, token, &verified);
         Some(verified)

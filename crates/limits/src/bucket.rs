@@ -106,6 +106,14 @@ impl Meter {
         })
     }
 
+    /// What a request that takes nothing would be told: how many could follow at once, and when the whole burst is there again.
+    #[must_use]
+    pub fn peek(mut self, rate: Rate, now_ns: u64) -> Taken {
+        self.drain(rate, now_ns);
+        let free_units = rate.burst_units().saturating_sub(self.level_units);
+        Taken { remaining: free_units / REQUEST_UNITS, reset_after: self.until_drained(self.level_units, rate, now_ns) }
+    }
+
     /// Undoes one granted take. Never makes more than the burst.
     pub fn give_back(&mut self, rate: Rate, now_ns: u64) {
         self.drain(rate, now_ns);

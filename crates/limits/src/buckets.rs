@@ -7,7 +7,7 @@
 //!
 //! Does not know what a key stands for. Callers of different rates may share a table.
 
-use crate::bucket::{Rate, Take};
+use crate::bucket::{Rate, Take, Taken};
 use crate::clock::Now;
 use crate::keyed::Key;
 use crate::meters::Meters;
@@ -30,6 +30,12 @@ impl Buckets {
     /// Takes one request from the key's meter.
     pub fn take(&self, key: Key, rate: Rate, now: Now) -> Take {
         self.shards.lock(key).take(key, rate, now.monotonic_ns)
+    }
+
+    /// Looks at the key's meter and leaves everything as it was: no meter is made, moved or taken from.
+    #[must_use]
+    pub fn peek(&self, key: Key, rate: Rate, now: Now) -> Taken {
+        self.shards.lock(key).peek(key, rate, now.monotonic_ns)
     }
 
     /// Undoes one granted take; nothing if the meter has been evicted since.
@@ -75,7 +81,7 @@ mod tests {
     }
 
     fn holds(buckets: &Buckets, number: usize) -> bool {
-        buckets.shards.lock(key(number)).holds(key(number))
+        buckets.shards.lock(key(number)).knows(key(number))
     }
 
     #[test]
@@ -154,6 +160,29 @@ mod tests {
         buckets.take(key(1), limit, START);
         buckets.give_back(key(0), limit, START);
         assert_eq!(remaining(buckets.take(key(0), limit, START)), 2);
+    }
+
+    #[test]
+    fn looking_takes_nothing() {
+        let buckets = Buckets::new(10);
+        let limit = rate(1_000, 3);
+        let peek = |key_number: usize, at: Now| {
+            let Taken { remaining, reset_after } = buckets.peek(key(key_number), limit, at);
+            (remaining, reset_after.as_millis())
+        };
+        assert_eq!(peek(0, START), (3, 0));
+        assert!(buckets.is_empty());
+        assert_eq!(remaining(buckets.take(key(0), limit, START)), 2);
+        for _ in 0..10 {
+            assert_eq!(peek(0, START), (2, 1_000));
+        }
+        assert_eq!(peek(0, START.plus(Duration::from_millis(500))), (2, 500));
+        assert_eq!(peek(0, START.plus(Duration::from_secs(1))), (3, 0));
+        // A later look does not drain for an earlier one, and a lower limit is overdrawn, not negative.
+        assert_eq!(remaining(buckets.take(key(0), limit, START)), 1);
+        assert_eq!(buckets.peek(key(0), rate(1_000, 1), START).remaining, 0);
+        assert_eq!(peek(1, START), (3, 0));
+        assert_eq!(buckets.len(), 1);
     }
 
     #[test]

@@ -14,7 +14,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use crate::bucket::{Meter, Rate, Take};
+use crate::bucket::{Meter, Rate, Take, Taken};
 use crate::clock::Now;
 use crate::keyed::Key;
 use crate::meters::Meters;
@@ -58,6 +58,14 @@ impl Crowd {
             self.sketched.fetch_add(1, Ordering::Relaxed);
         }
         (take, counting)
+    }
+
+    /// Looks and leaves everything as it was. None where the caller may have been sketched: what it has left is not known.
+    #[must_use]
+    pub fn peek(&self, key: Key, rate: Rate, now: Now) -> Option<Taken> {
+        let shard = self.shards.lock(key);
+        let exact = shard.meters.knows(key) || shard.sketches.iter().all(Option::is_none);
+        exact.then(|| shard.meters.peek(key, rate, now.monotonic_ns))
     }
 
     /// Undoes one granted take.

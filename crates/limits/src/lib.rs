@@ -14,6 +14,7 @@ pub mod cursor;
 pub mod gauge;
 pub mod keyed;
 mod meters;
+pub mod retries;
 mod scatter;
 mod shards;
 mod sketch;

@@ -1,6 +1,6 @@
 //! A bounded map of meters, and who is forgotten when it is full: one table's share behind one lock. Knows nothing of locks.
 
-use crate::bucket::{Meter, Rate, Take};
+use crate::bucket::{Meter, Rate, Take, Taken};
 use crate::keyed::Key;
 use crate::shards::{KeyMap, reserve};
 
@@ -111,6 +111,15 @@ impl Meters {
         })
     }
 
+    /// Looks at the key's meter, a new one if it has none, and leaves everything as it was.
+    pub(crate) fn peek(&self, key: Key, rate: Rate, now_ns: u64) -> Taken {
+        self.entries.get(&key).map(|entry| entry.meter).unwrap_or_default().peek(rate, now_ns)
+    }
+
+    pub(crate) fn knows(&self, key: Key) -> bool {
+        self.entries.contains_key(&key)
+    }
+
     pub(crate) fn give_back(&mut self, key: Key, rate: Rate, now_ns: u64) {
         if let Some(entry) = self.entries.get_mut(&key) {
             entry.meter.give_back(rate, now_ns);
@@ -120,11 +129,6 @@ impl Meters {
 
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
-    }
-
-    #[cfg(test)]
-    pub(crate) fn holds(&self, key: Key) -> bool {
-        self.entries.contains_key(&key)
     }
 
     fn room(&mut self, now_ns: u64, may_go: impl Fn(Victim) -> Option<usize>) -> Option<Room> {

@@ -38,7 +38,7 @@ pub(crate) struct RequestContext {
     pub(crate) attempt: Attempt,
     /// Set by the first refusal or failure; what the client was told or would have been.
     pub(crate) denial: Option<Denial>,
-    /// Who called, for the record of a request that was refused.
+    /// Who called, for the record of a request that the gateway answered itself.
     pub(crate) refused_identity: Identity,
 }
 

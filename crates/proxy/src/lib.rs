@@ -17,6 +17,7 @@ mod resolve;
 mod respond;
 mod server;
 mod shared;
+mod storms;
 
 pub use installed::LogSettings;
 pub use server::{Handle, Parts, ServeError, Server, Settings, Stop};

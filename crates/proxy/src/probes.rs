@@ -42,6 +42,8 @@ impl Probes {
         let installed = self.shared.installed.load();
         let limits = installed.snapshot.concurrency();
         self.shared.metrics.show_concurrency(limits.map(|limit| (&**limit.name.name(), limit.gauge.all())));
+        let storms = i64::try_from(self.shared.storms.active()).unwrap_or(i64::MAX);
+        self.shared.metrics.retry_storms_active().set(storms);
         self.shared.metrics.encode()
     }
 }

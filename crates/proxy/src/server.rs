@@ -6,6 +6,7 @@ use crate::phase::receive;
 use crate::probes::Probes;
 use crate::resolve::{REFRESH_INTERVAL, Resolver};
 use crate::shared::Shared;
+use crate::storms::{SWEEP_INTERVAL, Storms};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use engine::live::Live;
@@ -122,7 +123,8 @@ impl Server {
         let next_log = Mutex::new(log);
         let connections = Caps::new();
         let ready = AtomicBool::new(false);
-        let shared = Shared { installed, live, counters, metrics, resolver, connections, ready, next_log };
+        let storms = Storms::default();
+        let shared = Shared { installed, live, counters, metrics, resolver, connections, storms, ready, next_log };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -233,8 +235,10 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 impl BackgroundService for Background {
     async fn start(&self, mut shutdown: ShutdownWatch) {
         self.wait_for_listeners().await;
+        let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
         loop {
             tokio::select! {
+                _ = sweep.tick() => self.shared.storms.sweep(limits::clock::now()),
                 () = tokio::time::sleep(REFRESH_INTERVAL) => self.shared.resolver.refresh().await,
                 _ = shutdown.changed() => break,
             }

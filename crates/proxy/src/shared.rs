@@ -3,6 +3,7 @@
 use crate::installed::{Installed, LogSettings};
 use crate::intake::Caps;
 use crate::resolve::Resolver;
+use crate::storms::Storms;
 use arc_swap::ArcSwap;
 use engine::live::Live;
 use engine::snapshot::Snapshot;
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) resolver: Resolver,
     /// Connections from clients, in all and by address.
     pub(crate) connections: Caps,
+    /// Who loops on what was refused.
+    pub(crate) storms: Storms,
     pub(crate) ready: AtomicBool,
     /// The access log that the next snapshot writes to.
     pub(crate) next_log: Mutex<Arc<AccessLog>>,

@@ -32,6 +32,7 @@ fn entry() -> Entry<'static> {
         reason: None,
         policy: None,
         would_deny: &[],
+        retry: None,
         upstream: Some("orders"),
         endpoint: Some("127.0.0.1:9001"),
         attempts: Some(1),

@@ -84,6 +84,12 @@ metrics! {
     request_duration: HistogramVec "tollgate_request_duration_seconds" ["route"] in REQUEST_SECONDS;
     /// The part of the request's duration that was the gateway's own, without waiting for client or upstream.
     gateway_duration: HistogramVec "tollgate_gateway_duration_seconds" ["route"] in GATEWAY_SECONDS;
+    /// Retries after a 429 or 5xx, by how the caller comes back: `backingOff` or `looping`.
+    retries: IntCounterVec "tollgate_retries_total" ["route", "habit"];
+    /// Retry storms that began: a caller sent the same request again and again without waiting.
+    retry_storms: IntCounterVec "tollgate_retry_storms_total" ["route"];
+    /// Callers that are in a retry storm now.
+    retry_storms_active: IntGauge "tollgate_retry_storms_active" [];
     /// Attempts to have a request answered by an upstream: `success` if a response head came, whatever its status, or else the reason.
     upstream_requests: IntCounterVec "tollgate_upstream_requests_total" ["upstream", "outcome"];
     /// From sending the request to the first byte of the upstream's response.
@@ -211,6 +217,21 @@ impl Metrics {
     /// A refusal that dry run turned into a remark.
     pub fn would_deny(&self, route: &str, kind: &str, reason: &str, policy: &str) {
         self.families.would_denials.with_label_values(&[route, kind, reason, policy]).inc();
+    }
+
+    /// A retry by a caller whose habit is known.
+    pub fn retried(&self, route: &str, habit: &'static str) {
+        self.families.retries.with_label_values(&[route, habit]).inc();
+    }
+
+    pub fn retry_storm_began(&self, route: &str) {
+        self.families.retry_storms.with_label_values(&[route]).inc();
+    }
+
+    /// Set at each scrape.
+    #[must_use]
+    pub fn retry_storms_active(&self) -> IntGauge {
+        self.families.retry_storms_active.clone()
     }
 
     /// A config is in force from now on, be it the first or a reloaded one.

@@ -69,6 +69,8 @@ pub(crate) enum Command {
     },
     /// Print the JSON Schema of the config, for editors
     Schema,
+    /// Say why a JWT is accepted or refused: each check with what was expected and found. Nothing leaves this machine
+    Token(Token),
     /// API keys
     Key {
         #[command(subcommand)]
@@ -98,6 +100,7 @@ impl Command {
             | Self::Quota { .. }
             | Self::Reasons { .. }
             | Self::Schema
+            | Self::Token(_)
             | Self::Key { .. }
             | Self::Completions { .. }
             | Self::Version
@@ -237,6 +240,34 @@ pub(crate) struct Explain {
     /// The address the request comes from
     #[arg(long, default_value = "127.0.0.1", value_name = "IP")]
     pub(crate) client: IpAddr,
+    #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+    pub(crate) format: ListFormat,
+}
+
+/// Which token, and what it is held against.
+#[derive(Args, Debug)]
+pub(crate) struct Token {
+    /// The file with the token, `-` for standard input: the token alone, an `Authorization` line, or JSON with `access_token`
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The config that decides; without it the token is only taken apart
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The entry of `jwtProviders` that is to accept it, whatever its issuer
+    #[arg(long, value_name = "NAME", requires = "config")]
+    pub(crate) provider: Option<String>,
+    /// The route that it is for: its providers, its scopes, and whether the caller's plan opens it
+    #[arg(long, value_name = "NAME", requires = "config", conflicts_with = "provider")]
+    pub(crate) route: Option<String>,
+    /// Scopes that it has to have, separated by commas or spaces
+    #[arg(long, value_name = "SCOPES", value_delimiter = ',', requires = "config")]
+    pub(crate) scopes: Vec<String>,
+    /// Verify the signature with this key set instead of the provider's own keys
+    #[arg(long, value_name = "FILE", requires = "config")]
+    pub(crate) jwks: Option<PathBuf>,
+    /// The point in time to decide at, RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
     #[arg(long, value_enum, default_value_t = ListFormat::Text)]
     pub(crate) format: ListFormat,
 }

@@ -11,6 +11,7 @@ mod reference;
 mod reload;
 mod run;
 mod test;
+mod token;
 mod version;
 
 use crate::cli::{Arguments, Command, KeyCommand};
@@ -20,6 +21,7 @@ use crate::output;
 use clap::CommandFactory as _;
 use engine::denial::{Denial, Detail};
 use engine::live::Live;
+use limits::clock::{Now, now};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -53,6 +55,7 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
             output::result_line(format_args!("{:#}", config::schema()));
             Ok(Outcome::Yes)
         }
+        Command::Token(arguments) => token::run(&arguments),
         Command::Key { command: KeyCommand::New { consumer } } => key::new(consumer.as_deref()),
         Command::Completions { shell } => {
             // By way of memory: clap_complete panics if its reader goes away.
@@ -74,6 +77,15 @@ pub(crate) fn load(path: &Path, live: &Live) -> Result<config::Config, Failure> 
     Origin::disk(path).load_or_tell(live)
 }
 
+/// The time of `--at`, or now.
+fn time_at(text: Option<&str>) -> Result<Now, Failure> {
+    let Some(text) = text else { return Ok(now()) };
+    match config::unix_seconds(text) {
+        Some(seconds) => Ok(Now::at_unix_seconds(seconds)),
+        None => Err(Failure::Usage(format!("--at {text}: not a time like 2026-11-21T20:00:00Z"))),
+    }
+}
+
 /// The facts behind a refusal, for the operator.
 fn facts(denial: &Denial) -> Option<String> {
     match &denial.detail {
@@ -82,6 +94,7 @@ fn facts(denial: &Denial) -> Option<String> {
         Detail::Allow(methods) => Some(format!("the methods here are {methods}")),
         Detail::Accept(types) => Some(format!("the types accepted here are {types}")),
         Detail::Scopes(scopes) => Some(format!("the route asks for the scopes {scopes}")),
+        Detail::NoCredential => Some("neither an API key nor a token was sent".to_owned()),
         Detail::Throttle { limit } => Some(format!("throttle {limit} is used up")),
         Detail::CrowdedThrottle { limit } => Some(format!("throttle {limit} is used up, counted together with others")),
         Detail::Quota { limit, resets_unix_s } => Some(format!(

@@ -57,6 +57,10 @@ pub(crate) enum Verdict {
     Redirect {
         location: String,
     },
+    /// The gateway's own answer.
+    Answer {
+        reply: Reply,
+    },
 }
 
 impl Decided {
@@ -64,7 +68,7 @@ impl Decided {
     pub(crate) fn status(&self) -> Option<u16> {
         match &self.verdict {
             Verdict::Forward { .. } => None,
-            Verdict::Refuse { reply, .. } => Some(reply.status),
+            Verdict::Refuse { reply, .. } | Verdict::Answer { reply } => Some(reply.status),
             Verdict::Redirect { .. } => Some(308),
         }
     }
@@ -72,7 +76,7 @@ impl Decided {
     pub(crate) fn denial(&self) -> Option<&Denial> {
         match &self.verdict {
             Verdict::Refuse { denial, .. } => Some(denial),
-            Verdict::Forward { .. } | Verdict::Redirect { .. } => None,
+            Verdict::Forward { .. } | Verdict::Redirect { .. } | Verdict::Answer { .. } => None,
         }
     }
 }
@@ -119,6 +123,12 @@ impl<'a> Offline<'a> {
                 address: Some(head.client),
                 verdict: Verdict::Redirect { location: with_query(&path, head.query) },
             },
+            Outcome::Whoami(introduction) => {
+                let reply = introduction.reply(|charge| self.counters.used(charge.counter, charge.window));
+                let identity = introduction.identity().clone();
+                let address = Some(head.client);
+                Decided { trail, route: None, identity, address, verdict: Verdict::Answer { reply } }
+            }
             Outcome::Pending(pending) => {
                 let route = pending.route();
                 let counted = poll_once(store::quotas::charge(&self.counters, &pending, self.snapshot, &head, now));

@@ -2,9 +2,11 @@
 
 use super::Room;
 use crate::denial::{Denial, Detail};
-use crate::identity::{ConsumerPlan, Identity, VerifiedToken};
+use crate::identity::{ConsumerPlan, Identity};
+use crate::names::Name;
 use crate::reason::{Kind, Reason};
 use crate::rules::Auth;
+use crate::snapshot::Snapshot;
 use std::sync::Arc;
 
 pub(super) fn run(room: Room<'_>, auth: &Auth) -> Result<Identity, Denial> {
@@ -29,21 +31,30 @@ fn by_token(room: Room<'_>, provider: usize, scopes: &[Box<str>]) -> Result<Iden
         return Err(Denial::new(Reason::InternalError).because("the route names a provider that is not there"));
     };
     let token = provider.check(room.head, room.now)?;
-    if !scopes.iter().all(|scope| token.scopes.contains(scope)) {
-        return Err(Denial::new(Reason::ScopeInsufficient).with(Detail::Scopes(scopes.join(" ").into())));
+    check_scopes(&token.scopes, scopes)?;
+    let plan = named_plan(room.snapshot, token.plan.as_ref())?;
+    let identity = holder(room.snapshot, token.consumer.as_ref(), plan);
+    Ok(Identity { token: Some(token), ..identity })
+}
+
+pub(super) fn check_scopes(held: &[Box<str>], asked: &[Box<str>]) -> Result<(), Denial> {
+    if asked.iter().all(|scope| held.contains(scope)) {
+        return Ok(());
     }
-    let consumer = token.consumer.as_ref().and_then(|id| room.snapshot.consumers.get(id)).cloned();
-    let plan = match named_plan(room, &token)? {
-        Some(plan) => Some(plan),
-        None => consumer.as_ref().and_then(|consumer| consumer.plan.clone()),
-    };
-    Ok(Identity { api_key: None, token: Some(token), consumer, plan })
+    Err(Denial::new(Reason::ScopeInsufficient).with(Detail::Scopes(asked.join(" ").into())))
+}
+
+/// The consumer that a token names, and the plan: the token's own before the consumer's.
+pub(super) fn holder(snapshot: &Snapshot, consumer: Option<&Name>, plan: Option<Arc<ConsumerPlan>>) -> Identity {
+    let consumer = consumer.and_then(|id| snapshot.consumers.get(id)).cloned();
+    let plan = plan.or_else(|| consumer.as_ref().and_then(|consumer| consumer.plan.clone()));
+    Identity { api_key: None, token: None, consumer, plan }
 }
 
 /// The plan that the token's plan claim names. A plan that the config does not have is refused: its limits are unknown.
-fn named_plan(room: Room<'_>, token: &VerifiedToken) -> Result<Option<Arc<ConsumerPlan>>, Denial> {
-    let Some(name) = &token.plan else { return Ok(None) };
-    match room.snapshot.plans.get(name) {
+pub(super) fn named_plan(snapshot: &Snapshot, name: Option<&Name>) -> Result<Option<Arc<ConsumerPlan>>, Denial> {
+    let Some(name) = name else { return Ok(None) };
+    match snapshot.plans.get(name) {
         Some(plan) => Ok(Some(Arc::clone(plan))),
         None => {
             Err(Denial::new(Reason::ClaimMismatch)

@@ -52,6 +52,12 @@ impl ApiKeys {
         Self { entries: by_hash, location, hide }
     }
 
+    /// Nobody has a key.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Where keys are expected unless a route says otherwise.
     #[must_use]
     pub const fn location(&self) -> &Location {

@@ -70,6 +70,23 @@ impl Throttle {
     }
 }
 
+impl Throttle {
+    /// Where the caller stands, without taking anything. `None` when `when:` does not cover the caller, or when it is one of so many
+    /// that what it has left is not known.
+    #[must_use]
+    pub fn peek(&self, caller: Caller<'_>, live: &Live, now: Now) -> Option<Taken> {
+        if !self.applies.to(caller) {
+            return None;
+        }
+        let Counter { key, population } = self.by.find(Naming::Secret(&live.keyer), &self.name, caller);
+        match population {
+            Population::Listed => Some(live.buckets_named.peek(key, self.rate, now)),
+            Population::Values => Some(live.buckets_open.peek(key, self.rate, now)),
+            Population::Crowd => live.crowd.peek(key, self.rate, now),
+        }
+    }
+}
+
 /// Puts back what [`Throttle::check`] took, for a request that another throttle refused.
 pub fn give_back(from: TakenFrom, live: &Live, now: Now) {
     let TakenFrom { counter: Counter { key, population }, rate, counting, taken: _ } = from;

@@ -94,6 +94,7 @@ pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Sn
             header: HeaderName::from_static("x-request-id"),
             accept: AcceptRequestId::Trusted,
         },
+        whoami: None,
         told: ToldUpstream::default(),
     }
 }

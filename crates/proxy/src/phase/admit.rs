@@ -7,6 +7,7 @@ use crate::shared::Shared;
 use engine::chain::{self, Outcome};
 use engine::denial::Denial;
 use engine::identity::Identity;
+use engine::reply::Reply;
 use engine::request::{RequestHead, RequestParts};
 use engine::snapshot::AcceptRequestId;
 use http::{HeaderName, HeaderValue};
@@ -34,6 +35,11 @@ pub(crate) async fn run(shared: &Shared, session: &mut Session, context: &mut Re
             respond::refuse(session, context, denial).await?;
             Ok(true)
         }
+        Decision::Answer(reply) => {
+            context.stage = Stage::Answered;
+            respond::write(session, context, reply).await?;
+            Ok(true)
+        }
         Decision::Redirect(path) => {
             context.stage = Stage::Answered;
             respond::redirect(session, context, &path).await?;
@@ -46,6 +52,8 @@ enum Decision {
     Forward,
     Refuse(Denial),
     Redirect(String),
+    /// The gateway's own answer.
+    Answer(Reply),
 }
 
 async fn decide(
@@ -80,6 +88,10 @@ async fn decide(
                 Some(query) => format!("{path}?{query}"),
                 None => path,
             })
+        }
+        Outcome::Whoami(introduction) => {
+            context.refused_identity = introduction.identity().clone();
+            Decision::Answer(introduction.reply(|charge| shared.counters.used(charge.counter, charge.window)))
         }
         Outcome::Pending(pending) => {
             context.route = Some(pending.route());

@@ -6,9 +6,11 @@ use crate::intake::body_fault;
 use crate::phase::connect::DECIDED;
 use crate::respond;
 use crate::shared::Shared;
+use crate::storms;
 use engine::denial::Denial;
 use engine::reason::{Fault, Kind, Reason};
 use limits::clock::{Now, now};
+use limits::retries::Habit;
 use pingora::Error;
 use pingora_proxy::{FailToProxy, Session};
 use telemetry::access_log::Entry;
@@ -103,7 +105,8 @@ pub(crate) fn record(shared: &Shared, session: &Session, error: Option<&Error>, 
     };
     let sizes = Sizes { bytes_in: session.as_ref().body_bytes_read(), bytes_out: session.as_ref().body_bytes_sent() };
     count(shared, context, status, ended);
-    log(session, context, status, sizes, ended);
+    let retry = shared.storms.judge(shared, session, context, status, ended);
+    log(session, context, status, sizes, retry, ended);
 }
 
 #[derive(Clone, Copy)]
@@ -146,7 +149,7 @@ fn gateway_time(context: &RequestContext, ended: Now) -> std::time::Duration {
     context.attempt.began.unwrap_or(ended).since(context.received)
 }
 
-fn log(session: &Session, context: &RequestContext, status: u16, sizes: Sizes, ended: Now) {
+fn log(session: &Session, context: &RequestContext, status: u16, sizes: Sizes, retry: Option<Habit>, ended: Now) {
     let snapshot = &context.installed.snapshot;
     let request = session.req_header();
     let attempt = &context.attempt;
@@ -175,6 +178,7 @@ fn log(session: &Session, context: &RequestContext, status: u16, sizes: Sizes, e
         reason: context.denial.as_ref().map(|denial| denial.reason.code()),
         policy: policy.map(|policy| &*policy.name),
         would_deny: &would_deny,
+        retry: retry.map(storms::name),
         upstream: upstream.filter(|_| attempt.count > 0).map(|upstream| &*upstream.name),
         endpoint: endpoint.map(|endpoint| &*endpoint.label),
         attempts: Some(attempt.count).filter(|count| *count > 0),

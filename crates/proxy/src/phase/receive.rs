@@ -164,6 +164,7 @@ fn log(installed: &Installed, refusal: &Refusal<'_>, id: &RequestId, line: &Requ
         reason: Some(refusal.denial.reason.code()),
         policy: None,
         would_deny: &[],
+        retry: None,
         upstream: None,
         endpoint: None,
         attempts: None,

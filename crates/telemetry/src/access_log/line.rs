@@ -27,6 +27,8 @@ pub struct Entry<'a> {
     pub policy: Option<&'a str>,
     /// The codes of the reasons for which policies in dry run would have refused, in the order of the chain.
     pub would_deny: &'a [&'a str],
+    /// How the caller comes back after a refusal: a closed list of words.
+    pub retry: Option<&'a str>,
     pub upstream: Option<&'a str>,
     pub endpoint: Option<&'a str>,
     /// None if no endpoint was chosen.
@@ -71,6 +73,10 @@ pub const fn fields() -> &'static [(&'static str, &'static str)] {
         ("reason", "The exact reason of the refusal or failure."),
         ("policy", "The policy that refused."),
         ("wouldDeny", "The reasons for which policies in dry run would have refused; absent if none."),
+        (
+            "retry",
+            "How the caller comes back after a 429 or 5xx of the same request: `backingOff` or `looping`; absent for what is no retry.",
+        ),
         ("upstream", "The name of the upstream that was chosen."),
         ("endpoint", "The address of the endpoint that was tried last."),
         ("attempts", "How many times an endpoint was tried."),
@@ -124,6 +130,7 @@ fn append_verdict(entry: &Entry<'_>, out: &mut Vec<u8>) {
         }
         out.push(b']');
     }
+    append_some(b",\"retry\":\"", entry.retry, out);
 }
 
 fn append_upstream(entry: &Entry<'_>, out: &mut Vec<u8>) {

@@ -43,6 +43,7 @@ fn entry(status: u16, reason: Option<&'static str>) -> Entry<'static> {
         reason,
         policy: None,
         would_deny: &[],
+        retry: None,
         upstream: None,
         endpoint: None,
         attempts: None,

@@ -23,6 +23,8 @@ fn touched() -> Metrics {
     metrics.config_loaded("r1", 1_700_000_000_123);
     metrics.connection_refused("connections_exhausted");
     metrics.show_concurrency([("orders.concurrency", 1)]);
+    metrics.retried("orders", "looping");
+    metrics.retry_storm_began("orders");
     metrics
 }
 

@@ -4,9 +4,9 @@ use super::{Failure, Outcome, output};
 use crate::cli::{Explain, ListFormat};
 use crate::offline::{Decided, Offline, OfflineRequest, Verdict};
 use engine::live::Live;
+use engine::reply::Reply;
 use engine::snapshot::Snapshot;
 use engine::trail;
-use limits::clock::{Now, now};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -19,10 +19,7 @@ const NEAR_MISSES_MAX: usize = 5;
 pub(crate) fn run(arguments: &Explain) -> Result<Outcome, Failure> {
     let live = Live::new();
     let config = super::load(&arguments.config, &live)?;
-    let at = match &arguments.at {
-        None => now(),
-        Some(text) => time_at(text)?,
-    };
+    let at = super::time_at(arguments.at.as_deref())?;
     let offline = Offline::new(&config.snapshot, &live);
     if let Some(file) = &arguments.batch {
         return batch::run(&offline, file, arguments.client, at);
@@ -34,13 +31,6 @@ pub(crate) fn run(arguments: &Explain) -> Result<Outcome, Failure> {
         ListFormat::Json => output::result_line(format_args!("{:#}", json(&config.snapshot, &request, &decided))),
     }
     Ok(if decided.denial().is_some() { Outcome::No } else { Outcome::Yes })
-}
-
-fn time_at(text: &str) -> Result<Now, Failure> {
-    match config::unix_seconds(text) {
-        Some(seconds) => Ok(Now::at_unix_seconds(seconds)),
-        None => Err(Failure::Usage(format!("--at {text}: not a time like 2026-11-21T20:00:00Z"))),
-    }
 }
 
 /// One step, as both formats show it.
@@ -146,13 +136,21 @@ fn verdict_text(out: &mut String, verdict: &Verdict) {
                 let _ = writeln!(out, "because: {facts}");
             }
             let _ = writeln!(out, "runbook: tollgate reasons {}", denial.kind().code());
-            let _ = writeln!(out, "\nthe client gets\n  HTTP/1.1 {}", reply.status);
-            for (name, value) in &reply.headers {
-                let _ = writeln!(out, "  {name}: {}", String::from_utf8_lossy(value.as_bytes()));
-            }
-            let _ = writeln!(out, "\n{}", String::from_utf8_lossy(&reply.body).trim_end());
+            reply_text(out, reply);
+        }
+        Verdict::Answer { reply } => {
+            let _ = writeln!(out, "\nanswered by the gateway itself");
+            reply_text(out, reply);
         }
     }
+}
+
+fn reply_text(out: &mut String, reply: &Reply) {
+    let _ = writeln!(out, "\nthe client gets\n  HTTP/1.1 {}", reply.status);
+    for (name, value) in &reply.headers {
+        let _ = writeln!(out, "  {name}: {}", String::from_utf8_lossy(value.as_bytes()));
+    }
+    let _ = writeln!(out, "\n{}", String::from_utf8_lossy(&reply.body).trim_end());
 }
 
 fn json(snapshot: &Snapshot, request: &OfflineRequest, decided: &Decided) -> Value {
@@ -177,17 +175,16 @@ fn json(snapshot: &Snapshot, request: &OfflineRequest, decided: &Decided) -> Val
             json!({ "verdict": "forward", "upstream": upstream, "endpoint": endpoint, "target": target })
         }
         Verdict::Redirect { location } => json!({ "verdict": "redirect", "status": 308, "location": location }),
+        Verdict::Answer { reply } => json!({
+            "verdict": "answer", "status": reply.status, "headers": headers(reply),
+            "body": String::from_utf8_lossy(&reply.body),
+        }),
         Verdict::Refuse { denial, reply } => {
-            let headers: Vec<(String, String)> = reply
-                .headers
-                .iter()
-                .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-                .collect();
             json!({
                 "verdict": "deny", "status": reply.status, "kind": denial.kind().code(), "reason": denial.reason.code(),
                 "detail": super::facts(denial),
                 "policy": denial.policy.and_then(|id| snapshot.policy(id)).map(|policy| &*policy.name),
-                "headers": headers, "body": String::from_utf8_lossy(&reply.body),
+                "headers": headers(reply), "body": String::from_utf8_lossy(&reply.body),
             })
         }
     };
@@ -195,4 +192,9 @@ fn json(snapshot: &Snapshot, request: &OfflineRequest, decided: &Decided) -> Val
         all.extend(verdict);
     }
     value
+}
+
+fn headers(reply: &Reply) -> Vec<(String, String)> {
+    let shown = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    reply.headers.iter().map(|(name, value)| (name.to_string(), shown(value))).collect()
 }

@@ -59,7 +59,7 @@ fn decide(offline: &Offline<'_>, test: &TestCase) -> Found {
     let decided = offline.decide(&request, at);
     let upstream = match &decided.verdict {
         Verdict::Forward { upstream, .. } => Some(upstream.clone()),
-        Verdict::Refuse { .. } | Verdict::Redirect { .. } => None,
+        Verdict::Refuse { .. } | Verdict::Redirect { .. } | Verdict::Answer { .. } => None,
     };
     Found {
         status: decided.status().or(upstream.is_some().then_some(FORWARDED)),

@@ -24,4 +24,6 @@ mod reasons_jwt;
 mod reasons_routing;
 mod reasons_tls;
 mod reasons_upstream;
+mod storms;
 mod trace;
+mod whoami;

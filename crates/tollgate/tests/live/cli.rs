@@ -124,6 +124,17 @@ fn every_command_ends_with_its_code_and_speaks_on_the_right_stream() {
     check(&["run"], 2, Nothing, This("--config"));
     check(&["run", "--config", "nowhere.yaml"], 2, Nothing, This("cannot read nowhere.yaml"));
     check(&["run", "--config", bad], 2, Nothing, This("nobody"));
+    let token = &*folder.with("token", "hello");
+    check(&["token"], 2, Nothing, Something);
+    check(&["token", token], 1, This("jws_unreadable"), Nothing);
+    check(&["token", token, "--format", "json"], 1, This("\"refused\""), Nothing);
+    check(&["token", "nowhere"], 2, Nothing, This("cannot read nowhere"));
+    check(&["token", token, "--provider", "main"], 2, Nothing, This("--config"));
+    check(&["token", token, "--at", "yesterday"], 2, Nothing, This("yesterday"));
+    check(&["token", token, "--config", good], 2, Nothing, This("no jwtProviders"));
+    check(&["token", token, "--config", good, "--route", "opne"], 2, Nothing, This("did you mean open?"));
+    check(&["token", token, "--config", good, "--route", "open"], 2, Nothing, This("asks for no token"));
+    check(&["token", token, "--config", bad], 2, Nothing, This("the config has mistakes"));
     check(&["key"], 2, Nothing, Something);
     check(&["key", "new"], 0, This("tg_"), This("sha256"));
 }

@@ -14,3 +14,4 @@ mod reload;
 mod shipped;
 mod start;
 mod stop;
+mod token;

@@ -1,6 +1,7 @@
 //! How parts of a token look in a sentence for the operator: short, and harmless in a terminal.
 
 use crate::calendar::Rfc3339;
+use limits::clock::Now;
 use serde_json::Value;
 
 const CHARACTERS_MAX: usize = 64;
@@ -27,6 +28,26 @@ pub(super) fn value(value: &Value) -> String {
 /// RFC 3339.
 pub(super) fn instant(unix_s: u64) -> String {
     Rfc3339::from_unix_seconds(unix_s).to_string()
+}
+
+/// RFC 3339, and how far that is from now.
+pub(super) fn time(unix_s: u64, now: Now) -> String {
+    let now = now.unix_seconds();
+    let far = match (unix_s.checked_sub(now), now.checked_sub(unix_s)) {
+        (Some(0), _) => "now".to_owned(),
+        (Some(ahead), _) => format!("{ahead} s ahead"),
+        (None, ago) => format!("{} s ago", ago.unwrap_or_default()),
+    };
+    format!("{}, {far}", instant(unix_s))
+}
+
+/// Without quotes: a name in a list. What could act on a terminal is replaced.
+pub(super) fn plain(text: &str) -> String {
+    let quoted = self::text(text);
+    match quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(plain) => plain.to_owned(),
+        None => quoted,
+    }
 }
 
 fn cut(text: &str) -> &str {
