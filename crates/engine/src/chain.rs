@@ -68,6 +68,14 @@ pub enum Outcome {
     Whoami(Box<Introduction>),
 }
 
+/// What the steps have found out and taken, filled in place: it is large, and every move of it is a copy on each request.
+#[derive(Default)]
+struct Gathered {
+    identity: Identity,
+    limited: Limited,
+    slots: Slots,
+}
+
 /// Everything that a step may look at.
 #[derive(Clone, Copy)]
 struct Room<'a> {
@@ -114,10 +122,10 @@ pub fn admit(snapshot: &Snapshot, live: &Live, head: &RequestHead<'_>, now: Now,
         return Outcome::Redirect { route: id, path };
     }
     let room = Room { snapshot, live, head, now, id, route };
-    let mut identity = Identity::default();
-    match run(room, trail, &mut identity) {
-        Ok((limited, slots)) => Outcome::Pending(Pending::new(room, identity, limited, slots)),
-        Err(denial) => Outcome::Denied { route: Some(id), identity, denial },
+    let mut gathered = Gathered::default();
+    match run(room, trail, &mut gathered) {
+        Ok(()) => Outcome::Pending(Pending::new(room, gathered)),
+        Err(denial) => Outcome::Denied { route: Some(id), identity: gathered.identity, denial },
     }
 }
 
@@ -129,11 +137,11 @@ struct Limited {
     shared: Vec<SharedCharge>,
 }
 
-fn run(room: Room<'_>, trail: &mut Trail, identity: &mut Identity) -> Result<(Limited, Slots), Denial> {
+fn run(room: Room<'_>, trail: &mut Trail, gathered: &mut Gathered) -> Result<(), Denial> {
+    let Gathered { identity, limited, slots } = gathered;
     // Without `..`: a rule that nobody asks about does not compile. The quota is charged by `settle`.
     let Rules { ip_access, throttles_before_identity, auth, auth_policy, concurrency, throttles, payload, quota: _ } =
         &room.route.rules;
-    let mut limited = Limited::default();
 
     if let Some(rule) = ip_access {
         trail.judge(Step::IpAccess, Some(rule.policy), rule.mode, rule.check(room.head.client))?;
@@ -141,7 +149,7 @@ fn run(room: Room<'_>, trail: &mut Trail, identity: &mut Identity) -> Result<(Li
 
     let nobody = Identity::default();
     let first = throttles_before_identity.iter();
-    throttle(room, room.caller(&nobody), first, Step::AddressThrottle, trail, &mut limited)?;
+    throttle(room, room.caller(&nobody), first, Step::AddressThrottle, trail, limited)?;
 
     let authenticated = authenticate::run(room, auth);
     if let Some(found) = trail.judge(Step::Identity, Some(*auth_policy), Mode::Enforce, authenticated)? {
@@ -157,25 +165,25 @@ fn run(room: Room<'_>, trail: &mut Trail, identity: &mut Identity) -> Result<(Li
 
     let limits = plan_limits(room.snapshot, identity);
     let of_plan = limits.iter().filter_map(|limits| limits.concurrency.as_ref());
-    let slots = occupy(room, caller, of_plan.chain(concurrency), trail)?;
+    occupy(room, caller, of_plan.chain(concurrency), trail, slots)?;
 
     let of_plan = limits.iter().flat_map(|limits| limits.throttles.iter());
-    throttle(room, caller, of_plan.chain(throttles), Step::Throttle, trail, &mut limited)?;
+    throttle(room, caller, of_plan.chain(throttles), Step::Throttle, trail, limited)?;
 
     if let Some(payload) = payload {
         trail.judge(Step::Payload, Some(payload.policy), payload.mode, payload.check(room.head))?;
     }
-    Ok((limited, slots))
+    Ok(())
 }
 
-/// Takes a slot of every limit or of none: those that were taken are given back with the list.
+/// Takes a slot of every limit; those that were taken are given back with the list when a later one refuses.
 fn occupy<'a>(
     room: Room<'_>,
     caller: Caller<'_>,
     limits: impl Iterator<Item = &'a Concurrency>,
     trail: &mut Trail,
-) -> Result<Slots, Denial> {
-    let mut slots = Slots::new();
+    slots: &mut Slots,
+) -> Result<(), Denial> {
     for limit in limits {
         let Some(result) = limit.check(caller, room.live) else { continue };
         // In dry run it holds a slot all the same: it is to report what it would refuse in force.
@@ -184,7 +192,7 @@ fn occupy<'a>(
             let _ = slots.try_push(slot);
         }
     }
-    Ok(slots)
+    Ok(())
 }
 
 /// Takes from every bucket or from none: what the first ones gave goes back when a later one refuses.

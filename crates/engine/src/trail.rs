@@ -4,6 +4,7 @@
 use crate::denial::Denial;
 use crate::names::PolicyId;
 use crate::reason::Reason;
+use arrayvec::ArrayVec;
 
 /// How many steps one request can take; the compiler of the config refuses a route that would need more.
 pub const STEPS_MAX: usize = 32;
@@ -68,8 +69,7 @@ pub struct Entry {
 /// The steps of one request so far.
 #[derive(Clone, Debug, Default)]
 pub struct Trail {
-    entries: [Option<Entry>; STEPS_MAX],
-    length: usize,
+    entries: ArrayVec<Entry, STEPS_MAX>,
     without_store: bool,
 }
 
@@ -103,10 +103,7 @@ impl Trail {
 
     /// Past the end nothing is recorded: a route that needs more steps is refused at load.
     pub fn push(&mut self, entry: Entry) {
-        if let Some(slot) = self.entries.get_mut(self.length) {
-            *slot = Some(entry);
-            self.length = self.length.saturating_add(1);
-        }
+        let _ = self.entries.try_push(entry);
     }
 
     /// A shared limit was decided on without the store.
@@ -120,7 +117,7 @@ impl Trail {
     }
 
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().flatten()
+        self.entries.iter()
     }
 
     /// The refusals of policies in dry run.

@@ -1,7 +1,7 @@
 //! The end of the chain: quotas, and the proof that a request may go on.
 
 use super::shared::{self, SharedCharge};
-use super::{Limited, Room, Slots, allowance, quotas};
+use super::{Gathered, Limited, Room, Slots, allowance, quotas};
 use crate::counted::Caller;
 use crate::denial::Denial;
 use crate::identity::Identity;
@@ -64,7 +64,8 @@ pub struct Admission {
 }
 
 impl Pending {
-    pub(super) fn new(room: Room<'_>, identity: Identity, limited: Limited, slots: Slots) -> Self {
+    pub(super) fn new(room: Room<'_>, gathered: Gathered) -> Self {
+        let Gathered { identity, limited, slots } = gathered;
         let Room { snapshot, live: _, now, id, route, head: _ } = room;
         let caller = room.caller(&identity);
         let Limited { standings, mut shared } = limited;

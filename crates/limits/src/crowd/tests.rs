@@ -66,7 +66,9 @@ fn as_many_again_are_refused_less_than_once_in_a_thousand() {
     let (refused, sketched, sent) = all_at_their_rate(&crowd, &keys, 3);
     println!("100,000 callers in the sketch: {sent} sent, {refused} refused");
     assert_eq!(sketched, sent, "somebody found room in a full crowd");
-    assert!(crowd.take_sketched() as usize >= sketched && crowd.take_sketched() == 0);
+    // Some of the strangers were, too.
+    assert!(usize::try_from(crowd.take_sketched()).is_ok_and(|counted| counted >= sketched));
+    assert_eq!(crowd.take_sketched(), 0);
     assert!(refused * 1_000 < sent, "{refused} of {sent} were refused");
 }
 
