@@ -9,6 +9,7 @@ mod fault;
 mod gateway;
 mod installed;
 mod intake;
+mod key_sets;
 mod phase;
 mod probes;
 mod resolve;
@@ -18,4 +19,5 @@ mod shared;
 mod text;
 
 pub use installed::LogSettings;
+pub use key_sets::KeySetReport;
 pub use server::{Handle, Parts, ServeError, Server, Settings, Stop};

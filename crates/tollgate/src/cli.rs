@@ -64,6 +64,14 @@ pub(crate) enum Command {
     },
     /// Print the JSON Schema of the config, for editors
     Schema,
+    /// Show the keys that a running gateway verifies tokens with, and how their fetching stands
+    Keys {
+        /// The config that the gateway was started with
+        #[arg(long, short, value_name = "FILE")]
+        config: PathBuf,
+        #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+        format: ListFormat,
+    },
     /// API keys
     Key {
         #[command(subcommand)]
@@ -92,6 +100,7 @@ impl Command {
             | Self::Reload { .. }
             | Self::Reasons { .. }
             | Self::Schema
+            | Self::Keys { .. }
             | Self::Key { .. }
             | Self::Completions { .. }
             | Self::Version

@@ -5,17 +5,22 @@
 
 mod claims;
 mod compact;
+mod keys;
+mod missing;
 mod rules;
 mod shown;
 
 pub use crate::policy::jwks::Algorithm;
 pub use claims::find as find_claim;
+pub use keys::{FetchedKeys, ProviderKeys};
+pub use missing::{Keys, Patience, Refusal};
 pub use rules::{ClaimRule, ClaimTest, ConsumerClaim, ProviderFault, ProviderRules};
 
 use crate::credential::{Carried, Location};
 use crate::denial::Denial;
 use crate::identity::VerifiedToken;
 use crate::names::Name;
+use crate::policy::jwks::remote::FetchedSet;
 use crate::policy::jwks::{KeySet, SigningKey, json};
 use crate::policy::token_cache::TokenCache;
 use crate::reason::Reason;
@@ -23,6 +28,7 @@ use crate::request::RequestHead;
 use claims::{Times, deny};
 use compact::{Compact, TOKEN_BYTES_MAX, unreadable};
 use http::header::AUTHORIZATION;
+use keys::{Held, KeyFault};
 use limits::clock::Now;
 use limits::keyed::{Key, Keyer};
 use sha2::{Digest, Sha256};
@@ -36,10 +42,11 @@ const KEYS_TRIED_MAX: usize = 4;
 pub struct Provider {
     name: Name,
     rules: ProviderRules,
-    keys: KeySet,
+    keys: ProviderKeys,
     cache: Arc<TokenCache>,
     keyer: Arc<Keyer>,
-    /// Stands for name, rules and keys in the cache: with another of these nothing that was accepted before is found.
+    /// Stands for name, rules and the config's keys in the cache, together with the tag of the fetched set: with another of these
+    /// nothing that was accepted before is found.
     tag: Key,
 }
 
@@ -47,13 +54,15 @@ impl Provider {
     pub fn new(
         name: Name,
         rules: ProviderRules,
-        keys: KeySet,
+        keys: impl Into<ProviderKeys>,
         cache: Arc<TokenCache>,
         keyer: Arc<Keyer>,
     ) -> Result<Self, ProviderFault> {
+        let keys = keys.into();
         rules.fit(&keys)?;
         let description = Sha256::digest(format!("{rules:?}"));
-        let tag = keyer.key(&[b"jwt provider", name.as_bytes(), &description, &keys.fingerprint()]);
+        let fixed = keys.fixed.as_ref().map(KeySet::fingerprint).unwrap_or_default();
+        let tag = keyer.key(&[b"jwt provider", name.as_bytes(), &description, &fixed]);
         Ok(Self { name, rules, keys, cache, keyer, tag })
     }
 
@@ -67,36 +76,70 @@ impl Provider {
         &self.rules.location
     }
 
+    /// Where its keys come from.
+    #[must_use]
+    pub const fn keys(&self) -> &ProviderKeys {
+        &self.keys
+    }
+
     /// Finds the token in the request and judges it. A token seen before costs no signature and no allocation.
     pub fn check(&self, head: &RequestHead<'_>, now: Now) -> Result<Arc<VerifiedToken>, Denial> {
+        self.judge(head, Patience::Asks, now).map_err(|refusal| refusal.denial)
+    }
+
+    /// The same, and whether keys are on their way that may turn a refusal.
+    pub fn judge(
+        &self,
+        head: &RequestHead<'_>,
+        patience: Patience,
+        now: Now,
+    ) -> Result<Arc<VerifiedToken>, Refusal> {
         let location = &self.rules.location;
         match location.find(head) {
-            Carried::Absent => Err(deny(Reason::JwtMissing, format!("{location} is absent"))),
-            Carried::Several => Err(unreadable(format!("{location} was sent more than once"))),
-            Carried::One(value) => self.check_token(token_in(location, &value)?, now),
+            Carried::Absent => Err(deny(Reason::JwtMissing, format!("{location} is absent")).into()),
+            Carried::Several => Err(unreadable(format!("{location} was sent more than once")).into()),
+            Carried::One(value) => self.judge_token(token_in(location, &value)?, patience, now),
         }
     }
 
-    /// The same for a token that is at hand.
+    /// [`Self::check`] for a token that is at hand.
     pub fn check_token(&self, token: &str, now: Now) -> Result<Arc<VerifiedToken>, Denial> {
+        self.judge_token(token, Patience::Asks, now).map_err(|refusal| refusal.denial)
+    }
+
+    fn judge_token(&self, token: &str, patience: Patience, now: Now) -> Result<Arc<VerifiedToken>, Refusal> {
         if token.len() > TOKEN_BYTES_MAX {
             let text = format!("the token has {} bytes, allowed are {TOKEN_BYTES_MAX}", token.len());
-            return Err(deny(Reason::TokenTooLarge, text));
+            return Err(deny(Reason::TokenTooLarge, text).into());
         }
-        if let Some(verified) = self.cache.get(self.tag, token, now) {
+        let held = self.keys.hold();
+        let set = held.set().filter(|set| self.keys.serves(set, now));
+        let tag = set.map_or(self.tag, |set| self.tag.with(set.tag()));
+        if let Some(verified) = self.cache.get(tag, token, now) {
             let times =
                 Times { expires_unix_s: verified.expires_unix_s, not_before_unix_s: verified.not_before_unix_s };
-            return times.check(self.rules.clock_skew_s, now).map(|()| verified);
+            return times.check(self.rules.clock_skew_s, now).map(|()| verified).map_err(Refusal::from);
         }
-        let verified = Arc::new(self.verify(token, now)?);
+        let verified = Arc::new(self.verify(token, &held, set, patience, now)?);
         let dies = verified.expires_unix_s.map(|expires| expires.saturating_add(self.rules.clock_skew_s));
-        self.cache.put(self.tag, token, Arc::clone(&verified), dies, now);
+        self.cache.put(tag, token, Arc::clone(&verified), dies, now);
         Ok(verified)
     }
 
-    fn verify(&self, token: &str, now: Now) -> Result<VerifiedToken, Denial> {
+    fn verify(
+        &self,
+        token: &str,
+        held: &Held<'_>,
+        set: Option<&FetchedSet>,
+        patience: Patience,
+        now: Now,
+    ) -> Result<VerifiedToken, Refusal> {
         let compact = Compact::parse(token)?;
-        self.verify_signature(&compact)?;
+        match self.verify_signature(&compact, held, set) {
+            Ok(()) => {}
+            Err(KeyFault::Refused(denial)) => return Err(denial.into()),
+            Err(KeyFault::Missing(denial)) => return Err(self.key_missing(&compact, denial, set, patience, now)),
+        }
         let claims = json::object(&compact.payload)
             .map_err(|why| unreadable(format!("the token's payload cannot be read: {why}")))?;
         let times = Times::read(&claims, &self.rules)?;
@@ -117,14 +160,20 @@ impl Provider {
         })
     }
 
-    fn verify_signature(&self, compact: &Compact<'_>) -> Result<(), Denial> {
+    fn verify_signature(
+        &self,
+        compact: &Compact<'_>,
+        held: &Held<'_>,
+        set: Option<&FetchedSet>,
+    ) -> Result<(), KeyFault> {
         let algorithm = compact.algorithm;
         if !self.rules.algorithms.contains(&algorithm) {
             let allowed: Vec<_> = self.rules.algorithms.iter().map(|algorithm| algorithm.name()).collect();
             let text = format!("the token's alg is {algorithm}, allowed are {}", allowed.join(", "));
-            return Err(deny(Reason::AlgorithmNotAllowed, text));
+            return Err(KeyFault::Refused(deny(Reason::AlgorithmNotAllowed, text)));
         }
-        let keys = self.candidates(algorithm, compact.kid.as_deref())?;
+        let kid = compact.kid.as_deref();
+        let keys = held.candidates(set, algorithm, kid)?;
         let tried = keys.iter().take(KEYS_TRIED_MAX);
         let verifies = |key: &&SigningKey| {
             key.signature_bytes() == compact.signature_bytes
@@ -143,31 +192,10 @@ impl Provider {
         } else {
             format!("the signature has {} bytes, which no {algorithm} key here makes", compact.signature_bytes)
         };
-        Err(deny(Reason::SignatureMismatch, text))
-    }
-
-    /// A key that was configured without a kid may be the one that any kid means; one with another kid never is.
-    fn candidates(&self, algorithm: Algorithm, kid: Option<&str>) -> Result<Vec<&SigningKey>, Denial> {
-        let keys = self.keys.keys();
-        if let Some(kid) = kid
-            && let Some(named) = keys.iter().find(|key| key.kid() == Some(kid))
-        {
-            if named.fits(algorithm) {
-                return Ok(vec![named]);
-            }
-            let text = format!("the token's alg is {algorithm}, but its key {} is for others", shown::text(kid));
-            return Err(deny(Reason::AlgorithmNotAllowed, text));
-        }
-        let fitting = keys.iter().filter(|key| key.fits(algorithm) && (kid.is_none() || key.kid().is_none()));
-        let fitting: Vec<_> = fitting.collect();
-        if fitting.is_empty() {
-            let text = match kid {
-                Some(kid) => format!("no key has the token's kid {}", shown::text(kid)),
-                None => format!("the token has no kid, and no key fits its alg {algorithm}"),
-            };
-            return Err(deny(Reason::SigningKeyUnknown, text));
-        }
-        Ok(fitting)
+        let denial = deny(Reason::SignatureMismatch, text);
+        // Keys without names change unseen: only the failure shows it.
+        let is_named = kid.is_some() && keys.iter().any(|key| key.kid() == kid);
+        Err(if is_named { KeyFault::Refused(denial) } else { KeyFault::Missing(denial) })
     }
 }
 
