@@ -5,6 +5,7 @@ mod auth;
 mod desk;
 mod errors;
 mod identity;
+mod key_source;
 mod keys;
 mod limit;
 mod names;

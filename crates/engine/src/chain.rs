@@ -1,6 +1,8 @@
 //! THE order. Every request goes through these steps, one below the other; `admit` ends where the quota has to be charged, because
 //! counts may live elsewhere, and `settle` goes on from there. Nothing imports this module.
 //!
+//! Where a token may have been signed with a key that is being fetched, `admit` stops before the identity and `resume` goes on from there.
+//!
 //! route, throttles by address, identity, plan, throttles, length and type, quota. A call that is refused must not be billed, so
 //! throttles stand before the quota and the quota last; identity is costly, so addresses are throttled before it.
 
@@ -10,6 +12,7 @@ use crate::identity::Identity;
 use crate::live::Live;
 use crate::names::RouteId;
 use crate::policy::access;
+use crate::policy::jwt::Patience;
 use crate::policy::payload::Payload;
 use crate::policy::quota::Quota;
 use crate::policy::throttle::{TakenFrom, Throttle, give_back};
@@ -26,10 +29,12 @@ use limits::clock::Now;
 mod authenticate;
 mod examine;
 mod settle;
+mod waiting;
 mod whoami;
 
 pub use examine::{Asked, Examined, examine_token};
 pub use settle::{Admission, Counted, Pending, QUOTAS_MAX, settle};
+pub use waiting::{PROVIDERS_MAX, Waiting};
 pub use whoami::Introduction;
 
 /// Throttles of one step that one request can fall under; the compiler of the config refuses a route that could need more.
@@ -53,6 +58,8 @@ pub enum Outcome {
     Pending(Pending),
     /// The caller asked who it is. Boxed: rare, and large.
     Whoami(Box<Introduction>),
+    /// Keys are being fetched that the identity depends on; [`resume`] decides with what has come by then.
+    Waiting(Waiting),
 }
 
 /// Everything that a step may look at.
@@ -101,23 +108,64 @@ pub fn admit(snapshot: &Snapshot, live: &Live, head: &RequestHead<'_>, now: Now,
         return Outcome::Redirect { route: id, path };
     }
     let room = Room { snapshot, live, head, now, id, route };
-    let mut identity = Identity::default();
-    match run(room, trail, &mut identity) {
-        Ok(standings) => Outcome::Pending(Pending::new(room, identity, standings)),
-        Err(denial) => Outcome::Denied { route: Some(id), identity, denial },
+    match before_identity(room, trail) {
+        Ok(standings) => from_identity(room, standings, Patience::Asks, trail),
+        Err(denial) => Outcome::Denied { route: Some(id), identity: Identity::default(), denial },
     }
 }
 
-fn run(room: Room<'_>, trail: &mut Trail, identity: &mut Identity) -> Result<Standings, Denial> {
-    // Without `..`: a rule that nobody asks about does not compile. The quota is charged by `settle`.
-    let Rules { throttles_before_identity, auth, auth_policy, throttles, payload, quota: _ } = &room.route.rules;
-    let mut standings = Standings::default();
+/// Goes on where `admit` stopped for want of keys. What throttles by address have taken stays taken; never waits again.
+pub fn resume(
+    waiting: Waiting,
+    snapshot: &Snapshot,
+    live: &Live,
+    head: &RequestHead<'_>,
+    now: Now,
+    trail: &mut Trail,
+) -> Outcome {
+    let Waiting { route: id, standings, providers: _ } = waiting;
+    let Some(route) = snapshot.route(id) else {
+        let denial = Denial::new(Reason::InternalError).because("a request went on with another config");
+        return Outcome::Denied { route: None, identity: Identity::default(), denial };
+    };
+    let room = Room { snapshot, live, head, now, id, route };
+    from_identity(room, standings, Patience::HasAsked, trail)
+}
 
+fn before_identity(room: Room<'_>, trail: &mut Trail) -> Result<Standings, Denial> {
+    // Without `..`: a rule that nobody asks about does not compile. The others are asked about in `after_identity`.
+    let Rules { throttles_before_identity, auth: _, auth_policy: _, throttles: _, payload: _, quota: _ } =
+        &room.route.rules;
+    let mut standings = Standings::default();
     let nobody = Identity::default();
     let first = throttles_before_identity.iter();
     throttle(room, room.caller(&nobody), first, Step::AddressThrottle, trail, &mut standings)?;
+    Ok(standings)
+}
 
-    let authenticated = authenticate::run(room, auth);
+fn from_identity(room: Room<'_>, standings: Standings, patience: Patience, trail: &mut Trail) -> Outcome {
+    let mut providers = ArrayVec::new();
+    let mut walk = authenticate::Walk { patience, coming: &mut providers };
+    let authenticated = authenticate::run(room, &room.route.rules.auth, &mut walk);
+    if authenticated.is_err() && patience == Patience::Asks && !providers.is_empty() {
+        return Outcome::Waiting(Waiting { route: room.id, standings, providers });
+    }
+    let mut identity = Identity::default();
+    match after_identity(room, authenticated, standings, trail, &mut identity) {
+        Ok(standings) => Outcome::Pending(Pending::new(room, identity, standings)),
+        Err(denial) => Outcome::Denied { route: Some(room.id), identity, denial },
+    }
+}
+
+fn after_identity(
+    room: Room<'_>,
+    authenticated: Result<Identity, Denial>,
+    mut standings: Standings,
+    trail: &mut Trail,
+    identity: &mut Identity,
+) -> Result<Standings, Denial> {
+    // Without `..`: a rule that nobody asks about does not compile. The quota is charged by `settle`.
+    let Rules { throttles_before_identity: _, auth: _, auth_policy, throttles, payload, quota: _ } = &room.route.rules;
     if let Some(found) = trail.judge(Step::Identity, Some(*auth_policy), Mode::Enforce, authenticated)? {
         *identity = found;
     }

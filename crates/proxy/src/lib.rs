@@ -9,6 +9,7 @@ mod fault;
 mod gateway;
 mod installed;
 mod intake;
+mod key_sets;
 mod phase;
 mod probes;
 mod resolve;
@@ -19,4 +20,5 @@ mod storms;
 mod text;
 
 pub use installed::LogSettings;
+pub use key_sets::KeySetReport;
 pub use server::{Handle, Parts, ServeError, Server, Settings, Stop};

@@ -2,6 +2,7 @@
 
 use crate::installed::{Installed, LogSettings};
 use crate::intake::Caps;
+use crate::key_sets::{self, KeySetReport, KeySets};
 use crate::phase::receive;
 use crate::probes::Probes;
 use crate::resolve::{REFRESH_INTERVAL, Resolver};
@@ -91,6 +92,12 @@ impl Handle {
         self.shared.installed.load().snapshot.revision.to_string()
     }
 
+    /// Every provider's keys, as they stand.
+    #[must_use]
+    pub fn key_sets(&self, now: Now) -> Vec<KeySetReport> {
+        key_sets::key_set_reports(&self.shared.installed.load().snapshot, now)
+    }
+
     /// Opens another access log; the next installed snapshot writes to it.
     pub fn open_access_log(&self, settings: &LogSettings) -> io::Result<()> {
         self.shared.open_access_log(settings)
@@ -112,12 +119,15 @@ impl Server {
         let resolver = Resolver::default();
         let log = access_log.open(&metrics).map_err(ServeError::AccessLog)?;
         metrics.config_loaded(&snapshot.revision, now.unix_ms);
-        let installed = ArcSwap::from_pointee(Installed::new(snapshot, Arc::clone(&log), &metrics, &resolver));
+        let key_sets = KeySets::default();
+        let installed = Installed::new(snapshot, Arc::clone(&log), &metrics, &resolver, &key_sets);
+        let installed = ArcSwap::from_pointee(installed);
         let next_log = Mutex::new(log);
         let connections = Caps::new();
         let ready = AtomicBool::new(false);
         let storms = Storms::default();
-        let shared = Shared { installed, live, counters, metrics, resolver, connections, storms, ready, next_log };
+        let shared =
+            Shared { installed, live, counters, metrics, resolver, key_sets, connections, storms, ready, next_log };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -227,6 +237,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 #[async_trait]
 impl BackgroundService for Background {
     async fn start(&self, mut shutdown: ShutdownWatch) {
+        // Ends with this service's runtime, fetches under way included.
+        tokio::spawn(key_sets::keep(Arc::clone(&self.shared)));
         self.wait_for_listeners().await;
         let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
         loop {

@@ -66,6 +66,14 @@ pub(crate) enum Command {
     Schema,
     /// Say why a JWT is accepted or refused: each check with what was expected and found. Nothing leaves this machine
     Token(Token),
+    /// Show the keys that a running gateway verifies tokens with, and how their fetching stands
+    Keys {
+        /// The config that the gateway was started with
+        #[arg(long, short, value_name = "FILE")]
+        config: PathBuf,
+        #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+        format: ListFormat,
+    },
     /// API keys
     Key {
         #[command(subcommand)]
@@ -95,6 +103,7 @@ impl Command {
             | Self::Reasons { .. }
             | Self::Schema
             | Self::Token(_)
+            | Self::Keys { .. }
             | Self::Key { .. }
             | Self::Completions { .. }
             | Self::Version

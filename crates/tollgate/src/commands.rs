@@ -1,9 +1,11 @@
 //! One file a command. A command returns what it found out: yes, no, or why it could not.
 
+mod asking;
 mod check;
 mod demo;
 mod explain;
 mod key;
+mod keys;
 mod reasons;
 mod reference;
 mod reload;
@@ -54,6 +56,7 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
         }
         Command::Token(arguments) => token::run(&arguments),
         Command::Key { command: KeyCommand::New { consumer } } => key::new(consumer.as_deref()),
+        Command::Keys { config, format } => keys::run(&config, format),
         Command::Completions { shell } => {
             // By way of memory: clap_complete panics if its reader goes away.
             let mut script = Vec::new();

@@ -6,6 +6,7 @@ use engine::denial::Denial;
 use engine::identity::Identity;
 use engine::live::Live;
 use engine::names::RouteId;
+use engine::reason::Reason;
 use engine::reply::{Occurrence, Reply};
 use engine::request::{RequestHead, RequestParts};
 use engine::snapshot::Snapshot;
@@ -112,7 +113,13 @@ impl<'a> Offline<'a> {
             Ok(head) => head,
             Err(denial) => return self.refused_early(denial, trail, now),
         };
-        match chain::admit(self.snapshot, self.live, &head, now, &mut trail) {
+        let mut outcome = chain::admit(self.snapshot, self.live, &head, now, &mut trail);
+        if let Outcome::Waiting(waiting) = outcome {
+            // Nothing is fetched here, so there is nothing to wait for.
+            outcome = chain::resume(waiting, self.snapshot, self.live, &head, now, &mut trail);
+        }
+        match outcome {
+            Outcome::Waiting(_) => self.refused_early(Denial::new(Reason::InternalError), trail, now),
             Outcome::Denied { route, identity, denial } => self.refused(&head, route, identity, denial, trail, now),
             Outcome::Redirect { route, path } => Decided {
                 trail,

@@ -3,5 +3,6 @@
 mod access_log;
 pub(crate) mod control;
 pub(crate) mod hangup;
+pub(crate) mod keys;
 pub(crate) mod reload;
 pub(crate) mod startup;

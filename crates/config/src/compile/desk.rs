@@ -73,6 +73,11 @@ impl<'a> Desk<'a> {
         self.diagnostics.has_errors()
     }
 
+    /// Whether the config says something there itself.
+    pub(super) fn is_given(&self, pointer: &str) -> bool {
+        self.spans.at(pointer).is_some()
+    }
+
     /// Where an item's key stands.
     pub(super) fn key_place(&self, pointer: &str) -> Place {
         self.sources.place(self.spans.near(pointer).key_span())

@@ -15,7 +15,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("Listener", &["http2", "tls"]),
     ("Upstream", &["protocol", "retries", "healthCheck", "outlierDetection", "circuitBreaker"]),
     ("UpstreamTls", &["certFile", "keyFile"]),
-    ("JwtKey", &["jwksUrl", "refresh", "staleFor"]),
     ("Plan", &["concurrency"]),
     ("Quota", &["scope", "sync"]),
     ("Body", &["schemaFile", "schema"]),

@@ -1,8 +1,10 @@
 //! Everything that reaches a running gateway from outside its listeners: signals, and the control socket that `tollgate reload`
-//! talks to. One thread of its own, started before the config is read, so that no signal is ever fatal by accident.
+//! and `tollgate keys` talk to. One thread of its own, started before the config is read, so that no signal is ever fatal by accident.
 
 use super::hangup;
+use super::keys::Keys;
 use super::reload::{Reloader, Verdict};
+use limits::clock::now;
 use proxy::Stop;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -28,6 +30,8 @@ const QUESTION_BYTES_MAX: u64 = 1024;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) enum Question {
     Reload,
+    /// Every provider's keys: answered by [`super::keys::Keys`].
+    Keys,
 }
 
 /// The control thread, listening for signals.
@@ -233,11 +237,11 @@ async fn answer(stream: UnixStream, reloader: &Reloader) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     BufReader::new(read.take(QUESTION_BYTES_MAX)).read_line(&mut line).await?;
-    let verdict = match serde_json::from_str::<Question>(&line) {
-        Ok(Question::Reload) => reloader.reload("tollgate reload"),
-        Err(error) => Verdict::refused(format!("the question cannot be read: {error}\n")),
+    let mut text = match serde_json::from_str::<Question>(&line) {
+        Ok(Question::Reload) => serde_json::to_vec(&reloader.reload("tollgate reload"))?,
+        Ok(Question::Keys) => serde_json::to_vec(&Keys::of(&reloader.handle, now()))?,
+        Err(error) => serde_json::to_vec(&Verdict::refused(format!("the question cannot be read: {error}\n")))?,
     };
-    let mut text = serde_json::to_vec(&verdict)?;
     text.push(b'\n');
     write.write_all(&text).await?;
     write.shutdown().await

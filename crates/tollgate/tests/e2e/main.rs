@@ -11,6 +11,7 @@ mod garbage;
 mod guide;
 mod identity;
 mod keep_alive;
+mod key_sets;
 mod limits;
 mod passing_on;
 mod reasons;
