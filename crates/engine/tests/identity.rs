@@ -6,6 +6,7 @@ mod identity {
     mod api_keys;
     mod cache;
     mod claims;
+    mod fetched;
     mod hostile;
     mod signatures;
 

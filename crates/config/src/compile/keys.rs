@@ -116,7 +116,9 @@ fn at_fault(raw: &raw::JwtProvider, fault: &KeyFault, pointer: &str) -> String {
 pub(super) fn unserved(raw: &raw::JwtProvider, fault: &ProviderFault) -> String {
     let wanted = match fault {
         ProviderFault::NoAlgorithms => return String::new(),
-        ProviderFault::SecretMixed { .. } | ProviderFault::SecretMissing | ProviderFault::SecretFetched => Algorithm::HS256,
+        ProviderFault::SecretMixed { .. } | ProviderFault::SecretMissing | ProviderFault::SecretFetched => {
+            Algorithm::HS256
+        }
         ProviderFault::KeyMissing { algorithm, .. } => *algorithm,
     };
     let at = raw.algorithms.iter().position(|listed| algorithm(*listed) == wanted);

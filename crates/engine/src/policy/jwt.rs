@@ -88,12 +88,7 @@ impl Provider {
     }
 
     /// The same, and whether keys are on their way that may turn a refusal.
-    pub fn judge(
-        &self,
-        head: &RequestHead<'_>,
-        patience: Patience,
-        now: Now,
-    ) -> Result<Arc<VerifiedToken>, Refusal> {
+    pub fn judge(&self, head: &RequestHead<'_>, patience: Patience, now: Now) -> Result<Arc<VerifiedToken>, Refusal> {
         let location = &self.rules.location;
         match location.find(head) {
             Carried::Absent => Err(deny(Reason::JwtMissing, format!("{location} is absent")).into()),

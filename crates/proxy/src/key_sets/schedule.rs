@@ -82,7 +82,9 @@ mod tests {
                 assert!((most_s * 0.75 - 1e-3..=most_s).contains(&wait), "{times}, {chance}: {wait}");
             }
         }
-        for (times, most) in [(0, 1.0), (1, 1.0), (2, 2.0), (3, 4.0), (6, 32.0), (7, 60.0), (100, 60.0), (u32::MAX, 60.0)] {
+        for (times, most) in
+            [(0, 1.0), (1, 1.0), (2, 2.0), (3, 4.0), (6, 32.0), (7, 60.0), (100, 60.0), (u32::MAX, 60.0)]
+        {
             check(600, times, most);
         }
         check(5, 9, 5.0);

@@ -87,7 +87,9 @@ async fn decide(
             })
         }
         // Waits once.
-        Outcome::Waiting(_) => Decision::Refuse(Denial::new(Reason::InternalError).because("keys were waited for twice")),
+        Outcome::Waiting(_) => {
+            Decision::Refuse(Denial::new(Reason::InternalError).because("keys were waited for twice"))
+        }
         Outcome::Pending(pending) => {
             context.route = Some(pending.route());
             let counted = charge(&shared.counters, &pending, now).await;

@@ -2,6 +2,7 @@
 
 use super::{Failure, Outcome, output};
 use crate::cli::{Explain, ListFormat};
+use crate::fetched_keys;
 use crate::offline::{Decided, Offline, OfflineRequest, Verdict};
 use engine::live::Live;
 use engine::snapshot::Snapshot;
@@ -23,6 +24,7 @@ pub(crate) fn run(arguments: &Explain) -> Result<Outcome, Failure> {
         None => now(),
         Some(text) => time_at(text)?,
     };
+    fetched_keys::hand_in(&arguments.jwks, &config.snapshot, at)?;
     let offline = Offline::new(&config.snapshot, &live);
     if let Some(file) = &arguments.batch {
         return batch::run(&offline, file, arguments.client, at);

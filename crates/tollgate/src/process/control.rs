@@ -240,9 +240,7 @@ async fn answer(stream: UnixStream, reloader: &Reloader) -> io::Result<()> {
     let mut text = match serde_json::from_str::<Question>(&line) {
         Ok(Question::Reload) => serde_json::to_vec(&reloader.reload("tollgate reload"))?,
         Ok(Question::Keys) => serde_json::to_vec(&Keys::of(&reloader.handle, now()))?,
-        Err(error) => {
-            serde_json::to_vec(&Verdict::refused(format!("the question cannot be read: {error}\n")))?
-        }
+        Err(error) => serde_json::to_vec(&Verdict::refused(format!("the question cannot be read: {error}\n")))?,
     };
     text.push(b'\n');
     write.write_all(&text).await?;

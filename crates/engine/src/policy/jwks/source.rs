@@ -13,7 +13,10 @@ pub const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
 pub enum KeyPlace {
     Url(KeyUrl),
     /// From the metadata of this issuer.
-    Issuer { issuer: Box<str>, url: KeyUrl },
+    Issuer {
+        issuer: Box<str>,
+        url: KeyUrl,
+    },
 }
 
 impl KeyPlace {

@@ -173,7 +173,9 @@ impl UrlFault {
     #[must_use]
     pub const fn help(&self) -> &'static str {
         match self {
-            Self::Insecure => "write `https://`; the provider's certificate is checked against the system's authorities or `caFile`",
+            Self::Insecure => {
+                "write `https://`; the provider's certificate is checked against the system's authorities or `caFile`"
+            }
             Self::Userinfo => "leave it out: a key set is public",
             Self::TooLong
             | Self::Unreadable
@@ -181,7 +183,9 @@ impl UrlFault {
             | Self::Host
             | Self::Port
             | Self::Fragment
-            | Self::Query => "write it as the identity provider's own pages do, such as `https://idp.example.com/jwks.json`",
+            | Self::Query => {
+                "write it as the identity provider's own pages do, such as `https://idp.example.com/jwks.json`"
+            }
         }
     }
 }

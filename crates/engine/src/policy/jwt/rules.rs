@@ -132,7 +132,9 @@ impl fmt::Display for ProviderFault {
             Self::SecretMissing => {
                 out.write_str("HS256 needs a configured secret: public keys and key sets cannot serve it")
             }
-            Self::SecretFetched => out.write_str("HS256 needs a secret, and a secret cannot stand beside a fetched key set"),
+            Self::SecretFetched => {
+                out.write_str("HS256 needs a secret, and a secret cannot stand beside a fetched key set")
+            }
             Self::KeyMissing { algorithm, have } => write!(
                 out,
                 "no key can serve {algorithm}: it needs {} keys, and these are {have}",
