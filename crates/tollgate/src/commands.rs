@@ -47,7 +47,7 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
         Command::Demo { listen } => demo::run(listen),
         Command::Check { files, format, strict } => check::run(&files, format, strict),
         Command::Explain(arguments) => explain::run(&arguments),
-        Command::Test { file, against } => test::run(&file, against.as_deref()),
+        Command::Test { file, against, jwks } => test::run(&file, against.as_deref(), &jwks),
         Command::Reload { config, wait } => reload::run(&config, wait),
         Command::Reasons { name, format } => reasons::run(name.as_deref(), format),
         Command::Schema => {

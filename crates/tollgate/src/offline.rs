@@ -1,6 +1,7 @@
 //! The decision on one request, without a socket: what `explain` and `test` print. Runs the code that the gateway runs, from the
 //! wire check on, and decides nothing itself.
 
+use crate::fetched_keys;
 use engine::chain::{self, Outcome};
 use engine::denial::Denial;
 use engine::identity::Identity;
@@ -115,7 +116,9 @@ impl<'a> Offline<'a> {
         };
         let mut outcome = chain::admit(self.snapshot, self.live, &head, now, &mut trail);
         if let Outcome::Waiting(waiting) = outcome {
-            // Nothing is fetched here, so there is nothing to wait for.
+            for provider in waiting.providers().iter().filter_map(|place| self.snapshot.providers.get(*place)) {
+                fetched_keys::not_here(provider, now);
+            }
             outcome = chain::resume(waiting, self.snapshot, self.live, &head, now, &mut trail);
         }
         match outcome {

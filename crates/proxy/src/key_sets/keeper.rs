@@ -90,11 +90,12 @@ impl Source {
         if let Some(FetchFailure { times, .. }) = recovered {
             info!(provider, failures = times, "key set fetched again");
         }
-        for KeyFacts { kid, kind, algorithm: _, thumbprint } in appeared {
-            info!(provider, ?kid, %kind, ?thumbprint, "signing key appeared");
+        for key in appeared.iter().map(Shown::of) {
+            info!(provider, kid = key.kid, kind = key.kind, thumbprint = key.thumbprint, "signing key appeared");
         }
-        for KeyFacts { kid, kind, algorithm: _, thumbprint } in vanished {
-            info!(provider, ?kid, %kind, ?thumbprint, "signing key vanished: tokens signed with it are refused from now on");
+        for key in vanished.iter().map(Shown::of) {
+            // Tokens signed with it are refused from now on.
+            info!(provider, kid = key.kid, kind = key.kind, thumbprint = key.thumbprint, "signing key vanished");
         }
         self.note(notes);
     }
@@ -129,6 +130,21 @@ impl Source {
                 "key set not fetched, the last one serves while it may"
             );
         }
+    }
+}
+
+/// A key as a line of the log has it.
+struct Shown<'k> {
+    kid: Option<&'k str>,
+    kind: &'static str,
+    thumbprint: Option<String>,
+}
+
+impl<'k> Shown<'k> {
+    fn of(facts: &'k KeyFacts) -> Self {
+        let KeyFacts { kid, kind, algorithm: _, thumbprint } = facts;
+        let thumbprint = thumbprint.map(|thumbprint| thumbprint.to_string());
+        Self { kid: kid.as_deref(), kind: kind.name(), thumbprint }
     }
 }
 

@@ -6,9 +6,9 @@ use testkit::client::{Client, Response};
 use testkit::gateway::{Builder, Gateway};
 use testkit::idp::IdentityProvider;
 use testkit::tokens::{Algorithm, Signer};
-use testkit::upstream::echo;
+use testkit::upstream::{Misbehaviour, echo};
 
-pub const ISSUER: &str = "https://idp.example.com/";
+const ISSUER: &str = "https://idp.example.com/";
 const FUTURE: u64 = 4_102_444_800;
 
 /// One route for tokens of one provider, whose set is fetched with these options.
@@ -209,4 +209,36 @@ async fn a_reload_keeps_the_keys_of_the_same_place() {
     gate.reload_with(&renamed("http://127.0.0.1:1/jwks.json")).await;
     expect_denial(&gate, &new_token(&key), "jwks_unavailable").await;
     Client::new(gate.address("telemetry")).get("/readyz").expect(200).await;
+}
+
+#[tokio::test]
+async fn who_waits_for_a_key_is_throttled_once() {
+    let (old, new) = (signer("old"), signer("new"));
+    let provider = IdentityProvider::start(&[&old]);
+    let limit = "rateLimit: { requestsPerSecond: 0.001, burst: 2, key: ip }, auth:";
+    let config = config(&url(&provider), "refresh: 10m").replace("auth:", limit);
+    let gate = gateway(&config).upstream(echo()).start().await;
+    provider.publish(&[&new]);
+    // It waits for the fetch, and is one request all the same.
+    assert_eq!(send(&gate, &token(&new)).await.status, 200);
+    assert_eq!(send(&gate, &token(&new)).await.status, 200);
+    expect_denial(&gate, &token(&new), "throttling_limit_reached").await;
+}
+
+/// A provider that hangs holds nobody up for longer than a moment, and nobody up whose key is known.
+#[tokio::test]
+async fn a_provider_that_hangs_costs_a_moment() {
+    let (known, new) = (signer("known"), signer("new"));
+    let provider = IdentityProvider::start(&[&known]);
+    let gate = building(&provider, "timeout: 1m").start().await;
+    provider.misbehave(Misbehaviour::Never);
+    let waiting = {
+        let request = gate.client().get("/profile").header("Authorization", &format!("Bearer {}", token(&new)));
+        tokio::spawn(request.send())
+    };
+    until("a fetch that hangs", async || (provider.fetches() == 2).then_some(())).await;
+    assert_eq!(send(&gate, &token(&known)).await.status, 200);
+    let refused = waiting.await.unwrap();
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")), "{refused}");
+    assert_eq!(provider.fetches(), 2);
 }

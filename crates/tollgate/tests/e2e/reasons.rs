@@ -2,7 +2,8 @@
 
 use crate::support::Scenario;
 use crate::{
-    reasons_access, reasons_body, reasons_intake, reasons_jwt, reasons_routing, reasons_tls, reasons_upstream,
+    reasons_access, reasons_body, reasons_intake, reasons_jwt, reasons_keys, reasons_routing, reasons_tls,
+    reasons_upstream,
 };
 use engine::reason::Reason;
 use std::collections::HashSet;
@@ -23,6 +24,7 @@ fn played() -> Vec<Scenario> {
         reasons_routing::scenarios(),
         reasons_access::scenarios(),
         reasons_jwt::scenarios(),
+        reasons_keys::scenarios(),
         reasons_body::scenarios(),
         reasons_upstream::scenarios(),
         reasons_tls::scenarios(),

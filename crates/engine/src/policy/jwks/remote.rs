@@ -184,9 +184,11 @@ impl RemoteKeys {
         asked
     }
 
-    /// Until the next fetch begins by itself.
-    pub(crate) fn next_in(&self, now: Now) -> Duration {
-        Duration::from_nanos(self.desk().next_ns.saturating_sub(now.monotonic_ns))
+    /// Why there is no newer set, and how long until the next fetch begins by itself.
+    pub(crate) fn outlook(&self, now: Now) -> (Option<Box<str>>, Duration) {
+        let desk = self.desk();
+        let why = desk.failure.as_ref().map(|failure| failure.why.clone());
+        (why, Duration::from_nanos(desk.next_ns.saturating_sub(now.monotonic_ns)))
     }
 
     pub fn begin(&self, now: Now) -> Begin {

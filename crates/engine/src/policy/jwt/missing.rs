@@ -71,8 +71,10 @@ impl Provider {
             return denial.into();
         }
         let what = if remote.has_come() { "is too old to be trusted" } else { "has never been fetched" };
-        let text = format!("the key set of {} {what}", source.place);
-        let wait = remote.next_in(now).clamp(COMING_SOON, RETRY_MAX);
+        let (why, next_in) = remote.outlook(now);
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        let text = format!("the key set of {} {what}{why}", source.place);
+        let wait = next_in.clamp(COMING_SOON, RETRY_MAX);
         Denial::new(Reason::JwksUnavailable).because(text).retry_after(wait).into()
     }
 
