@@ -35,7 +35,7 @@ async fn start() -> Gateway {
         fixed(503, &[("Retry-After", "1")], b"busy"),
         misbehaving(Misbehaviour::DelayHead(TICK)),
     ];
-    upstreams.into_iter().fold(gateway(CONFIG), |builder, upstream| builder.upstream(upstream)).start().await
+    upstreams.into_iter().fold(gateway(CONFIG), testkit::gateway::Builder::upstream).start().await
 }
 
 /// The ID of one request. Its log line is read later: waiting for it would be a gap.
