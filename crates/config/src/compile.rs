@@ -7,6 +7,7 @@ mod desk;
 mod errors;
 mod identity;
 mod ip_access;
+mod key_source;
 mod keys;
 mod limit;
 mod names;

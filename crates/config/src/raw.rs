@@ -19,9 +19,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use choice::{EndpointEntry, PathEntry, Threads};
+pub use choice::{Discovery, EndpointEntry, PathEntry, Threads};
 pub use errors::{Disclose, ErrorResponse, ErrorTemplate, Errors};
-pub use identity::{Algorithm, ApiKeys, ClaimRule, ClaimValue, IdentityHeaders, JwtKey, JwtProvider, Location};
+pub use identity::{
+    Algorithm, ApiKeys, ClaimRule, ClaimValue, DiscoveryDetails, IdentityHeaders, JwtKey, JwtProvider, Location,
+};
 pub use limit::{
     ApiKey, Concurrency, Consumer, Mode, Plan, Quota, QuotaHeaders, QuotaPeriod, RateLimit, Throttle, ThrottleWhen,
 };

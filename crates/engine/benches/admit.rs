@@ -77,7 +77,12 @@ fn measure(criterion: &mut Criterion, name: &str, snapshot: &Snapshot, live: &Li
                     let counted = counted.get(..pending.charges().count()).expect("one quota at most");
                     black_box(settle(pending, snapshot, counted, later, &mut trail).expect("admitted"));
                 }
-                other @ (Outcome::Denied { .. } | Outcome::Redirect { .. } | Outcome::Whoami(_)) => panic!("{other:?}"),
+                other @ (Outcome::Denied { .. }
+                | Outcome::Redirect { .. }
+                | Outcome::Waiting(_)
+                | Outcome::Whoami(_)) => {
+                    panic!("{other:?}")
+                }
             }
         });
     });

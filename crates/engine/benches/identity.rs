@@ -10,8 +10,11 @@ use engine::credential::Location;
 use engine::identity::{ApiKeyHolder, Consumer};
 use engine::names::PolicyId;
 use engine::policy::api_key::{ApiKeyEntry, ApiKeys, NewKey};
+use engine::policy::jwks::remote::{Plan, RemoteKeys};
+use engine::policy::jwks::source::{KeyPlace, KeySource, ReadyWhen};
+use engine::policy::jwks::url::KeyUrl;
 use engine::policy::jwks::{Algorithm, KeySet};
-use engine::policy::jwt::{ConsumerClaim, Provider, ProviderFault, ProviderRules};
+use engine::policy::jwt::{ConsumerClaim, FetchedKeys, Provider, ProviderFault, ProviderKeys, ProviderRules};
 use engine::policy::token_cache::TokenCache;
 use engine::request::{RequestHead, Scheme};
 use http::header::{AUTHORIZATION, InvalidHeaderValue};
@@ -24,11 +27,19 @@ use serde_json::json;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 use testkit::tokens::{self, Algorithm as Alg, Signer};
 
 const NOW: Now = Now::at_unix_seconds(1_795_269_731);
 
-criterion_group!(benches, api_key, tokens_seen_before, tokens_seen_first, signatures);
+criterion_group!(
+    benches,
+    api_key,
+    tokens_seen_before,
+    tokens_seen_before_of_a_fetched_set,
+    tokens_seen_first,
+    signatures
+);
 criterion_main!(benches);
 
 fn api_key(criterion: &mut Criterion) {
@@ -72,6 +83,35 @@ fn tokens_seen_before(criterion: &mut Criterion) {
             bencher.iter(|| next.next().is_some_and(|headers| gate.check(black_box(&head(headers)), NOW).is_ok()));
         });
     }
+}
+
+/// What a set that may change at any moment adds to the first of the above.
+fn tokens_seen_before_of_a_fetched_set(criterion: &mut Criterion) {
+    let signer = Signer::fixed(Alg::RS256, Some("a"));
+    let set = KeySet::from_fetched(tokens::jwks(&[&signer]).as_bytes()).unwrap_or_else(|fault| unreachable!("{fault}"));
+    let url = KeyUrl::parse("https://idp.example.com/jwks.json").unwrap_or_else(|fault| unreachable!("{fault}"));
+    let source = KeySource {
+        place: KeyPlace::Url(url),
+        refresh: Duration::from_secs(600),
+        stale_for: Duration::from_secs(86_400),
+        refetch_interval: Duration::from_secs(30),
+        timeout: Duration::from_secs(5),
+        authorities: Vec::new(),
+        ready: ReadyWhen::Fetched,
+        algorithms: vec![Algorithm::RS256],
+    };
+    let remote = Arc::new(RemoteKeys::default());
+    let hour = Duration::from_secs(3_600);
+    remote.succeeded(set, Plan { due_in: hour, next_in: hour, unknown_for: hour }, NOW);
+    let keys = ProviderKeys { fixed: None, fetched: Some(FetchedKeys { source, remote }) };
+    let gate =
+        Provider::new("main".into(), rules(Algorithm::RS256), keys, Arc::new(TokenCache::new(10_000)), &Keyer::new())
+            .unwrap_or_else(|fault| unreachable!("{fault}"));
+    let known = headers(AUTHORIZATION, &format!("Bearer {}", token(&signer, 1))).unwrap_or_default();
+    assert!(gate.check(&head(&known), NOW).is_ok());
+    criterion.bench_function("jwt seen before, of 1, fetched set", |bencher| {
+        bencher.iter(|| gate.check(black_box(&head(&known)), NOW).is_ok());
+    });
 }
 
 fn tokens_seen_first(criterion: &mut Criterion) {
@@ -131,7 +171,11 @@ fn token(signer: &Signer, number: u32) -> String {
 
 fn provider(signer: &Signer, algorithm: Algorithm, tokens_max: usize) -> Result<Provider, ProviderFault> {
     let keys = KeySet::from_jwks(tokens::jwks(&[signer]).as_bytes()).unwrap_or_else(|fault| unreachable!("{fault}"));
-    let rules = ProviderRules {
+    Provider::new("main".into(), rules(algorithm), keys, Arc::new(TokenCache::new(tokens_max)), &Keyer::new())
+}
+
+fn rules(algorithm: Algorithm) -> ProviderRules {
+    ProviderRules {
         issuer: Some("https://idp.example.com/".into()),
         audiences: vec!["orders-api".into()],
         algorithms: vec![algorithm],
@@ -141,8 +185,7 @@ fn provider(signer: &Signer, algorithm: Algorithm, tokens_max: usize) -> Result<
         consumer_claim: ConsumerClaim::Required("sub".into()),
         plan_claim: Some("plan".into()),
         location: Location::Header(AUTHORIZATION),
-    };
-    Provider::new("main".into(), rules, keys, Arc::new(TokenCache::new(tokens_max)), &Keyer::new())
+    }
 }
 
 /// Among what a browser sends.

@@ -1,6 +1,8 @@
 //! THE order. Every request goes through these steps, one below the other; `admit` ends where the quota has to be charged, because
 //! counts may live elsewhere, and `settle` goes on from there. Nothing imports this module.
 //!
+//! Where a token may have been signed with a key that is being fetched, `admit` stops before the identity and `resume` goes on from there.
+//!
 //! route, address, throttles by address, identity, plan, concurrency, throttles, length and type, quota. A call that is refused must not
 //! be billed, so throttles stand before the quota and the quota last; identity is costly, so addresses are throttled before it. A slot
 //! is given back by itself, a token of a throttle is not: so concurrency stands before the throttles. Limits that
@@ -13,6 +15,7 @@ use crate::live::Live;
 use crate::names::RouteId;
 use crate::policy::access;
 use crate::policy::concurrency::Concurrency;
+use crate::policy::jwt::Patience;
 use crate::policy::payload::Payload;
 use crate::policy::quota::Quota;
 use crate::policy::throttle::{TakenFrom, Throttle, give_back};
@@ -32,11 +35,13 @@ mod authenticate;
 mod examine;
 mod settle;
 mod shared;
+mod waiting;
 mod whoami;
 
 pub use examine::{Asked, Examined, examine_token};
 pub use settle::{Admission, Counted, Pending, QUOTAS_MAX, settle};
 pub use shared::{SharedAnswer, SharedCharge};
+pub use waiting::{PROVIDERS_MAX, Waiting};
 pub use whoami::Introduction;
 
 /// Throttles of one step that one request can fall under; the compiler of the config refuses a route that could need more.
@@ -66,6 +71,8 @@ pub enum Outcome {
     Pending(Pending),
     /// The caller asked who it is. Boxed: rare, and large.
     Whoami(Box<Introduction>),
+    /// Keys are being fetched that the identity depends on; [`resume`] decides with what has come by then.
+    Waiting(Waiting),
 }
 
 /// What the steps have found out and taken, filled in place: it is large, and every move of it is a copy on each request.
@@ -123,35 +130,89 @@ pub fn admit(snapshot: &Snapshot, live: &Live, head: &RequestHead<'_>, now: Now,
     }
     let room = Room { snapshot, live, head, now, id, route };
     let mut gathered = Gathered::default();
-    match run(room, trail, &mut gathered) {
-        Ok(()) => Outcome::Pending(Pending::new(room, gathered)),
-        Err(denial) => Outcome::Denied { route: Some(id), identity: gathered.identity, denial },
+    match before_identity(room, trail, &mut gathered) {
+        Ok(()) => from_identity(room, gathered, Patience::Asks, trail),
+        Err(denial) => Outcome::Denied { route: Some(id), identity: Identity::default(), denial },
     }
 }
 
+/// Goes on where `admit` stopped for want of keys. What throttles by address have taken stays taken; never waits again.
+pub fn resume(
+    waiting: Waiting,
+    snapshot: &Snapshot,
+    live: &Live,
+    head: &RequestHead<'_>,
+    now: Now,
+    trail: &mut Trail,
+) -> Outcome {
+    let Waiting { route: id, limited, providers: _ } = waiting;
+    let Some(route) = snapshot.route(id) else {
+        let denial = Denial::new(Reason::InternalError).because("a request went on with another config");
+        return Outcome::Denied { route: None, identity: Identity::default(), denial };
+    };
+    let room = Room { snapshot, live, head, now, id, route };
+    from_identity(room, Gathered { limited, ..Gathered::default() }, Patience::HasAsked, trail)
+}
+
 /// What the throttles have come to so far.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Limited {
     standings: Standings,
     /// Those that all nodes share are asked when everybody else has agreed. No heap unless there are any.
     shared: Vec<SharedCharge>,
 }
 
-fn run(room: Room<'_>, trail: &mut Trail, gathered: &mut Gathered) -> Result<(), Denial> {
-    let Gathered { identity, limited, slots } = gathered;
-    // Without `..`: a rule that nobody asks about does not compile. The quota is charged by `settle`.
-    let Rules { ip_access, throttles_before_identity, auth, auth_policy, concurrency, throttles, payload, quota: _ } =
-        &room.route.rules;
-
+fn before_identity(room: Room<'_>, trail: &mut Trail, gathered: &mut Gathered) -> Result<(), Denial> {
+    // Without `..`: a rule that nobody asks about does not compile. The others are asked about in `after_identity`.
+    let Rules {
+        ip_access,
+        throttles_before_identity,
+        auth: _,
+        auth_policy: _,
+        concurrency: _,
+        throttles: _,
+        payload: _,
+        quota: _,
+    } = &room.route.rules;
     if let Some(rule) = ip_access {
         trail.judge(Step::IpAccess, Some(rule.policy), rule.mode, rule.check(room.head.client))?;
     }
-
     let nobody = Identity::default();
     let first = throttles_before_identity.iter();
-    throttle(room, room.caller(&nobody), first, Step::AddressThrottle, trail, limited)?;
+    throttle(room, room.caller(&nobody), first, Step::AddressThrottle, trail, &mut gathered.limited)
+}
 
-    let authenticated = authenticate::run(room, auth);
+fn from_identity(room: Room<'_>, mut gathered: Gathered, patience: Patience, trail: &mut Trail) -> Outcome {
+    let mut providers = ArrayVec::new();
+    let mut walk = authenticate::Walk { patience, coming: &mut providers };
+    let authenticated = authenticate::run(room, &room.route.rules.auth, &mut walk);
+    if authenticated.is_err() && patience == Patience::Asks && !providers.is_empty() {
+        return Outcome::Waiting(Waiting { route: room.id, limited: gathered.limited, providers });
+    }
+    match after_identity(room, authenticated, trail, &mut gathered) {
+        Ok(()) => Outcome::Pending(Pending::new(room, gathered)),
+        Err(denial) => Outcome::Denied { route: Some(room.id), identity: gathered.identity, denial },
+    }
+}
+
+fn after_identity(
+    room: Room<'_>,
+    authenticated: Result<Identity, Denial>,
+    trail: &mut Trail,
+    gathered: &mut Gathered,
+) -> Result<(), Denial> {
+    let Gathered { identity, limited, slots } = gathered;
+    // Without `..`: a rule that nobody asks about does not compile. The quota is charged by `settle`.
+    let Rules {
+        ip_access: _,
+        throttles_before_identity: _,
+        auth: _,
+        auth_policy,
+        concurrency,
+        throttles,
+        payload,
+        quota: _,
+    } = &room.route.rules;
     if let Some(found) = trail.judge(Step::Identity, Some(*auth_policy), Mode::Enforce, authenticated)? {
         *identity = found;
     }

@@ -1,6 +1,7 @@
-//! What outlives a reload: every counter's state, who is in flight, and the tokens that were verified. Keyed by name, so that a policy
-//! that keeps its name keeps its state, whatever else the new config says.
+//! What outlives a reload: every counter's state, who is in flight, the tokens that were verified and the keys that were fetched. Keyed
+//! by name, so that a policy that keeps its name keeps its state, whatever else the new config says.
 
+use crate::policy::jwks::remote::RemoteKeys;
 use crate::policy::token_cache::TokenCache;
 use limits::buckets::Buckets;
 use limits::crowd::Crowd;
@@ -31,6 +32,8 @@ pub struct Live {
     token_caches: Mutex<HashMap<String, (usize, Arc<TokenCache>)>>,
     // The same. Those that no config and no request holds any more are dropped when new ones come.
     gauges: Mutex<HashMap<String, Weak<Gauge>>>,
+    /// By provider and place. Held by the snapshots that use them: what none does is forgotten.
+    remote_keys: Mutex<HashMap<(String, String), Weak<RemoteKeys>>>,
 }
 
 impl Live {
@@ -44,7 +47,21 @@ impl Live {
             cursors: Cursors::default(),
             token_caches: Mutex::default(),
             gauges: Mutex::default(),
+            remote_keys: Mutex::default(),
         }
+    }
+
+    /// The keys that the provider called `name` fetches from `place`; none yet if it did not until now.
+    pub fn remote_keys(&self, name: &str, place: &str) -> Arc<RemoteKeys> {
+        let mut all = self.remote_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, keys| keys.strong_count() > 0);
+        let slot = all.entry((name.to_owned(), place.to_owned())).or_default();
+        if let Some(keys) = slot.upgrade() {
+            return keys;
+        }
+        let keys = Arc::new(RemoteKeys::default());
+        *slot = Arc::downgrade(&keys);
+        keys
     }
 
     /// The cache of the provider called `name`; a new one when its size changed. An entry of another key set never matches, as

@@ -178,6 +178,12 @@ reasons! {
         /// The token's `alg` is not one that the provider and its key allow.
         AlgorithmNotAllowed "algorithm_not_allowed" "The token's signature is not valid.",
     }
+    /// The provider's keys are fetched, and none that may still be trusted are here, or newer ones are on their way; `Retry-After` says
+    /// when to come back.
+    JwksUnavailable "jwks_unavailable" 503 "Key set unavailable" Operator {
+        /// The key set was never fetched, is older than `refresh` and `staleFor` together, or is being fetched for a key that it lacks.
+        JwksUnavailable "jwks_unavailable" "The token cannot be checked now. Try again later.",
+    }
     /// The token is genuine, but a claim does not pass.
     JwtClaimValueInvalid "jwt_claim_value_invalid" 401 "Token claim invalid" Client {
         /// `exp` has passed by more than `clockSkew`, or is no number.

@@ -7,6 +7,7 @@ mod identity {
     mod cache;
     mod claims;
     mod exam;
+    mod fetched;
     mod hostile;
     mod signatures;
 

@@ -3,7 +3,7 @@
 use config::diagnostic::{Code, Severity};
 use config::source::Memory;
 use config::{Config, Format, Loaded};
-use engine::chain::{Outcome, admit, settle};
+use engine::chain::{Outcome, admit, resume, settle};
 use engine::live::Live;
 use engine::reply::Occurrence;
 use engine::request::{RequestHead, RequestParts};
@@ -109,7 +109,12 @@ fn answers(config: &Config, live: &Live, (method, target, fields): &Asked) {
         RequestParts { method: &method, target, headers: &headers, peer: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: false };
     let Ok(head) = RequestHead::parse(parts, &snapshot.request) else { return };
     let mut trail = Trail::default();
-    let refused = match admit(snapshot, live, &head, now, &mut trail) {
+    let mut outcome = admit(snapshot, live, &head, now, &mut trail);
+    if let Outcome::Waiting(waiting) = outcome {
+        outcome = resume(waiting, snapshot, live, &head, now, &mut trail);
+    }
+    let refused = match outcome {
+        Outcome::Waiting(_) => panic!("waits twice"),
         Outcome::Denied { route, identity, denial } => Some((route, identity, denial)),
         Outcome::Redirect { route, path } => {
             assert!(snapshot.route(route).is_some() && path.starts_with('/'));

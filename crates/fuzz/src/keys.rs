@@ -17,7 +17,7 @@ static STRANGER: LazyLock<Vec<String>> = LazyLock::new(|| {
     algorithms.map(|algorithm| Signer::generated(algorithm, None).token(&json!({}))).into()
 });
 
-/// The input is a key set, or one key in PEM. What is accepted holds no private key and no secret, is the same in any order, and
+/// The input is a key set, as a file has it and as it is fetched, or one key in PEM. What is accepted holds no private key and no secret, is the same in any order, and
 /// verifies nobody else's signature.
 pub fn jwks(data: &[u8]) {
     if let Ok(set) = KeySet::from_jwks(data) {
@@ -31,6 +31,19 @@ pub fn jwks(data: &[u8]) {
         let backwards = json!({"keys": entries.iter().rev().collect::<Vec<_>>()}).to_string();
         let backwards = KeySet::from_jwks(backwards.as_bytes()).expect("the order does not matter");
         assert_eq!(backwards.fingerprint(), set.fingerprint());
+        verifies_no_stranger(&set);
+    }
+    if let Ok(set) = KeySet::from_fetched(data) {
+        let parsed: Value = serde_json::from_slice(data).expect("a key set of JSON");
+        assert!((1..=128).contains(&parsed["keys"].as_array().map_or(0, Vec::len)), "{parsed}");
+        assert!(set.facts().iter().all(|facts| facts.thumbprint.is_some()), "a secret was published");
+        let kids: Vec<_> = set.facts().into_iter().filter_map(|facts| facts.kid).collect();
+        assert_eq!(kids.iter().collect::<std::collections::HashSet<_>>().len(), kids.len(), "two keys of one name");
+        assert!(set.notes().iter().all(|note| !note.chars().any(char::is_control)), "{:?}", set.notes());
+        // What a file may hold may be published: nothing is lost on the way.
+        if let Ok(file) = KeySet::from_jwks(data) {
+            assert_eq!(file.fingerprint(), set.fingerprint());
+        }
         verifies_no_stranger(&set);
     }
     for kid in [None, Some("a"), Some("")] {

@@ -9,6 +9,7 @@ mod config_files;
 mod credentials;
 mod forwarding;
 mod keys;
+mod metadata;
 mod paths;
 mod replies;
 mod routes;
@@ -22,6 +23,7 @@ pub use config_files::config_parse;
 pub use credentials::credential;
 pub use forwarding::forwarded;
 pub use keys::jwks;
+pub use metadata::key_metadata;
 pub use paths::path_normal_form;
 pub use replies::accept;
 pub use routes::route_match;
@@ -43,6 +45,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("forwarded", forwarded),
     ("jwks", jwks),
     ("jwt", jwt),
+    ("key_metadata", key_metadata),
     ("path_normal_form", path_normal_form),
     ("route_match", route_match),
     ("template", template),

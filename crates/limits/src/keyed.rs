@@ -24,6 +24,12 @@ impl Key {
     pub const fn under(self, limit: Self) -> Self {
         Self(self.0 ^ limit.0)
     }
+
+    /// The name of both together. One of the two has to be a secret hash, or others could choose pairs that share a name.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 ^ other.0)
+    }
 }
 
 /// Makes [`Key`]s with a secret of its own: keys of two keyers do not compare, so none of them outlives its process.

@@ -27,6 +27,11 @@ const BROKEN_CHUNKS: [&str; 2] = ["InvalidChunk", "InvalidTrailerEnd"];
 /// Of an error's own words in the record.
 const DETAIL_CHARACTERS_MAX: usize = 400;
 
+/// Why a document of an identity provider did not come.
+pub(crate) fn of_fetch(error: &Error) -> Reason {
+    reason(error, Progress::Waiting)
+}
+
 fn reason(error: &Error, progress: Progress) -> Reason {
     if error.esource() == &ErrorSource::Downstream {
         return of_client(error);

@@ -1,5 +1,6 @@
 //! A snapshot made ready to serve: metric handles resolved, peers prebuilt, error text assembled. Swapped as one on reload.
 
+use crate::key_sets::{KeySets, Source};
 use crate::resolve::{Resolved, Resolver};
 use engine::names::{PlanId, RouteId, UpstreamId};
 use engine::snapshot::Snapshot;
@@ -34,6 +35,8 @@ pub(crate) struct Installed {
     pub(crate) access_log: Arc<AccessLog>,
     upstreams: Vec<Prepared>,
     plans: Vec<PlanMetrics>,
+    /// The sets that providers fetch, by their place; none for one that no route asks.
+    key_sources: Vec<Option<Arc<Source>>>,
 }
 
 /// An upstream with everything built that a request would otherwise build.
@@ -53,8 +56,10 @@ impl Installed {
         access_log: Arc<AccessLog>,
         metrics: &Metrics,
         resolver: &Resolver,
+        key_sets: &KeySets,
     ) -> Self {
         Self {
+            key_sources: key_sets.of(&snapshot, metrics),
             routes: snapshot.routes.iter().map(|route| metrics.route(&route.name)).collect(),
             no_route: metrics.no_route(),
             access_log,
@@ -70,6 +75,14 @@ impl Installed {
 
     pub(crate) fn upstream(&self, id: UpstreamId) -> Option<(&Upstream, &Prepared)> {
         Some((self.snapshot.upstream(id)?, self.upstreams.get(id.index())?))
+    }
+
+    pub(crate) fn key_source(&self, provider: usize) -> Option<&Arc<Source>> {
+        self.key_sources.get(provider)?.as_ref()
+    }
+
+    pub(crate) fn key_sources(&self) -> impl Iterator<Item = &Arc<Source>> {
+        self.key_sources.iter().flatten()
     }
 
     pub(crate) fn plan_metrics(&self, id: PlanId) -> Option<&PlanMetrics> {

@@ -11,6 +11,7 @@ mod fields;
 mod gateway;
 mod installed;
 mod intake;
+mod key_sets;
 mod phase;
 mod probes;
 mod resolve;
@@ -20,4 +21,5 @@ mod shared;
 mod storms;
 
 pub use installed::LogSettings;
+pub use key_sets::KeySetReport;
 pub use server::{Handle, Parts, ServeError, Server, Settings, Stop};

@@ -3,6 +3,7 @@
 use crate::shared::Shared;
 use async_trait::async_trait;
 use http::{Method, Response, StatusCode, header};
+use limits::clock::now;
 use pingora::apps::http_app::ServeHttp;
 use pingora::protocols::http::ServerSession;
 use std::sync::Arc;
@@ -26,15 +27,29 @@ impl ServeHttp for Probes {
         match request.uri.path() {
             "/metrics" => reply(StatusCode::OK, METRICS, self.metrics()),
             "/livez" => reply(StatusCode::OK, TEXT, b"ok\n".to_vec()),
-            "/readyz" if self.shared.ready.load(Ordering::Relaxed) => reply(StatusCode::OK, TEXT, b"ready\n".to_vec()),
-            "/readyz" => reply(StatusCode::SERVICE_UNAVAILABLE, TEXT, b"not ready\n".to_vec()),
+            "/readyz" => match self.missing() {
+                None => reply(StatusCode::OK, TEXT, b"ready\n".to_vec()),
+                Some(what) => reply(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("not ready{what}\n").into_bytes()),
+            },
             _ => reply(StatusCode::NOT_FOUND, TEXT, b"here are /metrics, /livez and /readyz\n".to_vec()),
         }
     }
 }
 
 impl Probes {
+    /// What is still waited for, in words; none when ready.
+    fn missing(&self) -> Option<String> {
+        if !self.shared.ready.load(Ordering::Relaxed) {
+            return Some(String::new());
+        }
+        let awaited = self.shared.key_sets.awaited(self.shared.installed.load().key_sources());
+        (!awaited.is_empty()).then(|| format!(": no key set yet of {}", awaited.join(", ")))
+    }
+
     fn metrics(&self) -> Vec<u8> {
+        for source in self.shared.installed.load().key_sources() {
+            source.show(now());
+        }
         let open = i64::try_from(self.shared.connections.open()).unwrap_or(i64::MAX);
         self.shared.metrics.connections_open().set(open);
         let crowd = &self.shared.live.crowd;

@@ -2,6 +2,7 @@
 
 use crate::installed::{Installed, LogSettings};
 use crate::intake::Caps;
+use crate::key_sets::{self, KeySetReport, KeySets};
 use crate::phase::receive;
 use crate::probes::Probes;
 use crate::resolve::{REFRESH_INTERVAL, Resolver};
@@ -98,6 +99,12 @@ impl Handle {
         self.shared.installed.load().snapshot.revision.to_string()
     }
 
+    /// Every provider's keys, as they stand.
+    #[must_use]
+    pub fn key_sets(&self, now: Now) -> Vec<KeySetReport> {
+        key_sets::key_set_reports(&self.shared.installed.load().snapshot, now)
+    }
+
     /// Opens another access log; the next installed snapshot writes to it.
     pub fn open_access_log(&self, settings: &LogSettings) -> io::Result<()> {
         self.shared.open_access_log(settings)
@@ -120,13 +127,26 @@ impl Server {
         let log = access_log.open(&metrics).map_err(ServeError::AccessLog)?;
         metrics.config_loaded(&snapshot.revision, now.unix_ms);
         live.crowd.hold(snapshot.active_keys_max);
-        let installed = ArcSwap::from_pointee(Installed::new(snapshot, Arc::clone(&log), &metrics, &resolver));
+        let key_sets = KeySets::default();
+        let installed = Installed::new(snapshot, Arc::clone(&log), &metrics, &resolver, &key_sets);
+        let installed = ArcSwap::from_pointee(installed);
         let next_log = Mutex::new(log);
         let connections = Caps::new();
         let ready = AtomicBool::new(false);
         let storms = Storms::default();
-        let shared =
-            Shared { installed, live, counters, limits, metrics, resolver, connections, storms, ready, next_log };
+        let shared = Shared {
+            installed,
+            live,
+            counters,
+            limits,
+            metrics,
+            resolver,
+            key_sets,
+            connections,
+            storms,
+            ready,
+            next_log,
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -239,6 +259,8 @@ impl BackgroundService for Background {
         // First: who is ready has its limits, or knows that it must do without.
         self.shared.limits.connect().await;
         let limits = tokio::spawn(Arc::clone(&self.shared.limits).run());
+        // Ends with this service's runtime, fetches under way included.
+        tokio::spawn(key_sets::keep(Arc::clone(&self.shared)));
         self.wait_for_listeners().await;
         let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
         loop {

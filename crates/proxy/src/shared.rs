@@ -2,6 +2,7 @@
 
 use crate::installed::{Installed, LogSettings};
 use crate::intake::Caps;
+use crate::key_sets::KeySets;
 use crate::resolve::Resolver;
 use crate::storms::Storms;
 use arc_swap::ArcSwap;
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Arc<SharedLimits>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) resolver: Resolver,
+    pub(crate) key_sets: KeySets,
     /// Connections from clients, in all and by address.
     pub(crate) connections: Caps,
     /// Who loops on what was refused.
@@ -38,7 +40,9 @@ impl Shared {
         let revision = snapshot.revision.clone();
         self.live.crowd.hold(snapshot.active_keys_max);
         let log = Arc::clone(&self.next_log.lock().unwrap_or_else(PoisonError::into_inner));
-        self.installed.store(Arc::new(Installed::new(snapshot, log, &self.metrics, &self.resolver)));
+        let installed = Installed::new(snapshot, log, &self.metrics, &self.resolver, &self.key_sets);
+        self.installed.store(Arc::new(installed));
+        self.key_sets.changed();
         self.metrics.config_loaded(&revision, now.unix_ms);
     }
 

@@ -5,11 +5,13 @@
 
 mod declare;
 mod handles;
+mod key_sets;
 mod present;
 mod store;
 mod store_error;
 
 pub use handles::{PlanMetrics, RouteMetrics, UpstreamMetrics};
+pub use key_sets::KeySetMetrics;
 pub use store_error::StoreError;
 
 pub use prometheus::{Error, IntCounter, IntGauge};
@@ -119,6 +121,16 @@ metrics! {
     reload_timestamp: Gauge "tollgate_config_last_reload_timestamp_seconds" [];
     /// 1 for the revision of the config that is in force.
     config_info: IntGaugeVec "tollgate_config_info" ["revision"];
+    /// Fetches of a provider's key set: `changed`, `unchanged`, or in a word why nothing came.
+    key_set_fetches: IntCounterVec "tollgate_key_set_fetches_total" ["provider", "outcome"];
+    /// When the provider's key set was last fetched, as Unix time to the millisecond; 0 if it never was.
+    key_set_fetched: GaugeVec "tollgate_key_set_fetched_timestamp_seconds" ["provider"];
+    /// Fetched keys that the provider's tokens are verified with now; 0 before the first fetch and when the set is too old to be trusted.
+    key_set_keys: IntGaugeVec "tollgate_key_set_keys" ["provider"];
+    /// Tokens that lacked nothing but a key which the provider's set does not have.
+    key_set_unknown: IntCounterVec "tollgate_key_set_unknown_keys_total" ["provider"];
+    /// Tokens among those for which the set was not fetched again, because it was too soon or the key is known to be unknown.
+    key_set_suppressed: IntCounterVec "tollgate_key_set_refetches_suppressed_total" ["provider"];
     /// Client connections that are open now.
     connections_open: IntGauge "tollgate_connections_open" [];
     /// Client connections that were closed before their first request was read, by reason.
@@ -235,6 +247,22 @@ impl Metrics {
             call_duration: store_call_duration.with_label_values(&[store]),
             bypassed: store_bypassed.with_label_values(&[store]),
             nodes: store_nodes.with_label_values(&[store]),
+        }
+    }
+
+    /// The handle for the set that a provider fetches.
+    #[must_use]
+    pub fn key_set(&self, provider: &str) -> KeySetMetrics {
+        let of = &[provider];
+        let Families { key_set_fetches, key_set_fetched, key_set_keys, key_set_unknown, key_set_suppressed, .. } =
+            &self.families;
+        KeySetMetrics {
+            provider: provider.into(),
+            fetches: key_set_fetches.clone(),
+            fetched: key_set_fetched.with_label_values(of),
+            keys: key_set_keys.with_label_values(of),
+            unknown: key_set_unknown.with_label_values(of),
+            suppressed: key_set_suppressed.with_label_values(of),
         }
     }
 

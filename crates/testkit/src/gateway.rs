@@ -83,9 +83,21 @@ impl Builder {
     /// # Panics
     /// If it does not become ready; with what it said.
     pub async fn start(self) -> Gateway {
+        self.start_until("/readyz").await
+    }
+
+    /// Starts the program and waits until it serves, ready or not.
+    ///
+    /// # Panics
+    /// If it does not come to that; with what it said.
+    pub async fn start_unready(self) -> Gateway {
+        self.start_until("/livez").await
+    }
+
+    async fn start_until(self, probe: &str) -> Gateway {
         let mut fault = String::new();
         for _ in 0..STARTS_MAX {
-            match self.try_start().await {
+            match self.try_start(probe).await {
                 Ok((places, process)) => return Gateway { places, process, upstreams: self.upstreams },
                 Err(said) if said.contains("in use") => fault = said,
                 Err(said) => panic!("the gateway did not start: {said}"),
@@ -94,7 +106,7 @@ impl Builder {
         panic!("the gateway did not start in {STARTS_MAX} attempts: {fault}")
     }
 
-    async fn try_start(&self) -> Result<(Places, Process), String> {
+    async fn try_start(&self, probe: &str) -> Result<(Places, Process), String> {
         let failed = |error: io::Error| error.to_string();
         let directory = Directory::new().map_err(failed)?;
         for (name, content) in &self.files {
@@ -105,15 +117,15 @@ impl Builder {
         directory.write(config::FILE, config.as_bytes()).map_err(failed)?;
         let telemetry = places.telemetry().map_err(failed)?;
         let process = Process::start(&self.binary, directory, &self.variables).map_err(failed)?;
-        ready(telemetry, &process).await?;
+        ready(telemetry, probe, &process).await?;
         Ok((places, process))
     }
 }
 
 /// Waits until the program serves; what it said if it does not.
-async fn ready(telemetry: SocketAddr, process: &Process) -> Result<(), String> {
+async fn ready(telemetry: SocketAddr, probe: &str, process: &Process) -> Result<(), String> {
     let ready = async {
-        let probe = Client::new(telemetry).get("/readyz");
+        let probe = Client::new(telemetry).get(probe);
         while !probe.try_send().await.is_ok_and(|response| response.status == 200) {
             if let Some(status) = process.ended() {
                 return Err(format!("it ended with {status}"));
@@ -299,7 +311,7 @@ impl Gateway {
     pub async fn start_again(&self) {
         let started = self.process.start_again();
         assert!(started.is_ok(), "cannot start again: {started:?}");
-        if let Err(said) = ready(self.address("telemetry"), &self.process).await {
+        if let Err(said) = ready(self.address("telemetry"), "/readyz", &self.process).await {
             panic!("the gateway did not start again: {said}");
         }
     }

@@ -5,6 +5,7 @@ pub mod client;
 pub mod gateway;
 pub mod heads;
 mod http1;
+pub mod idp;
 pub mod ports;
 pub mod redis;
 #[cfg(feature = "tls")]

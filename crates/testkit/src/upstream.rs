@@ -30,6 +30,8 @@ pub enum Behaviour {
     Echo,
     /// The same answer to everything.
     Fixed(Answer),
+    /// An answer for each path, and 404 for others.
+    ByPath(Vec<(String, Answer)>),
     Misbehave(Misbehaviour),
 }
 

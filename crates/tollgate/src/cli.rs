@@ -1,5 +1,6 @@
 //! The command line, as a user types it. What a command does is in `commands`.
 
+use crate::fetched_keys::KeyFile;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -45,6 +46,9 @@ pub(crate) enum Command {
         /// Send the requests to a running gateway instead, for example <http://127.0.0.1:8080>
         #[arg(long, value_name = "URL")]
         against: Option<String>,
+        /// The key set of a provider that a running gateway fetches; can be given more than once
+        #[arg(long, value_name = "PROVIDER=FILE", conflicts_with = "against")]
+        jwks: Vec<KeyFile>,
     },
     /// Tell a running gateway to reload its config
     Reload {
@@ -71,6 +75,14 @@ pub(crate) enum Command {
     Schema,
     /// Say why a JWT is accepted or refused: each check with what was expected and found. Nothing leaves this machine
     Token(Token),
+    /// Show the keys that a running gateway verifies tokens with, and how their fetching stands
+    Keys {
+        /// The config that the gateway was started with
+        #[arg(long, short, value_name = "FILE")]
+        config: PathBuf,
+        #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+        format: ListFormat,
+    },
     /// API keys
     Key {
         #[command(subcommand)]
@@ -101,6 +113,7 @@ impl Command {
             | Self::Reasons { .. }
             | Self::Schema
             | Self::Token(_)
+            | Self::Keys { .. }
             | Self::Key { .. }
             | Self::Completions { .. }
             | Self::Version
@@ -237,6 +250,9 @@ pub(crate) struct Explain {
     /// The point in time to decide at, RFC 3339
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
+    /// The key set of a provider that a running gateway fetches; can be given more than once
+    #[arg(long, value_name = "PROVIDER=FILE")]
+    pub(crate) jwks: Vec<KeyFile>,
     /// The address the request comes from
     #[arg(long, default_value = "127.0.0.1", value_name = "IP")]
     pub(crate) client: IpAddr,

@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod explain;
 mod key;
+mod keys;
 mod quota;
 mod reasons;
 mod reference;
@@ -47,7 +48,7 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
         Command::Demo { listen } => demo::run(listen),
         Command::Check { files, format, strict } => check::run(&files, format, strict),
         Command::Explain(arguments) => explain::run(&arguments),
-        Command::Test { file, against } => test::run(&file, against.as_deref()),
+        Command::Test { file, against, jwks } => test::run(&file, against.as_deref(), &jwks),
         Command::Reload { config, wait } => reload::run(&config, wait),
         Command::Quota { command } => quota::run(&command),
         Command::Reasons { name, format } => reasons::run(name.as_deref(), format),
@@ -57,6 +58,7 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
         }
         Command::Token(arguments) => token::run(&arguments),
         Command::Key { command: KeyCommand::New { consumer } } => key::new(consumer.as_deref()),
+        Command::Keys { config, format } => keys::run(&config, format),
         Command::Completions { shell } => {
             // By way of memory: clap_complete panics if its reader goes away.
             let mut script = Vec::new();

@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod failure;
+mod fetched_keys;
 mod offline;
 mod origin;
 mod output;

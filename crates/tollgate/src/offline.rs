@@ -1,11 +1,13 @@
 //! The decision on one request, without a socket: what `explain` and `test` print. Runs the code that the gateway runs, from the
 //! wire check on, and decides nothing itself.
 
+use crate::fetched_keys;
 use engine::chain::{self, Outcome};
 use engine::denial::Denial;
 use engine::identity::Identity;
 use engine::live::Live;
 use engine::names::RouteId;
+use engine::reason::Reason;
 use engine::reply::{Occurrence, Reply};
 use engine::request::{RequestHead, RequestParts};
 use engine::snapshot::Snapshot;
@@ -117,7 +119,15 @@ impl<'a> Offline<'a> {
             Ok(head) => head,
             Err(denial) => return self.refused_early(denial, trail, now),
         };
-        match chain::admit(self.snapshot, self.live, &head, now, &mut trail) {
+        let mut outcome = chain::admit(self.snapshot, self.live, &head, now, &mut trail);
+        if let Outcome::Waiting(waiting) = outcome {
+            for provider in waiting.providers().iter().filter_map(|place| self.snapshot.providers.get(*place)) {
+                fetched_keys::not_here(provider, now);
+            }
+            outcome = chain::resume(waiting, self.snapshot, self.live, &head, now, &mut trail);
+        }
+        match outcome {
+            Outcome::Waiting(_) => self.refused_early(Denial::new(Reason::InternalError), trail, now),
             Outcome::Denied { route, identity, denial } => self.refused(&head, route, identity, denial, trail, now),
             Outcome::Redirect { route, path } => Decided {
                 trail,

@@ -3,6 +3,7 @@
 mod access_log;
 pub(crate) mod control;
 pub(crate) mod hangup;
+pub(crate) mod keys;
 pub(crate) mod quota;
 pub(crate) mod reload;
 mod shared_limits;

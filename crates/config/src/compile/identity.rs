@@ -2,6 +2,7 @@
 
 use engine::credential::Location;
 use engine::live::Live;
+use engine::policy::jwks::KeySet;
 use engine::policy::jwt::{ClaimRule, ClaimTest, ConsumerClaim, Provider, ProviderRules};
 use engine::snapshot::ToldUpstream;
 use http::{HeaderName, header};
@@ -31,8 +32,8 @@ pub(super) fn providers(raw: &RawConfig, live: &Live, desk: &mut Desk<'_>) -> Ve
 
 fn one(name: &str, raw: &raw::JwtProvider, live: &Live, desk: &mut Desk<'_>) -> Option<Provider> {
     let pointer = deeper("/jwtProviders", name);
-    let keys = keys::compile(raw, &pointer, desk)?;
-    for note in keys.notes() {
+    let keys = keys::compile(name, raw, &pointer, live, desk)?;
+    for note in keys.fixed.iter().flat_map(KeySet::notes) {
         let help = "remove the key from the set, or ignore this if nothing is signed with it";
         desk.warn(Code::KeyMaterial, &format!("{pointer}/keys"), note.to_string(), help);
     }

@@ -1,25 +1,54 @@
-//! The keys of a provider: files and secrets, and which of them are unfit.
+//! The keys of a provider: files, secrets and sets that are fetched, and which of them are unfit. Fetches nothing.
 
+use engine::live::Live;
 use engine::policy::jwks::{Algorithm, KeyFault, KeySet};
-use engine::policy::jwt::ProviderFault;
+use engine::policy::jwt::{FetchedKeys, ProviderFault, ProviderKeys};
 
 use super::desk::Desk;
-use crate::diagnostic::Code;
+use super::key_source::{self, Fetches};
+use crate::diagnostic::{Code, quoted};
 use crate::raw;
 
 /// All keys of a provider; each that is unfit is reported.
-pub(super) fn compile(raw: &raw::JwtProvider, pointer: &str, desk: &mut Desk<'_>) -> Option<KeySet> {
+pub(super) fn compile(
+    name: &str,
+    raw: &raw::JwtProvider,
+    pointer: &str,
+    live: &Live,
+    desk: &mut Desk<'_>,
+) -> Option<ProviderKeys> {
     let mut sets = Vec::new();
     let mut sound = true;
-    for (index, key) in raw.keys.iter().enumerate() {
-        match key_set(key, raw, &format!("{pointer}/keys/{index}"), desk) {
+    for (index, key) in raw.keys.iter().enumerate().filter(|(_, key)| key.jwks_url.is_none()) {
+        let pointer = format!("{pointer}/keys/{index}");
+        sound &= key_source::belongs(&pointer, desk);
+        match key_set(key, raw, &pointer, desk) {
             Some(set) => sets.push(set),
             None => sound = false,
         }
     }
+    if raw.keys.is_empty() && raw.discovery.is_none() {
+        let help = "add `keys`, or `discovery: true` for those that the issuer publishes";
+        desk.error(Code::MissingKey, pointer, format!("provider {} has no keys", quoted(name)), help);
+        return None;
+    }
+    let fetches = key_source::compile(raw, pointer, desk);
     if !sound {
         return None;
     }
+    let fetched = match fetches {
+        Fetches::Mistaken => return None,
+        Fetches::Nothing => None,
+        Fetches::One(source) => {
+            let remote = live.remote_keys(name, &format!("{:?}", source.place));
+            Some(FetchedKeys { source, remote })
+        }
+    };
+    let fixed = if sets.is_empty() { None } else { Some(merged(sets, raw, pointer, desk)?) };
+    Some(ProviderKeys { fixed, fetched })
+}
+
+fn merged(sets: Vec<KeySet>, raw: &raw::JwtProvider, pointer: &str, desk: &mut Desk<'_>) -> Option<KeySet> {
     match KeySet::merge(sets) {
         Ok(set) => Some(set),
         Err(fault) => {
@@ -87,7 +116,9 @@ fn at_fault(raw: &raw::JwtProvider, fault: &KeyFault, pointer: &str) -> String {
 pub(super) fn unserved(raw: &raw::JwtProvider, fault: &ProviderFault) -> String {
     let wanted = match fault {
         ProviderFault::NoAlgorithms => return String::new(),
-        ProviderFault::SecretMixed { .. } | ProviderFault::SecretMissing => Algorithm::HS256,
+        ProviderFault::SecretMixed { .. } | ProviderFault::SecretMissing | ProviderFault::SecretFetched => {
+            Algorithm::HS256
+        }
         ProviderFault::KeyMissing { algorithm, .. } => *algorithm,
     };
     let at = raw.algorithms.iter().position(|listed| algorithm(*listed) == wanted);

@@ -8,7 +8,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::EndpointDetails;
+use super::{DiscoveryDetails, EndpointDetails};
 use crate::text::{Endpoint, Regex, Text as _};
 
 /// The most worker threads.
@@ -189,5 +189,46 @@ impl JsonSchema for PathEntry {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let regex = generator.subschema_for::<PathRegex>();
         json_schema!({ "anyOf": [{ "type": "string", "minLength": 1, "examples": ["/v1/orders/{id}"] }, regex] })
+    }
+}
+
+/// Discovery: `true`, or a map with its bounds.
+#[derive(Debug)]
+pub struct Discovery(pub DiscoveryDetails);
+
+impl<'de> Deserialize<'de> for Discovery {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct DiscoveryVisitor;
+        impl<'de> Visitor<'de> for DiscoveryVisitor {
+            type Value = Discovery;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("`true`, or a map with the bounds of fetching")
+            }
+
+            fn visit_bool<E: Error>(self, is_on: bool) -> Result<Discovery, E> {
+                if is_on { Ok(Discovery(DiscoveryDetails::default())) } else { Err(E::custom("only `true`")) }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Discovery, A::Error> {
+                DiscoveryDetails::deserialize(MapAccessDeserializer::new(map)).map(Discovery)
+            }
+        }
+        deserializer.deserialize_any(DiscoveryVisitor)
+    }
+}
+
+impl JsonSchema for Discovery {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Discovery".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let details = generator.subschema_for::<DiscoveryDetails>();
+        json_schema!({ "anyOf": [{ "type": "boolean", "const": true }, details] })
     }
 }

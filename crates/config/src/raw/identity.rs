@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Discovery;
 use crate::text::{Duration, HeaderName, Regex};
 
 /// An issuer of JWTs and how its tokens are checked.
@@ -21,9 +22,12 @@ pub struct JwtProvider {
     /// The signature algorithms that are accepted. A token cannot choose another one.
     #[schemars(length(min = 1))]
     pub algorithms: Vec<Algorithm>,
-    /// The keys that tokens are verified with. Two at once are how keys are rotated.
+    /// The keys that tokens are verified with. Two at once are how keys are rotated by hand. Not needed with `discovery`.
+    #[serde(default)]
     #[schemars(length(min = 1))]
     pub keys: Vec<JwtKey>,
+    /// Fetches the key set that the issuer's own metadata names: `true`, or a map with the bounds of fetching. Takes `issuer`.
+    pub discovery: Option<Discovery>,
     /// How far the issuer's clock may be off when `exp` and `nbf` are checked. 0s to 5m.
     #[serde(default = "clock_skew")]
     #[schemars(extend("x-range" = ["0s", "5m"]))]
@@ -75,10 +79,12 @@ pub enum Algorithm {
     HS256,
 }
 
-/// A key, or a file of keys. Exactly one of `pemFile`, `jwksFile` and `secret`.
+/// A key, or a set of keys. Exactly one of `pemFile`, `jwksFile`, `jwksUrl` and `secret`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{"required": ["pemFile"]}, {"required": ["jwksFile"]}, {"required": ["secret"]}]))]
+#[schemars(extend("oneOf" = [
+    {"required": ["pemFile"]}, {"required": ["jwksFile"]}, {"required": ["jwksUrl"]}, {"required": ["secret"]},
+]))]
 pub struct JwtKey {
     /// PEM file with one public key or certificate. Relative to this config file.
     #[schemars(length(min = 1))]
@@ -86,6 +92,31 @@ pub struct JwtKey {
     /// JSON file with a key set (RFC 7517). Relative to this config file.
     #[schemars(length(min = 1))]
     pub jwks_file: Option<String>,
+    /// Where the identity provider publishes its key set (RFC 7517): `https://…`, or `http://` on loopback. One a provider.
+    #[schemars(length(min = 1, max = 2048))]
+    pub jwks_url: Option<String>,
+    /// The longest time between two fetches of `jwksUrl`; a shorter lifetime of the response counts instead. 1s to 7d.
+    #[serde(default = "refresh")]
+    #[schemars(extend("x-range" = ["1s", "7d"]))]
+    pub refresh: Duration,
+    /// How long the last good set of `jwksUrl` serves after it should have been renewed. 0s to 30d.
+    #[serde(default = "stale_for")]
+    #[schemars(extend("x-range" = ["0s", "30d"]))]
+    pub stale_for: Duration,
+    /// A token with an unknown key makes the gateway fetch `jwksUrl` at once, but only once in this time. 1s to 1h.
+    #[serde(default = "refetch_interval")]
+    #[schemars(extend("x-range" = ["1s", "1h"]))]
+    pub refetch_interval: Duration,
+    /// How long one fetch of `jwksUrl` may take, all in all. 100ms to 1m.
+    #[serde(default = "fetch_timeout")]
+    #[schemars(extend("x-range" = ["100ms", "1m"]))]
+    pub timeout: Duration,
+    /// PEM file with the authorities that may vouch for `jwksUrl`; those of the system by default. Relative to this config file.
+    #[schemars(length(min = 1))]
+    pub ca_file: Option<String>,
+    /// Whether `/readyz` says no until `jwksUrl` has been fetched for the first time. On by default.
+    #[serde(default = "yes")]
+    pub gates_readiness: bool,
     /// The shared secret of HS256. Write a placeholder: `"${JWT_SECRET}"` or `"${file:/run/secrets/jwt}"`.
     #[schemars(length(min = 1))]
     pub secret: Option<String>,
@@ -96,15 +127,68 @@ pub struct JwtKey {
 
 impl std::fmt::Debug for JwtKey {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { pem_file, jwks_file, secret, kid } = self;
-        let secret = secret.as_ref().map(|_| "hidden");
+        let secret = self.secret.as_ref().map(|_| "hidden");
         let mut shown = formatter.debug_struct("JwtKey");
         shown
-            .field("pem_file", pem_file)
-            .field("jwks_file", jwks_file)
+            .field("pem_file", &self.pem_file)
+            .field("jwks_file", &self.jwks_file)
+            .field("jwks_url", &self.jwks_url)
             .field("secret", &secret)
-            .field("kid", kid)
-            .finish()
+            .field("kid", &self.kid)
+            .finish_non_exhaustive()
+    }
+}
+
+const fn refresh() -> Duration {
+    Duration::of_seconds(10 * 60)
+}
+
+const fn stale_for() -> Duration {
+    Duration::of_seconds(24 * 60 * 60)
+}
+
+const fn refetch_interval() -> Duration {
+    Duration::of_seconds(30)
+}
+
+const fn fetch_timeout() -> Duration {
+    Duration::of_seconds(5)
+}
+
+/// How the key set of an issuer is found and fetched.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct DiscoveryDetails {
+    /// The longest time between two fetches; a shorter lifetime of the response counts instead. 1s to 7d.
+    #[schemars(extend("x-range" = ["1s", "7d"]))]
+    pub refresh: Duration,
+    /// How long the last good set serves after it should have been renewed. 0s to 30d.
+    #[schemars(extend("x-range" = ["0s", "30d"]))]
+    pub stale_for: Duration,
+    /// A token with an unknown key makes the gateway fetch the set at once, but only once in this time. 1s to 1h.
+    #[schemars(extend("x-range" = ["1s", "1h"]))]
+    pub refetch_interval: Duration,
+    /// How long one fetch may take, metadata and set together. 100ms to 1m.
+    #[schemars(extend("x-range" = ["100ms", "1m"]))]
+    pub timeout: Duration,
+    /// PEM file with the authorities that may vouch for the issuer and its key set; those of the system by default. Relative to this
+    /// config file.
+    #[schemars(length(min = 1))]
+    pub ca_file: Option<String>,
+    /// Whether `/readyz` says no until the set has been fetched for the first time.
+    pub gates_readiness: bool,
+}
+
+impl Default for DiscoveryDetails {
+    fn default() -> Self {
+        Self {
+            refresh: refresh(),
+            stale_for: stale_for(),
+            refetch_interval: refetch_interval(),
+            timeout: fetch_timeout(),
+            ca_file: None,
+            gates_readiness: true,
+        }
     }
 }
 

@@ -15,7 +15,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("Listener", &["http2", "tls"]),
     ("Upstream", &["protocol", "retries", "healthCheck", "outlierDetection", "circuitBreaker"]),
     ("UpstreamTls", &["certFile", "keyFile"]),
-    ("JwtKey", &["jwksUrl", "refresh", "staleFor"]),
     ("Body", &["schemaFile", "schema"]),
     ("Route", ROUTE_NOT_YET),
     ("Defaults", ROUTE_NOT_YET),

@@ -1,21 +1,30 @@
 //! The identity step: walks a route's `auth` and finds out who calls.
 
-use super::Room;
+use super::{PROVIDERS_MAX, Room};
 use crate::denial::{Denial, Detail};
 use crate::identity::{ConsumerPlan, Identity};
 use crate::names::Name;
+use crate::policy::jwt::{Keys, Patience, Refusal};
 use crate::reason::{Kind, Reason};
 use crate::rules::Auth;
 use crate::snapshot::Snapshot;
+use arrayvec::ArrayVec;
 use std::sync::Arc;
 
-pub(super) fn run(room: Room<'_>, auth: &Auth) -> Result<Identity, Denial> {
+/// What a walk through the ways in may do, and what it found out besides who calls.
+pub(super) struct Walk<'w> {
+    pub(super) patience: Patience,
+    /// Providers whose keys are being fetched and might let the caller in.
+    pub(super) coming: &'w mut ArrayVec<usize, PROVIDERS_MAX>,
+}
+
+pub(super) fn run(room: Room<'_>, auth: &Auth, walk: &mut Walk<'_>) -> Result<Identity, Denial> {
     match auth {
         Auth::Open => Ok(Identity::default()),
         Auth::ApiKey => by_api_key(room),
-        Auth::Jwt { provider, scopes } => by_token(room, *provider, scopes),
-        Auth::Any(ways) => any(room, ways),
-        Auth::All(ways) => all(room, ways),
+        Auth::Jwt { provider, scopes } => by_token(room, *provider, scopes, walk),
+        Auth::Any(ways) => any(room, ways, walk),
+        Auth::All(ways) => all(room, ways, walk),
     }
 }
 
@@ -26,11 +35,17 @@ fn by_api_key(room: Room<'_>) -> Result<Identity, Denial> {
     Ok(Identity { api_key: Some(holder), token: None, consumer: Some(consumer), plan })
 }
 
-fn by_token(room: Room<'_>, provider: usize, scopes: &[Box<str>]) -> Result<Identity, Denial> {
-    let Some(provider) = room.snapshot.providers.get(provider) else {
+fn by_token(room: Room<'_>, id: usize, scopes: &[Box<str>], walk: &mut Walk<'_>) -> Result<Identity, Denial> {
+    let Some(provider) = room.snapshot.providers.get(id) else {
         return Err(Denial::new(Reason::InternalError).because("the route names a provider that is not there"));
     };
-    let token = provider.check(room.head, room.now)?;
+    let token = provider.judge(room.head, walk.patience, room.now).map_err(|Refusal { denial, keys }| {
+        if keys == Keys::Coming && !walk.coming.contains(&id) {
+            // A full list only means that this one is not waited for.
+            let _ = walk.coming.try_push(id);
+        }
+        denial
+    })?;
     check_scopes(&token.scopes, scopes)?;
     let plan = named_plan(room.snapshot, token.plan.as_ref())?;
     let identity = holder(room.snapshot, token.consumer.as_ref(), plan);
@@ -64,10 +79,10 @@ pub(super) fn named_plan(snapshot: &Snapshot, name: Option<&Name>) -> Result<Opt
 }
 
 /// The first way in. When none opens, the refusal that says most about the credential that was sent.
-fn any(room: Room<'_>, ways: &[Auth]) -> Result<Identity, Denial> {
+fn any(room: Room<'_>, ways: &[Auth], walk: &mut Walk<'_>) -> Result<Identity, Denial> {
     let mut refusal: Option<Denial> = None;
     for way in ways {
-        match run(room, way) {
+        match run(room, way, walk) {
             Ok(identity) => return Ok(identity),
             Err(denial) => {
                 if refusal.as_ref().is_none_or(|best| telling(&denial) > telling(best)) {
@@ -79,10 +94,10 @@ fn any(room: Room<'_>, ways: &[Auth]) -> Result<Identity, Denial> {
     Err(refusal.unwrap_or_else(|| Denial::new(Reason::InternalError).because("auth lists no way in")))
 }
 
-fn all(room: Room<'_>, ways: &[Auth]) -> Result<Identity, Denial> {
+fn all(room: Room<'_>, ways: &[Auth], walk: &mut Walk<'_>) -> Result<Identity, Denial> {
     let mut identity = Identity::default();
     for way in ways {
-        let Identity { api_key, token, consumer, plan } = run(room, way)?;
+        let Identity { api_key, token, consumer, plan } = run(room, way, walk)?;
         identity.api_key = identity.api_key.or(api_key);
         identity.token = identity.token.or(token);
         identity.consumer = identity.consumer.or(consumer);

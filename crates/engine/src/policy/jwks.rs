@@ -4,15 +4,25 @@
 //! Where a file lies or a set is fetched from is the caller's concern.
 
 mod algorithm;
+pub mod discovery;
 mod fault;
+mod fetched;
 pub(crate) mod json;
 mod jwk;
 mod key;
+mod lifetime;
 mod pem;
+pub mod remote;
+pub mod source;
+mod thumbprint;
+pub mod url;
 
 pub use algorithm::{Algorithm, KeyKind};
 pub use fault::KeyFault;
+pub use key::KeyFacts;
 pub(crate) use key::SigningKey;
+pub use lifetime::lifetime;
+pub use thumbprint::Thumbprint;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -95,6 +105,22 @@ impl KeySet {
     #[must_use]
     pub fn notes(&self) -> &[Box<str>] {
         &self.notes
+    }
+
+    /// What each key is known by. A secret has no thumbprint.
+    #[must_use]
+    pub fn facts(&self) -> Vec<KeyFacts> {
+        self.keys.iter().map(SigningKey::facts).collect()
+    }
+
+    /// Whether some key serves one of these.
+    #[must_use]
+    pub fn fits_any(&self, algorithms: &[Algorithm]) -> bool {
+        self.keys.iter().any(|key| algorithms.iter().any(|algorithm| key.fits(*algorithm)))
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.keys.len()
     }
 
     /// Equal for sets that verify the same tokens, in whatever order their keys come. Not for logs: it covers secrets.

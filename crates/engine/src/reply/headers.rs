@@ -89,7 +89,7 @@ pub(super) fn challenge(reason: Reason) -> HeaderValue {
     const API_KEY: HeaderValue = HeaderValue::from_static("ApiKey realm=\"tollgate\"");
     const BEARER: HeaderValue = HeaderValue::from_static("Bearer realm=\"tollgate\"");
     match reason.kind() {
-        Kind::JwtMissing | Kind::ScopeInsufficient => BEARER,
+        Kind::JwtMissing | Kind::ScopeInsufficient | Kind::JwksUnavailable => BEARER,
         Kind::JwtMalformed | Kind::JwtSignatureInvalid | Kind::JwtClaimValueInvalid => {
             let description = quotable(reason.detail());
             let text =
@@ -156,7 +156,7 @@ pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
         }
         Reason::HandshakeFailed => Some("tls_protocol_error"),
         Reason::UpstreamProtocolError => Some("http_protocol_error"),
-        Reason::InternalError | Reason::QuotaStoreUnavailable => Some("proxy_internal_error"),
+        Reason::InternalError | Reason::QuotaStoreUnavailable | Reason::JwksUnavailable => Some("proxy_internal_error"),
         // `connection_limit_reached` would speak of the connections to the next hop; these are the client's.
         Reason::ConnectionsExhausted | Reason::AddressConnectionsExhausted => Some("proxy_internal_response"),
         Reason::HeaderMalformed

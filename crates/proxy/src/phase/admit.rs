@@ -7,6 +7,7 @@ use crate::shared::Shared;
 use engine::chain::{self, Outcome};
 use engine::denial::Denial;
 use engine::identity::Identity;
+use engine::reason::Reason;
 use engine::reply::Reply;
 use engine::request::{RequestHead, RequestParts};
 use engine::snapshot::AcceptRequestId;
@@ -77,7 +78,13 @@ async fn decide(
         }
     };
     note(&head, target, context);
-    match chain::admit(snapshot, &shared.live, &head, now, &mut context.trail) {
+    let mut outcome = chain::admit(snapshot, &shared.live, &head, now, &mut context.trail);
+    if let Outcome::Waiting(waiting) = outcome {
+        let sources = waiting.providers().iter().filter_map(|provider| installed.key_source(*provider));
+        shared.key_sets.wait_for(sources).await;
+        outcome = chain::resume(waiting, snapshot, &shared.live, &head, limits::clock::now(), &mut context.trail);
+    }
+    match outcome {
         Outcome::Denied { route, identity, denial } => {
             context.route = route;
             refuse(context, identity, denial)
@@ -92,6 +99,10 @@ async fn decide(
         Outcome::Whoami(introduction) => {
             context.refused_identity = introduction.identity().clone();
             Decision::Answer(introduction.reply(|charge| shared.counters.used(charge.counter, charge.window)))
+        }
+        // Waits once.
+        Outcome::Waiting(_) => {
+            Decision::Refuse(Denial::new(Reason::InternalError).because("keys were waited for twice"))
         }
         Outcome::Pending(mut pending) => {
             context.route = Some(pending.route());

@@ -18,6 +18,9 @@ fn touched() -> Metrics {
     metrics.route("orders").answered(200, Duration::from_millis(3), Duration::from_micros(40));
     metrics.upstream("orders").succeeded(Duration::from_millis(2));
     metrics.plan("free").quota_used(1, 4, 86_400);
+    let keys = metrics.key_set("main");
+    keys.ended("changed");
+    keys.show(1_700_000_000_123, 2, 5, 3);
     metrics.denied("orders", "api_key_invalid", "key_revoked", "orders/apiKey");
     metrics.would_deny("orders", "throttling_limit_reached", "throttling_limit_reached", "burst");
     metrics.config_loaded("r1", 1_700_000_000_123);
@@ -203,4 +206,17 @@ fn names_from_the_config_cannot_break_the_format() {
     let metrics = Metrics::new("1").unwrap();
     metrics.denied("a\"b\\c\nd", "kind", "reason", NONE);
     check(&metrics, r#"tollgate_denials_total{kind="kind",policy="-",reason="reason",route="a\"b\\c\nd"} 1"#);
+}
+
+#[test]
+fn key_sets_are_shown_as_they_stand_and_counts_never_fall() {
+    let metrics = touched();
+    let keys = metrics.key_set("main");
+    keys.ended("changed");
+    keys.show(1_700_000_060_000, 0, 6, 2);
+    check(&metrics, r#"tollgate_key_set_fetches_total{outcome="changed",provider="main"} 2"#);
+    check(&metrics, r#"tollgate_key_set_fetched_timestamp_seconds{provider="main"} 1700000060"#);
+    check(&metrics, r#"tollgate_key_set_keys{provider="main"} 0"#);
+    check(&metrics, r#"tollgate_key_set_unknown_keys_total{provider="main"} 6"#);
+    check(&metrics, r#"tollgate_key_set_refetches_suppressed_total{provider="main"} 3"#);
 }

@@ -51,6 +51,8 @@ pub enum Misbehaviour {
     TwoLengths,
     /// A good response, one byte each pause.
     Trickle(Duration),
+    /// A body in chunks that never ends.
+    Flood,
     /// 103 and 100 ahead of a good response.
     Interim,
     /// A 101 that nobody asked for.
@@ -87,6 +89,7 @@ impl Misbehaviour {
             "length-too-short" => Self::LengthTooShort,
             "two-lengths" => Self::TwoLengths,
             "trickle" => Self::Trickle(number.map_or(Duration::from_millis(5), Duration::from_millis)),
+            "flood" => Self::Flood,
             "interim" => Self::Interim,
             "switch" => Self::Switch,
             "close-idle" => Self::CloseIdle,
@@ -121,6 +124,7 @@ impl Misbehaviour {
             Self::CloseIdle => send(wire, &good(), After::Close).await,
             Self::Status(status) => send(wire, &plain(status, "status"), After::KeepAlive).await,
             Self::Trickle(pause) => trickle(wire, &good(), pause).await,
+            Self::Flood => flood(wire).await,
             Self::Garbage => send(wire, b"\x00\x01\x02 this is not HTTP\r\n\r\n", After::Close).await,
             Self::HugeHead => send(wire, &huge_head(), After::Close).await,
             Self::Chunked => send(wire, CHUNKED, After::KeepAlive).await,
@@ -172,6 +176,15 @@ async fn trickle(wire: &mut Wire, bytes: &[u8], pause: Duration) -> Result<After
         sleep(pause).await;
     }
     Ok(After::KeepAlive)
+}
+
+/// Until the peer has had enough.
+async fn flood(wire: &mut Wire) -> Result<After, Fault> {
+    wire.write(b"HTTP/1.1 200 Test\r\nTransfer-Encoding: chunked\r\n\r\n").await?;
+    let chunk = format!("4000\r\n{}\r\n", " ".repeat(0x4000));
+    loop {
+        wire.write(chunk.as_bytes()).await?;
+    }
 }
 
 fn huge_head() -> Vec<u8> {

@@ -32,6 +32,11 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
         let after = match behaviour(&received, &shared) {
             Behaviour::Echo => answer(&mut wire, &received, echo(&received)).await,
             Behaviour::Fixed(fixed) => answer(&mut wire, &received, fixed).await,
+            Behaviour::ByPath(answers) => {
+                let found = answers.into_iter().find(|(path, _)| path == received.path());
+                let missing = || Answer { status: 404, headers: Vec::new(), body: b"nothing here".to_vec() };
+                answer(&mut wire, &received, found.map_or_else(missing, |(_, answer)| answer)).await
+            }
             Behaviour::Misbehave(how) => how.act(&mut wire, &received, nth > 0).await,
         };
         match after {

@@ -2,6 +2,7 @@
 
 use super::{Failure, Outcome, output};
 use crate::cli::{Explain, ListFormat};
+use crate::fetched_keys;
 use crate::offline::{Decided, Offline, OfflineRequest, Verdict};
 use engine::live::Live;
 use engine::reply::Reply;
@@ -20,6 +21,7 @@ pub(crate) fn run(arguments: &Explain) -> Result<Outcome, Failure> {
     let live = Live::new();
     let config = super::load(&arguments.config, &live)?;
     let at = super::time_at(arguments.at.as_deref())?;
+    fetched_keys::hand_in(&arguments.jwks, &config.snapshot, at)?;
     let offline = Offline::new(&config.snapshot, &live);
     if let Some(file) = &arguments.batch {
         return batch::run(&offline, file, arguments.client, at);

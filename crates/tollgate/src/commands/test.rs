@@ -1,6 +1,7 @@
 //! `tollgate test`: the config's own `tests:`, through the decision code or against a running gateway.
 
 use super::{Failure, Outcome, output};
+use crate::fetched_keys::{self, KeyFile};
 use crate::offline::{Offline, OfflineRequest, Verdict};
 use config::{Expect, TestCase};
 use engine::live::Live;
@@ -18,12 +19,13 @@ struct Found {
     upstream: Option<String>,
 }
 
-pub(crate) fn run(path: &Path, against: Option<&str>) -> Result<Outcome, Failure> {
+pub(crate) fn run(path: &Path, against: Option<&str>, jwks: &[KeyFile]) -> Result<Outcome, Failure> {
     let live = Live::new();
     let config = super::load(path, &live)?;
     if config.tests.is_empty() {
         return Err(Failure::Usage(format!("{} has no tests: add some under `tests:`", path.display())));
     }
+    fetched_keys::hand_in(jwks, &config.snapshot, now())?;
     let offline = Offline::new(&config.snapshot, &live);
     let (mut passed, mut failed) = (0_usize, 0_usize);
     for test in &config.tests {

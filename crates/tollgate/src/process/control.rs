@@ -1,7 +1,8 @@
 //! Everything that reaches a running gateway from outside its listeners: signals, and the control socket that `tollgate reload`
-//! talks to. One thread of its own, started before the config is read, so that no signal is ever fatal by accident.
+//! and `tollgate keys` talk to. One thread of its own, started before the config is read, so that no signal is ever fatal by accident.
 
 use super::hangup;
+use super::keys::Keys;
 use super::quota::desk::{self, QuotaQuestion};
 use super::reload::{Reloader, Verdict};
 use limits::clock::now;
@@ -31,6 +32,8 @@ const QUESTION_BYTES_MAX: u64 = 8 * 1024;
 pub(crate) enum Question {
     Reload,
     Quota(QuotaQuestion),
+    /// Every provider's keys: answered by [`super::keys::Keys`].
+    Keys,
 }
 
 /// The control thread, listening for signals.
@@ -237,16 +240,16 @@ async fn answer(stream: UnixStream, reloader: &Reloader) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     BufReader::new(read.take(QUESTION_BYTES_MAX)).read_line(&mut line).await?;
-    let verdict = match serde_json::from_str::<Question>(&line) {
-        Ok(Question::Reload) => reloader.reload("tollgate reload"),
+    let mut text = match serde_json::from_str::<Question>(&line) {
+        Ok(Question::Reload) => serde_json::to_vec(&reloader.reload("tollgate reload"))?,
         Ok(Question::Quota(question)) => {
             let mut write = BufWriter::new(write);
             desk::answer(&question, &reloader.quotas, &reloader.handle.snapshot(), now(), &mut write).await?;
             return write.shutdown().await;
         }
-        Err(error) => Verdict::refused(format!("the question cannot be read: {error}\n")),
+        Ok(Question::Keys) => serde_json::to_vec(&Keys::of(&reloader.handle, now()))?,
+        Err(error) => serde_json::to_vec(&Verdict::refused(format!("the question cannot be read: {error}\n")))?,
     };
-    let mut text = serde_json::to_vec(&verdict)?;
     text.push(b'\n');
     write.write_all(&text).await?;
     write.shutdown().await

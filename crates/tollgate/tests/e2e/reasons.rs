@@ -2,8 +2,8 @@
 
 use crate::support::Scenario;
 use crate::{
-    concurrency, ip_access, reasons_access, reasons_body, reasons_intake, reasons_jwt, reasons_routing, reasons_tls,
-    reasons_upstream,
+    concurrency, ip_access, reasons_access, reasons_body, reasons_intake, reasons_jwt, reasons_keys, reasons_routing,
+    reasons_tls, reasons_upstream,
 };
 use engine::reason::Reason;
 use std::collections::HashSet;
@@ -26,6 +26,7 @@ fn played() -> Vec<Scenario> {
         ip_access::scenarios(),
         concurrency::scenarios(),
         reasons_jwt::scenarios(),
+        reasons_keys::scenarios(),
         reasons_body::scenarios(),
         reasons_upstream::scenarios(),
         reasons_tls::scenarios(),

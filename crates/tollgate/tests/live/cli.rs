@@ -2,6 +2,7 @@
 
 mod check;
 mod key;
+mod keys;
 mod run;
 mod smoke;
 

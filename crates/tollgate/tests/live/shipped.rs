@@ -17,6 +17,7 @@ const SERVED: &[(&str, &str, &str, &str, u16)] = &[
     ("examples/error-templates.yaml", "api.example.com", "/v1/search", "", 200),
     // Its tokens are good on one day only.
     ("examples/jwt.yaml", "api.example.com", "/v1/orders", "", 401),
+    ("examples/key-sets.yaml", "api.example.com", "/health", "", 200),
     ("examples/plans-and-quotas.yaml", "api.example.com", "/v1/orders", "example-key-of-acme", 200),
     ("examples/routing.yaml", "a.files.example.com", "/pub/x/y.png", "", 200),
     ("examples/upstreams.yaml", "api.example.com", "/v1/orders/17", "", 200),
@@ -69,6 +70,9 @@ fn adapted(text: &str) -> String {
         ("orders-1.internal:9001", "{{upstream}}"),
         ("orders-2.internal:9001", "{{upstream}}"),
         ("path: \"-\" ", "path: \"{{accessLog}}\" "),
+        ("https://idp.example.com/jwks.json", "http://127.0.0.1:1/jwks.json"),
+        ("https://login.example.com", "http://127.0.0.1:1"),
+        ("discovery: true", "discovery: { gatesReadiness: false }"),
         ("../keys/", "keys/"),
     ] {
         text = text.replace(address, place);

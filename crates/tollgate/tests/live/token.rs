@@ -235,3 +235,29 @@ fn the_provider_is_found_by_its_issuer() {
     let with_set = ask(&with_header(&json!({ "kid": "b" })), &["--jwks", &set], 0);
     assert_eq!(with_set["verdict"], "accepted");
 }
+
+/// Nothing is fetched here: the signature stays open, everything else is judged.
+#[test]
+fn keys_that_a_gateway_fetches_are_not_fetched() {
+    let (folder, _) = folder();
+    let url = "http://127.0.0.1:9/keys.json";
+    let fetched =
+        CONFIG.replacen("keys: [{ pemFile: a.pem, kid: a }]", &format!("keys: [{{ jwksUrl: \"{url}\" }}]"), 1);
+    let config = folder.with("fetched.yaml", &fetched);
+    let ask = |token: &str, more: &[&str]| {
+        let file = folder.with("token", token);
+        let fixed = ["token", &file, "--config", &config, "--route", "orders", "--at", AT];
+        tollgate(&[&fixed, more].concat())
+    };
+    let good = token(&json!({}));
+    let open = ask(&good, &[]).expect(2);
+    assert!(open.stdout.contains("not decided: its signature was not checked"), "{open}");
+    assert!(open.stdout.contains("give a set with --jwks"), "{open}");
+    // What is refused whatever key comes is refused.
+    let expired = ask(&token(&json!({ "exp": NOW - 100 })), &[]).expect(1);
+    assert!(expired.stdout.contains("(token_expired)"), "{expired}");
+    let set = folder.with("set.json", &tokens::jwks(&[&signer()]));
+    ask(&good, &["--jwks", &set]).expect(0);
+    let forged = ask(&tokens::with_signature(&good, &[7; 64]), &["--jwks", &set]).expect(1);
+    assert!(forged.stdout.contains("(signature_mismatch)"), "{forged}");
+}

@@ -24,6 +24,11 @@ pub enum KeyFault {
     JwksUnreadable {
         why: Box<str>,
     },
+    /// Of a set that was fetched.
+    JwksTooMany {
+        entries: usize,
+        entries_max: usize,
+    },
     /// No key is left; the notes say why each was skipped.
     JwksEmpty {
         notes: Vec<Box<str>>,
@@ -85,6 +90,9 @@ impl fmt::Display for KeyFault {
             Self::PublicKeyUnreadable { label } => write!(out, "the {label} block holds no key that can be used"),
             Self::PrivateKey { key } => write!(out, "{key} is a private key, and only its public part belongs here"),
             Self::JwksUnreadable { why } => write!(out, "this is no key set: {why}"),
+            Self::JwksTooMany { entries, entries_max } => {
+                write!(out, "the key set has {entries} entries, allowed are {entries_max}")
+            }
             Self::JwksEmpty { notes } if notes.is_empty() => out.write_str("the key set is empty"),
             Self::JwksEmpty { notes } => write!(out, "the key set has no key that can be used: {}", notes.join("; ")),
             Self::Member { key, member, expected } => write!(out, "{key}: `{member}` has to be {expected}"),
@@ -133,6 +141,7 @@ impl KeyFault {
             Self::JwksUnreadable { .. } => {
                 "a key set is `{\"keys\": […]}` (RFC 7517), as the provider's `jwks_uri` serves it"
             }
+            Self::JwksTooMany { .. } => "let the identity provider publish only the keys that it signs with",
             Self::JwksEmpty { .. } => "it needs at least one RSA, EC or Ed25519 key with `\"use\": \"sig\"`",
             Self::Member { .. } | Self::PointInvalid { .. } => {
                 "take the key set from the identity provider anew, byte by byte"
@@ -150,7 +159,7 @@ impl KeyFault {
             Self::KidInvalid { .. } => "write the `kid` that the tokens' headers have, or leave it out",
             Self::KidDuplicate { .. } => "rename or remove one of them",
             Self::SecretMixed => "make two providers: one with the secret, one with the public keys",
-            Self::NoKeys => "add a `pemFile`, a `jwksFile` or a `secret`",
+            Self::NoKeys => "add a `pemFile`, a `jwksFile`, a `jwksUrl` or a `secret`",
         }
     }
 }

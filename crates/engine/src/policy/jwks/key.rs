@@ -2,6 +2,7 @@
 
 use super::algorithm::{Algorithm, KeyKind};
 use super::fault::KeyFault;
+use super::thumbprint::Thumbprint;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey};
 use jsonwebtoken::DecodingKey;
 use sha2::{Digest, Sha256};
@@ -22,6 +23,19 @@ pub(crate) struct SigningKey {
     decoding: DecodingKey,
     /// Of the key's public numbers or secret.
     sha256: [u8; 32],
+    /// None for a secret.
+    thumbprint: Option<Thumbprint>,
+}
+
+/// What a key is known by, for the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyFacts {
+    pub kid: Option<Box<str>>,
+    pub kind: KeyKind,
+    /// The only algorithm that it serves, if its `alg` says so.
+    pub algorithm: Option<Algorithm>,
+    /// None for a secret.
+    pub thumbprint: Option<Thumbprint>,
 }
 
 /// How long a signature by this key is.
@@ -45,7 +59,8 @@ impl SigningKey {
         }
         let decoding = DecodingKey::from_rsa_raw_components(modulus, exponent);
         let length = SignatureBytes(modulus.len());
-        Ok(Self::new(KeyKind::Rsa, length, decoding, &[modulus, exponent]))
+        let thumbprint = Thumbprint::rsa(modulus, exponent);
+        Ok(Self::new(KeyKind::Rsa, length, decoding, &[modulus, exponent]).printed(thumbprint))
     }
 
     /// An uncompressed point of P-256 or P-384, or the 32 bytes of an Ed25519 key.
@@ -64,7 +79,12 @@ impl SigningKey {
         if point.len() != point_bytes || parsed.is_err() {
             return Err(invalid());
         }
-        Ok(Self::new(kind, SignatureBytes(signature), decoding, &[point]))
+        let thumbprint = match kind {
+            KeyKind::P256 => Thumbprint::ec("P-256", point),
+            KeyKind::P384 => Thumbprint::ec("P-384", point),
+            KeyKind::Ed25519 | KeyKind::Rsa | KeyKind::Secret => Thumbprint::ed25519(point),
+        };
+        Ok(Self::new(kind, SignatureBytes(signature), decoding, &[point]).printed(thumbprint))
     }
 
     pub(super) fn secret(secret: &[u8]) -> Result<Self, KeyFault> {
@@ -80,7 +100,12 @@ impl SigningKey {
             hash.update(part.len().to_be_bytes());
             hash.update(part);
         }
-        Self { kid: None, kind, only: None, signature, decoding, sha256: hash.finalize().into() }
+        Self { kid: None, kind, only: None, signature, decoding, sha256: hash.finalize().into(), thumbprint: None }
+    }
+
+    const fn printed(mut self, thumbprint: Thumbprint) -> Self {
+        self.thumbprint = Some(thumbprint);
+        self
     }
 
     pub(super) fn known_as(mut self, kid: Option<Box<str>>) -> Self {
@@ -104,6 +129,10 @@ impl SigningKey {
 
     pub(crate) const fn kind(&self) -> KeyKind {
         self.kind
+    }
+
+    pub(super) fn facts(&self) -> KeyFacts {
+        KeyFacts { kid: self.kid.clone(), kind: self.kind, algorithm: self.only, thumbprint: self.thumbprint }
     }
 
     pub(crate) fn fits(&self, algorithm: Algorithm) -> bool {

@@ -1,7 +1,8 @@
 //! What a provider of the config asks of its tokens, and which rules can never work.
 
+use super::keys::ProviderKeys;
 use crate::credential::Location;
-use crate::policy::jwks::{Algorithm, KeyKind, KeySet};
+use crate::policy::jwks::{Algorithm, KeyKind, SigningKey};
 use regex::Regex;
 use serde_json::Value;
 use std::fmt;
@@ -61,6 +62,8 @@ pub enum ProviderFault {
         algorithm: Algorithm,
     },
     SecretMissing,
+    /// HS256 and a set that is fetched.
+    SecretFetched,
     /// An algorithm that none of the keys can serve.
     KeyMissing {
         algorithm: Algorithm,
@@ -69,7 +72,7 @@ pub enum ProviderFault {
 }
 
 impl ProviderRules {
-    pub(super) fn fit(&self, keys: &KeySet) -> Result<(), ProviderFault> {
+    pub(super) fn fit(&self, keys: &ProviderKeys) -> Result<(), ProviderFault> {
         let symmetric = |algorithm: &Algorithm| algorithm.key_kind() == KeyKind::Secret;
         if self.algorithms.is_empty() {
             return Err(ProviderFault::NoAlgorithms);
@@ -80,12 +83,18 @@ impl ProviderRules {
         {
             return Err(ProviderFault::SecretMixed { algorithm });
         }
-        let unserved = |algorithm: &Algorithm| !keys.keys().iter().any(|key| key.fits(*algorithm));
+        if keys.fetched.is_some() {
+            // What the set will hold is not known yet.
+            let secret = self.algorithms.iter().any(symmetric);
+            return if secret { Err(ProviderFault::SecretFetched) } else { Ok(()) };
+        }
+        let keys: &[SigningKey] = keys.fixed.as_ref().map(|fixed| fixed.keys()).unwrap_or_default();
+        let unserved = |algorithm: &Algorithm| !keys.iter().any(|key| key.fits(*algorithm));
         match self.algorithms.iter().copied().find(unserved) {
             None => Ok(()),
             Some(algorithm) if symmetric(&algorithm) => Err(ProviderFault::SecretMissing),
             Some(algorithm) => {
-                let mut have: Vec<_> = keys.keys().iter().map(|key| key.kind().name()).collect();
+                let mut have: Vec<_> = keys.iter().map(|key| key.kind().name()).collect();
                 have.sort_unstable();
                 have.dedup();
                 Err(ProviderFault::KeyMissing { algorithm, have: have.join(", ").into() })
@@ -104,6 +113,7 @@ impl ProviderFault {
             Self::SecretMissing => {
                 "add `{ secret: \"${JWT_SECRET}\" }` to `keys`, or list the algorithm of the keys that are there"
             }
+            Self::SecretFetched => "make two providers: one with HS256 and the secret, one with the fetched set",
             Self::KeyMissing { .. } => "add a key of that kind to `keys`, or remove the algorithm",
         }
     }
@@ -121,6 +131,9 @@ impl fmt::Display for ProviderFault {
             ),
             Self::SecretMissing => {
                 out.write_str("HS256 needs a configured secret: public keys and key sets cannot serve it")
+            }
+            Self::SecretFetched => {
+                out.write_str("HS256 needs a secret, and a secret cannot stand beside a fetched key set")
             }
             Self::KeyMissing { algorithm, have } => write!(
                 out,
