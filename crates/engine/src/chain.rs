@@ -38,7 +38,6 @@ pub use settle::{Admission, Counted, Pending, QUOTAS_MAX, settle};
 pub const THROTTLES_MAX: usize = 8;
 
 /// What became of a request before anything was charged.
-#[expect(clippy::large_enum_variant, reason = "a box would be an allocation on every admitted request")]
 #[derive(Debug)]
 pub enum Outcome {
     Denied {

@@ -32,11 +32,11 @@ pub(super) fn compile(
         desk.error(Code::MissingKey, pointer, format!("provider {} has no keys", quoted(name)), help);
         return None;
     }
-    let fetches = key_source::compile(raw, pointer, desk);
+    let source = key_source::compile(raw, pointer, desk);
     if !sound {
         return None;
     }
-    let fetched = match fetches {
+    let fetched = match source {
         Fetches::Mistaken => return None,
         Fetches::Nothing => None,
         Fetches::One(source) => {

@@ -74,7 +74,7 @@ impl KeyUrl {
         Ok(Self { text: text.into(), secure, host: host.into(), port, target: target.into() })
     }
 
-    /// An issuer that can be asked for its metadata: no query (OpenID Connect Discovery 1.0, 3; RFC 8414, 2).
+    /// An issuer that can be asked for its metadata: no query (`OpenID` Connect Discovery 1.0, 3; RFC 8414, 2).
     pub fn issuer(text: &str) -> Result<Self, UrlFault> {
         let url = Self::parse(text)?;
         if url.target.contains('?') { Err(UrlFault::Query) } else { Ok(url) }
