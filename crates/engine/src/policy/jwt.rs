@@ -103,6 +103,15 @@ impl Provider {
     }
 
     fn judge_token(&self, token: &str, patience: Patience, now: Now) -> Result<Arc<VerifiedToken>, Refusal> {
+        let first = self.judge_once(token, patience, now);
+        match first {
+            // Without this a token that was looked at in the moment of a rotation would be refused for a key that is there.
+            Err(Refusal { denial: _, keys: Keys::Here }) => self.judge_once(token, patience, now),
+            Ok(_) | Err(Refusal { denial: _, keys: Keys::Settled | Keys::Coming }) => first,
+        }
+    }
+
+    fn judge_once(&self, token: &str, patience: Patience, now: Now) -> Result<Arc<VerifiedToken>, Refusal> {
         if token.len() > TOKEN_BYTES_MAX {
             let text = format!("the token has {} bytes, allowed are {TOKEN_BYTES_MAX}", token.len());
             return Err(deny(Reason::TokenTooLarge, text).into());
@@ -133,7 +142,7 @@ impl Provider {
         match self.verify_signature(&compact, held, set) {
             Ok(()) => {}
             Err(KeyFault::Refused(denial)) => return Err(denial.into()),
-            Err(KeyFault::Missing(denial)) => return Err(self.key_missing(&compact, denial, set, patience, now)),
+            Err(KeyFault::Missing(denial)) => return Err(self.key_missing(&compact, denial, held, set, patience, now)),
         }
         let claims = json::object(&compact.payload)
             .map_err(|why| unreadable(format!("the token's payload cannot be read: {why}")))?;

@@ -46,6 +46,10 @@ impl KeyUrl {
         if text.contains('#') {
             return Err(UrlFault::Fragment);
         }
+        // `Uri` lets bytes above ASCII through, which no request line may have (RFC 3986, 2).
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(UrlFault::Unreadable);
+        }
         let uri: Uri = text.parse().map_err(|_| UrlFault::Unreadable)?;
         let (secure, usual_port) = match uri.scheme_str() {
             Some("https") => (true, HTTPS_PORT),
@@ -231,6 +235,7 @@ mod tests {
         check("https://a.example:0/k", Err(UrlFault::Port));
         check("https://a.example:/k", Err(UrlFault::Port));
         check("https://a.example:99999/k", Err(UrlFault::Port));
+        check("https://a.example/ä", Err(UrlFault::Unreadable));
         check("https://a example/k", Err(UrlFault::Unreadable));
         check("https://a.example/k\r\nX: y", Err(UrlFault::Unreadable));
         check(&format!("https://a.example/{}", "k".repeat(2048)), Err(UrlFault::TooLong));

@@ -3,10 +3,10 @@
 use super::Provider;
 use super::claims::{self, Times};
 use super::compact::Compact;
-use super::keys::FetchedKeys;
+use super::keys::{FetchedKeys, Held};
 use crate::denial::Denial;
 use crate::policy::jwks::json;
-use crate::policy::jwks::remote::{Asked, FetchedSet};
+use crate::policy::jwks::remote::{Asked, FetchedSet, Missing};
 use crate::reason::Reason;
 use limits::clock::Now;
 use limits::keyed::Key;
@@ -30,6 +30,8 @@ pub enum Keys {
     Settled,
     /// A fetch is ordered or under way that may bring the key.
     Coming,
+    /// A set has come while the token was held against the last one.
+    Here,
 }
 
 /// Whether a token may ask for newer keys, or has done so.
@@ -51,21 +53,32 @@ impl Provider {
         &self,
         compact: &Compact<'_>,
         denial: Denial,
+        held: &Held<'_>,
         set: Option<&FetchedSet>,
         patience: Patience,
         now: Now,
     ) -> Refusal {
         let Some(fetched) = &self.keys.fetched else { return denial.into() };
         let FetchedKeys { source, remote } = fetched;
-        let is_coming = self.lacks_only_the_key(compact, now)
-            && match patience {
-                Patience::Asks => remote.ask(self.missing(compact), source.refetch_interval, now) == Asked::Coming,
-                Patience::HasAsked => remote.is_coming(),
-            };
-        if is_coming {
+        let asked = if self.lacks_only_the_key(compact, now) {
+            // Of the set as it was when the token was held against it, stale or not.
+            let missing = Missing { key: self.missing(compact), set: held.set().map_or(0, FetchedSet::number) };
+            match patience {
+                Patience::Asks => remote.ask(missing, source.refetch_interval, now),
+                Patience::HasAsked => remote.ask_again(missing),
+            }
+        } else {
+            Asked::Refused
+        };
+        let keys = match asked {
+            Asked::Refused => Keys::Settled,
+            Asked::Coming => Keys::Coming,
+            Asked::Newer => Keys::Here,
+        };
+        if keys != Keys::Settled {
             let text = format!("the key set of {} is being fetched, as no key verifies this token", source.place);
             let denial = Denial::new(Reason::JwksUnavailable).because(text).retry_after(COMING_SOON);
-            return Refusal { denial, keys: Keys::Coming };
+            return Refusal { denial, keys };
         }
         if set.is_some() {
             return denial.into();
