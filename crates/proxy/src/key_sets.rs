@@ -52,6 +52,8 @@ pub(crate) struct Source {
     /// A fetch has ended.
     ended: Notify,
     waiting: AtomicUsize,
+    /// The set is too old, and that was said.
+    is_over: AtomicBool,
     // std's Mutex: never held across an await.
     found: Mutex<Found>,
     /// What was last said of the set's entries.
@@ -121,6 +123,7 @@ impl Source {
             metrics: metrics.key_set(provider.name()),
             ended: Notify::new(),
             waiting: AtomicUsize::new(0),
+            is_over: AtomicBool::new(false),
             found: Mutex::default(),
             notes: Mutex::default(),
         }

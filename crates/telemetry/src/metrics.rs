@@ -121,7 +121,7 @@ metrics! {
     reload_timestamp: Gauge "tollgate_config_last_reload_timestamp_seconds" [];
     /// 1 for the revision of the config that is in force.
     config_info: IntGaugeVec "tollgate_config_info" ["revision"];
-    /// Fetches of a provider's key set: `changed`, `unchanged`, or in a word why nothing came.
+    /// Fetches of a provider's key set: `changed`, `unchanged`, or why nothing came: `timeout`, `status`, `redirect`, `too_large`, `encoded`, `unreadable`, `no_usable_key`, `metadata`, `not_loopback`, `given_up`, or a reason of the network.
     key_set_fetches: IntCounterVec "tollgate_key_set_fetches_total" ["provider", "outcome"];
     /// When the provider's key set was last fetched, as Unix time to the millisecond; 0 if it never was.
     key_set_fetched: GaugeVec "tollgate_key_set_fetched_timestamp_seconds" ["provider"];

@@ -13,6 +13,9 @@ pub const JWKS: &str = "/jwks.json";
 pub const OPENID: &str = "/.well-known/openid-configuration";
 pub const OAUTH: &str = "/.well-known/oauth-authorization-server";
 
+/// Path, status, header lines, body.
+pub type PathAnswer<'a> = (&'a str, u16, &'a [(&'a str, &'a str)], &'a str);
+
 /// A running provider; it is dead when dropped.
 pub struct IdentityProvider {
     upstream: Upstream,
@@ -63,7 +66,7 @@ impl IdentityProvider {
     }
 
     /// These answers and 404 everywhere else.
-    pub fn answer_by_path(&self, answers: &[(&str, u16, &[(&str, &str)], &str)]) {
+    pub fn answer_by_path(&self, answers: &[PathAnswer<'_>]) {
         let answers = answers.iter().map(|(path, status, headers, body)| {
             let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             ((*path).to_owned(), Answer { status: *status, headers, body: body.as_bytes().to_vec() })

@@ -134,7 +134,7 @@ fn of_url(raw: &raw::JwtProvider, pointer: &str, desk: &mut Desk<'_>) -> Option<
     match KeyUrl::parse(key.jwks_url.as_deref()?) {
         Ok(url) => key.kid.is_none().then_some(KeyPlace::Url(url)),
         Err(fault) => {
-            unfit(&fault, "this cannot be fetched", &format!("{pointer}/jwksUrl"), desk);
+            unfit(fault, "this cannot be fetched", &format!("{pointer}/jwksUrl"), desk);
             None
         }
     }
@@ -150,12 +150,12 @@ fn of_issuer(raw: &raw::JwtProvider, pointer: &str, desk: &mut Desk<'_>) -> Opti
         Ok(url) => Some(KeyPlace::Issuer { issuer: issuer.as_str().into(), url }),
         Err(fault) => {
             let at = format!("{}/issuer", pointer.trim_end_matches("/discovery"));
-            unfit(&fault, "this issuer cannot be asked for its metadata", &at, desk);
+            unfit(fault, "this issuer cannot be asked for its metadata", &at, desk);
             None
         }
     }
 }
 
-fn unfit(fault: &UrlFault, what: &str, pointer: &str, desk: &mut Desk<'_>) {
+fn unfit(fault: UrlFault, what: &str, pointer: &str, desk: &mut Desk<'_>) {
     desk.error(Code::MalformedValue, pointer, format!("{what}: {fault}"), fault.help());
 }

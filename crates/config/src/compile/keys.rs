@@ -32,15 +32,15 @@ pub(super) fn compile(
         desk.error(Code::MissingKey, pointer, format!("provider {} has no keys", quoted(name)), help);
         return None;
     }
-    let fetches = key_source::compile(raw, pointer, desk);
+    let source = key_source::compile(raw, pointer, desk);
     if !sound {
         return None;
     }
-    let fetched = match fetches {
+    let fetched = match source {
         Fetches::Mistaken => return None,
         Fetches::Nothing => None,
         Fetches::One(source) => {
-            let remote = live.remote_keys(name, &format!("{:?}", source.place));
+            let remote = live.remote_keys(name, &source.place.identity());
             Some(FetchedKeys { source, remote })
         }
     };

@@ -40,7 +40,7 @@ fn by_token(room: Room<'_>, id: usize, scopes: &[Box<str>], walk: &mut Walk<'_>)
         return Err(Denial::new(Reason::InternalError).because("the route names a provider that is not there"));
     };
     let token = provider.judge(room.head, walk.patience, room.now).map_err(|Refusal { denial, keys }| {
-        if keys == Keys::Coming && !walk.coming.contains(&id) {
+        if keys != Keys::Settled && !walk.coming.contains(&id) {
             // A full list only means that this one is not waited for.
             let _ = walk.coming.try_push(id);
         }

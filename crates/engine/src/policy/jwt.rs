@@ -127,6 +127,15 @@ impl Provider {
     }
 
     fn judge_token(&self, token: &str, patience: Patience, now: Now) -> Result<Arc<VerifiedToken>, Refusal> {
+        let first = self.judge_once(token, patience, now);
+        match first {
+            // Without this a token that was looked at in the moment of a rotation would be refused for a key that is there.
+            Err(Refusal { denial: _, keys: Keys::Here }) => self.judge_once(token, patience, now),
+            Ok(_) | Err(Refusal { denial: _, keys: Keys::Settled | Keys::Coming }) => first,
+        }
+    }
+
+    fn judge_once(&self, token: &str, patience: Patience, now: Now) -> Result<Arc<VerifiedToken>, Refusal> {
         check_size(token)?;
         let held = self.keys.hold();
         let set = held.set().filter(|set| self.keys.serves(set, now));
@@ -152,7 +161,7 @@ impl Provider {
             Err(denial) if ring.is_lacking() => {
                 // Read before without a refusal, so it is there.
                 let Some(form) = Form::read(token, &mut FirstRefusal)? else { return Err(denial.into()) };
-                return Err(self.key_missing(&form, denial, ring.has_fetched(), patience, now));
+                return Err(self.key_missing(&form, denial, ring, patience, now));
             }
             Err(denial) => return Err(denial.into()),
         };

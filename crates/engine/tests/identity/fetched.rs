@@ -165,7 +165,8 @@ fn keys_without_names_change_unseen() {
     gate.publish(&[&new], at(2));
     gate.check(&token, 2, "ok", Keys::Settled);
     // A forgery is remembered as what it is: this very token asks no more.
-    let forged = tokens::with_signature(&token, &[1; 64]);
+    let another = new.token(&claims(json!({"exp": NOW + 100_000, "jti": "2"})));
+    let forged = tokens::with_signature(&another, &[1; 64]);
     gate.check(&forged, 40, "jwks_unavailable", Keys::Coming);
     gate.publish(&[&new], at(40));
     gate.check(&forged, 80, "signature_mismatch", Keys::Settled);

@@ -22,6 +22,9 @@ pub(super) struct Document {
     pub(super) body: Vec<u8>,
 }
 
+/// Names of one provider that are kept: its own, and that of its keys, if metadata names another.
+const NAMES_MAX: usize = 4;
+
 /// Names that are in use: the resolver keeps asking for them.
 pub(super) type Names = Vec<Arc<Resolved>>;
 
@@ -56,6 +59,7 @@ async fn address(url: &KeyUrl, resolver: &Resolver, names: &mut Names) -> Result
     } else {
         let name = resolver.name(&url.host().into(), url.port());
         if !names.iter().any(|known| Arc::ptr_eq(known, &name)) {
+            names.truncate(NAMES_MAX.saturating_sub(1));
             names.push(Arc::clone(&name));
         }
         name.address().await.ok_or_else(|| FetchFault::Name { host: host() })?

@@ -12,8 +12,8 @@ pub(super) enum FetchFault {
     Name { host: String },
     #[error("{host} is not on loopback, and the address is not https")]
     NotLoopback { host: String },
-    #[error("{what}: {text}")]
-    Network { reason: Reason, what: &'static str, text: String },
+    #[error("{}: {text}", reason.code())]
+    Network { reason: Reason, text: String },
     #[error("it took longer than the timeout")]
     Timeout,
     #[error("the provider answered with status {0}")]
@@ -39,10 +39,10 @@ impl FetchFault {
         /// Of an error's own words: some quote what was received.
         const CHARACTERS_MAX: usize = 200;
         let reason = fault::of_fetch(error);
-        let text = error.to_string();
+        let text = error.root_cause().to_string();
         let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
-        let text = text.chars().take(CHARACTERS_MAX).map(plain).collect();
-        Self::Network { reason, what: "the exchange with the provider failed", text }
+        let text: String = text.trim().chars().take(CHARACTERS_MAX).map(plain).collect();
+        Self::Network { reason, text }
     }
 
     /// For the metric. A closed list.

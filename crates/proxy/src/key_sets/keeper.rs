@@ -9,10 +9,11 @@ use engine::policy::jwks::KeyFacts;
 use engine::policy::jwks::remote::{Begin, Changes, FetchFailure};
 use limits::clock::now;
 use pingora::connectors::http::v1::Connector;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 /// Between two looks. Who waits for keys wakes the task at once; this is for a fetch that was asked for by a request which then got in
 /// another way.
@@ -29,6 +30,7 @@ pub(crate) async fn keep(shared: Arc<Shared>) {
         let sources: Vec<Arc<Source>> = shared.installed.load().key_sources().cloned().collect();
         for source in sources {
             wait = wait.min(LOOK_INTERVAL);
+            source.watch_age();
             match source.remote.begin(now()) {
                 Begin::Now => {
                     let under_way = UnderWay { source, has_ended: false };
@@ -83,6 +85,7 @@ impl Source {
         let notes = keys.notes().to_vec();
         let plan = schedule::after_success(&self.rules.load(), lifetime, chance());
         let Changes { appeared, vanished, recovered } = self.remote.succeeded(keys, plan, now());
+        self.is_over.store(false, Ordering::Relaxed);
         self.ended.notify_waiters();
         let has_changed = !(appeared.is_empty() && vanished.is_empty());
         self.metrics.ended(if has_changed { "changed" } else { "unchanged" });
@@ -98,6 +101,14 @@ impl Source {
             info!(provider, kid = key.kid, kind = key.kind, thumbprint = key.thumbprint, "signing key vanished");
         }
         self.note(notes);
+    }
+
+    /// Says once that the last good set is past its time.
+    fn watch_age(&self) {
+        let is_over = self.remote.has_come() && self.remote.serving(self.rules.load().stale_for, now()) == 0;
+        if is_over && !self.is_over.swap(true, Ordering::Relaxed) {
+            error!(provider = &*self.provider, "key set too old to be trusted: tokens get 503 until one is fetched");
+        }
     }
 
     /// Said when it is new, not at every fetch.

@@ -32,7 +32,7 @@ fn text(keys: &Keys) -> String {
     }
     let mut out = String::new();
     for provider in &keys.providers {
-        let _ = writeln!(out, "{}", provider.provider);
+        let _ = writeln!(out, "{}", provider.name);
         if let Some(fetched) = &provider.fetched {
             of_fetching(fetched, &mut out);
         }

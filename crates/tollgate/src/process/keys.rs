@@ -16,7 +16,7 @@ pub(crate) struct Keys {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Provider {
-    pub(crate) provider: String,
+    pub(crate) name: String,
     /// None if all of its keys stand in the config.
     pub(crate) fetched: Option<Fetched>,
     pub(crate) keys: Vec<Key>,
@@ -96,7 +96,7 @@ impl Provider {
             keys.extend(status.keys.iter().map(Key::seen));
             Fetched::of(from, status, now)
         });
-        Self { provider: provider.to_string(), fetched, keys }
+        Self { name: provider.to_string(), fetched, keys }
     }
 }
 

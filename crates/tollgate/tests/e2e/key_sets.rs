@@ -163,6 +163,7 @@ async fn the_last_good_set_serves_for_a_while_and_then_no_more() {
     // A token that was verified before is no exception.
     expect_denial(&gateway, &token(&key), "jwks_unavailable").await;
     assert!((gateway.metric("tollgate_key_set_keys", &[("provider", "main")]).await).abs() < 1e-9);
+    until("a line that says so", async || gateway.said().contains("key set too old").then_some(())).await;
     let _back = IdentityProvider::start_at(address, &[&key]);
     until("the set again", async || (send(&gateway, &token(&key)).await.status == 200).then_some(())).await;
     until("a line that says so", async || gateway.said().contains("key set fetched again").then_some(())).await;

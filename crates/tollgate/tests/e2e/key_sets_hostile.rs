@@ -6,7 +6,7 @@ use crate::support::{gateway, until};
 use serde_json::json;
 use std::time::Duration;
 use testkit::gateway::Gateway;
-use testkit::idp::{IdentityProvider, JWKS, OAUTH, OPENID};
+use testkit::idp::{IdentityProvider, JWKS, OAUTH, OPENID, PathAnswer};
 use testkit::tls_upstream::{Authority, TlsUpstream, Validity};
 use testkit::tokens::{Signer, jwks};
 use testkit::upstream::{Misbehaviour, echo};
@@ -43,7 +43,7 @@ async fn whatever_it_answers_the_last_good_set_serves() {
     let other = json!({"keys": [Signer::fixed(testkit::tokens::Algorithm::EdDSA, Some("ed")).jwk()]}).to_string();
     let huge = format!("{}{}", " ".repeat(300_000), jwks(&[&stranger]));
     let moved = "http://127.0.0.1:1/elsewhere";
-    let answers: [(&str, u16, &[(&str, &str)], &str); 7] = [
+    let answers: [PathAnswer<'_>; 7] = [
         ("unreadable", 200, &[("Content-Type", "text/html")], "<html>please log in</html>"),
         ("unreadable", 200, &[], &weak),
         ("no_usable_key", 200, &[], &other),

@@ -22,7 +22,7 @@ impl KeySet {
         if entries.len() > ENTRIES_MAX {
             return Err(KeyFault::JwksTooMany { entries: entries.len(), entries_max: ENTRIES_MAX });
         }
-        let (mut keys, mut notes) = (Vec::new(), Vec::new());
+        let (mut keys, mut notes) = (Vec::new(), Vec::<Box<str>>::new());
         let mut kids: HashSet<Box<str>> = HashSet::new();
         for (entry, place) in entries.iter().zip(1..) {
             match jwk::read(entry, place) {
@@ -38,7 +38,7 @@ impl KeySet {
         }
         notes.truncate(NOTES_MAX);
         // The note is for a log: a `kid` is the provider's own text.
-        let notes: Vec<Box<str>> = notes.iter().map(|note: &Box<str>| harmless(note)).collect();
+        let notes: Vec<Box<str>> = notes.iter().map(|note| harmless(note)).collect();
         if keys.is_empty() {
             return Err(KeyFault::JwksEmpty { notes });
         }

@@ -27,6 +27,8 @@ pub struct FetchedSet {
     keys: KeySet,
     /// Changes with the keys and with nothing else.
     tag: Key,
+    /// Which of the sets that came this one is, from 1.
+    number: u64,
     due_ns: u64,
 }
 
@@ -37,6 +39,10 @@ impl FetchedSet {
 
     pub(crate) const fn tag(&self) -> Key {
         self.tag
+    }
+
+    pub(crate) const fn number(&self) -> u64 {
+        self.number
     }
 
     /// Until `stale_for` after the set should have been renewed.
@@ -59,6 +65,8 @@ pub struct RemoteKeys {
 #[derive(Default)]
 struct Desk {
     fetch: Fetch,
+    /// Sets that have come.
+    sets: u64,
     /// When the next fetch begins by itself; the first at once.
     next_ns: u64,
     /// When the last fetch began that a token had asked for.
@@ -106,6 +114,16 @@ pub(crate) enum Asked {
     Coming,
     /// The last fetch that was asked for is too recent, or had an answer for this very key.
     Refused,
+    /// A set has come since the token was held against the last one: look again.
+    Newer,
+}
+
+/// What a token misses, and in which set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Missing {
+    pub(crate) key: Key,
+    /// [`FetchedSet::number`]; 0 if there was none.
+    pub(crate) set: u64,
 }
 
 /// When a set that came is due, and what happens next.
@@ -163,9 +181,13 @@ impl RemoteKeys {
     }
 
     /// A token asks for a fetch, under the name of what it misses. At most one fetch in `interval` begins for this cause.
-    pub(crate) fn ask(&self, missing: Key, interval: Duration, now: Now) -> Asked {
-        self.unknown.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn ask(&self, missing: Missing, interval: Duration, now: Now) -> Asked {
+        let Missing { key: missing, set } = missing;
         let mut desk = self.desk();
+        if desk.sets != set {
+            return Asked::Newer;
+        }
+        self.unknown.fetch_add(1, Ordering::Relaxed);
         let recent = desk.asked_ns.is_some_and(|asked| now.monotonic_ns < asked.saturating_add(nanoseconds(interval)));
         let asked = match desk.fetch {
             _ if desk.unknown.has(missing, now) => Asked::Refused,
@@ -180,8 +202,19 @@ impl RemoteKeys {
         match asked {
             Asked::Refused => drop(self.suppressed.fetch_add(1, Ordering::Relaxed)),
             Asked::Coming => desk.asks(missing),
+            Asked::Newer => {}
         }
         asked
+    }
+
+    /// The same for one that has asked and waited.
+    pub(crate) fn ask_again(&self, missing: Missing) -> Asked {
+        let desk = self.desk();
+        match desk.fetch {
+            _ if desk.sets != missing.set => Asked::Newer,
+            Fetch::Ordered | Fetch::UnderWay => Asked::Coming,
+            Fetch::Resting => Asked::Refused,
+        }
     }
 
     /// Why there is no newer set, and how long until the next fetch begins by itself.
@@ -210,8 +243,9 @@ impl RemoteKeys {
         let [head, ..] = *keys.fingerprint().as_chunks::<16>().0 else { return Changes::default() };
         let facts = keys.facts();
         let due_ns = now.monotonic_ns.saturating_add(nanoseconds(plan.due_in));
-        let set = FetchedSet { keys, tag: Key::from_u128(u128::from_be_bytes(head)), due_ns };
         let mut desk = self.desk();
+        desk.sets = desk.sets.saturating_add(1);
+        let set = FetchedSet { keys, tag: Key::from_u128(u128::from_be_bytes(head)), number: desk.sets, due_ns };
         let (appeared, vanished) = desk.history.seen(facts, now.unix_ms);
         let answered = std::mem::take(&mut desk.answering);
         for missing in answered {

@@ -20,12 +20,21 @@ pub enum KeyPlace {
 }
 
 impl KeyPlace {
-    /// As the operator wrote it.
+    /// For logs and operators: without a query, which may hold a secret.
     #[must_use]
     pub fn text(&self) -> &str {
         match self {
-            Self::Url(url) => url.text(),
+            Self::Url(url) => url.without_query(),
             Self::Issuer { issuer, .. } => issuer,
+        }
+    }
+
+    /// What makes it another place. Not for logs.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Url(url) => format!("url {}", url.text()),
+            Self::Issuer { issuer, .. } => format!("issuer {issuer}"),
         }
     }
 }

@@ -46,6 +46,10 @@ impl KeyUrl {
         if text.contains('#') {
             return Err(UrlFault::Fragment);
         }
+        // `Uri` lets bytes above ASCII through, which no request line may have (RFC 3986, 2).
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(UrlFault::Unreadable);
+        }
         let uri: Uri = text.parse().map_err(|_| UrlFault::Unreadable)?;
         let (secure, usual_port) = match uri.scheme_str() {
             Some("https") => (true, HTTPS_PORT),
@@ -74,7 +78,7 @@ impl KeyUrl {
         Ok(Self { text: text.into(), secure, host: host.into(), port, target: target.into() })
     }
 
-    /// An issuer that can be asked for its metadata: no query (OpenID Connect Discovery 1.0, 3; RFC 8414, 2).
+    /// An issuer that can be asked for its metadata: no query (`OpenID` Connect Discovery 1.0, 3; RFC 8414, 2).
     pub fn issuer(text: &str) -> Result<Self, UrlFault> {
         let url = Self::parse(text)?;
         if url.target.contains('?') { Err(UrlFault::Query) } else { Ok(url) }
@@ -87,10 +91,15 @@ impl KeyUrl {
         Self { text: text.into(), target: target.into(), ..self.clone() }
     }
 
-    /// As it was written.
+    /// As it was written. A query may hold a secret.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    #[must_use]
+    pub fn without_query(&self) -> &str {
+        self.text.split('?').next().unwrap_or_default()
     }
 
     /// Whether the connection is TLS. Without it the peer has to be on loopback.
@@ -140,13 +149,13 @@ fn is_loopback(host: &str) -> bool {
 
 impl fmt::Debug for KeyUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.text)
+        formatter.write_str(self.without_query())
     }
 }
 
 impl fmt::Display for KeyUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.text)
+        formatter.write_str(self.without_query())
     }
 }
 
@@ -225,10 +234,13 @@ mod tests {
         check("https://a.example/k#x", Err(UrlFault::Fragment));
         check("https://a.example:0/k", Err(UrlFault::Port));
         check("https://a.example:/k", Err(UrlFault::Port));
-        check("https://a.example:99999/k", Err(UrlFault::Unreadable));
+        check("https://a.example:99999/k", Err(UrlFault::Port));
+        check("https://a.example/ä", Err(UrlFault::Unreadable));
         check("https://a example/k", Err(UrlFault::Unreadable));
         check("https://a.example/k\r\nX: y", Err(UrlFault::Unreadable));
         check(&format!("https://a.example/{}", "k".repeat(2048)), Err(UrlFault::TooLong));
+        let secret = KeyUrl::parse("https://a.example/k?key=secret").unwrap();
+        assert_eq!(format!("{secret} {secret:?}"), "https://a.example/k https://a.example/k");
         assert_eq!(KeyUrl::issuer("https://a.example/?t=1"), Err(UrlFault::Query));
         assert!(KeyUrl::issuer("https://a.example/t").is_ok());
     }

@@ -42,6 +42,8 @@ pub(super) struct Ring<'k> {
     fixed: &'k [SigningKey],
     fetched: &'k [SigningKey],
     has_fetched: bool,
+    /// Of the set that was fetched last, be it too old to serve; 0 if none ever was.
+    number: u64,
     unfetched: bool,
     /// A newer set might have what none of these is.
     lacking: Cell<bool>,
@@ -70,13 +72,15 @@ impl Held<'_> {
 impl<'k> Ring<'k> {
     pub(super) fn of(held: &'k Held<'_>, set: Option<&'k FetchedSet>) -> Self {
         let fetched = set.map(|set| set.keys().keys()).unwrap_or_default();
-        Self { fixed: held.fixed, fetched, has_fetched: set.is_some(), unfetched: false, lacking: Cell::new(false) }
+        let number = held.set().map_or(0, FetchedSet::number);
+        let has_fetched = set.is_some();
+        Self { fixed: held.fixed, fetched, has_fetched, number, unfetched: false, lacking: Cell::new(false) }
     }
 
     /// These instead of all others.
     pub(super) fn only(keys: &'k KeySet) -> Self {
         let fixed = keys.keys();
-        Self { fixed, fetched: &[], has_fetched: false, unfetched: false, lacking: Cell::new(false) }
+        Self { fixed, fetched: &[], has_fetched: false, number: 0, unfetched: false, lacking: Cell::new(false) }
     }
 
     /// Those of the config, where others would have to be fetched: for an exam, which fetches nothing.
@@ -86,6 +90,10 @@ impl<'k> Ring<'k> {
 
     pub(super) const fn has_fetched(&self) -> bool {
         self.has_fetched
+    }
+
+    pub(super) const fn number(&self) -> u64 {
+        self.number
     }
 
     pub(super) const fn is_unfetched(&self) -> bool {

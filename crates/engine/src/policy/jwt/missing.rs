@@ -4,10 +4,10 @@ use super::Provider;
 use super::claims::{self, Times};
 use super::compact::Form;
 use super::exam::FirstRefusal;
-use super::keys::FetchedKeys;
+use super::keys::{FetchedKeys, Ring};
 use crate::denial::Denial;
 use crate::naming::durable;
-use crate::policy::jwks::remote::Asked;
+use crate::policy::jwks::remote::{Asked, Missing};
 use crate::reason::Reason;
 use limits::clock::Now;
 use limits::keyed::Key;
@@ -31,6 +31,8 @@ pub enum Keys {
     Settled,
     /// A fetch is ordered or under way that may bring the key.
     Coming,
+    /// A set has come while the token was held against the last one.
+    Here,
 }
 
 /// Whether a token may ask for newer keys, or has done so.
@@ -52,23 +54,33 @@ impl Provider {
         &self,
         form: &Form<'_>,
         denial: Denial,
-        has_fetched: bool,
+        ring: &Ring<'_>,
         patience: Patience,
         now: Now,
     ) -> Refusal {
         let Some(fetched) = &self.keys.fetched else { return denial.into() };
         let FetchedKeys { source, remote } = fetched;
-        let is_coming = self.lacks_only_the_key(form, now)
-            && match patience {
-                Patience::Asks => remote.ask(self.missing(form), source.refetch_interval, now) == Asked::Coming,
-                Patience::HasAsked => remote.is_coming(),
-            };
-        if is_coming {
+        let asked = if self.lacks_only_the_key(form, now) {
+            // Of the set as it was when the token was held against it, stale or not.
+            let missing = Missing { key: self.missing(form), set: ring.number() };
+            match patience {
+                Patience::Asks => remote.ask(missing, source.refetch_interval, now),
+                Patience::HasAsked => remote.ask_again(missing),
+            }
+        } else {
+            Asked::Refused
+        };
+        let keys = match asked {
+            Asked::Refused => Keys::Settled,
+            Asked::Coming => Keys::Coming,
+            Asked::Newer => Keys::Here,
+        };
+        if keys != Keys::Settled {
             let text = format!("the key set of {} is being fetched, as no key verifies this token", source.place);
             let denial = Denial::new(Reason::JwksUnavailable).because(text).retry_after(COMING_SOON);
-            return Refusal { denial, keys: Keys::Coming };
+            return Refusal { denial, keys };
         }
-        if has_fetched {
+        if ring.has_fetched() {
             return denial.into();
         }
         let what = if remote.has_come() { "is too old to be trusted" } else { "has never been fetched" };

@@ -2,7 +2,7 @@
 
 use super::keys::ProviderKeys;
 use crate::credential::Location;
-use crate::policy::jwks::{Algorithm, KeyKind, SigningKey};
+use crate::policy::jwks::{Algorithm, KeyKind, KeySet, SigningKey};
 use regex::Regex;
 use serde_json::Value;
 use std::fmt;
@@ -88,7 +88,7 @@ impl ProviderRules {
             let secret = self.algorithms.iter().any(symmetric);
             return if secret { Err(ProviderFault::SecretFetched) } else { Ok(()) };
         }
-        let keys: &[SigningKey] = keys.fixed.as_ref().map(|fixed| fixed.keys()).unwrap_or_default();
+        let keys: &[SigningKey] = keys.fixed.as_ref().map(KeySet::keys).unwrap_or_default();
         let unserved = |algorithm: &Algorithm| !keys.iter().any(|key| key.fits(*algorithm));
         match self.algorithms.iter().copied().find(unserved) {
             None => Ok(()),

@@ -53,7 +53,7 @@ async fn each_key_is_shown_with_its_thumbprint_and_times() {
     gateway.get("/profile").header("Authorization", &format!("Bearer {}", token(&signer("b")))).expect(200).await;
     let shown = keys(&gateway, 0);
     let main = &shown["providers"][0];
-    assert_eq!((&main["provider"], &main["fetched"]["serves"]), (&json!("main"), &json!(true)), "{shown}");
+    assert_eq!((&main["name"], &main["fetched"]["serves"]), (&json!("main"), &json!(true)), "{shown}");
     let of = |kid: &str| main["keys"].as_array().unwrap().iter().find(|key| key["kid"] == kid).unwrap().clone();
     assert_eq!((of("own")["state"].clone(), of("own")["firstSeen"].clone()), (json!("config"), Value::Null));
     assert_eq!((of("a")["state"].clone(), of("b")["state"].clone()), (json!("vanished"), json!("fetched")));

@@ -35,19 +35,16 @@ impl History {
             }
         }
         for facts in facts {
-            match self.keys.iter_mut().find(|key| key.facts == facts) {
-                Some(known) => {
-                    if !known.is_present {
-                        appeared.push(facts);
-                    }
-                    known.is_present = true;
-                    known.last_seen_unix_ms = unix_ms;
+            if let Some(known) = self.keys.iter_mut().find(|key| key.facts == facts) {
+                if !known.is_present {
+                    appeared.push(facts);
                 }
-                None => {
-                    appeared.push(facts.clone());
-                    let (first_seen_unix_ms, last_seen_unix_ms) = (unix_ms, unix_ms);
-                    self.keys.push(SeenKey { facts, first_seen_unix_ms, last_seen_unix_ms, is_present: true });
-                }
+                known.is_present = true;
+                known.last_seen_unix_ms = unix_ms;
+            } else {
+                appeared.push(facts.clone());
+                let (first_seen_unix_ms, last_seen_unix_ms) = (unix_ms, unix_ms);
+                self.keys.push(SeenKey { facts, first_seen_unix_ms, last_seen_unix_ms, is_present: true });
             }
         }
         self.forget();

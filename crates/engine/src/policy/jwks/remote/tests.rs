@@ -1,7 +1,7 @@
 //! A set over time: due, stale, asked for, failed.
 
 use super::unknown::{UNKNOWN_MAX, Unknown};
-use super::{Asked, Begin, Changes, Plan, RemoteKeys};
+use super::{Asked, Begin, Changes, Missing, Plan, RemoteKeys};
 use crate::policy::jwks::KeySet;
 use limits::clock::Now;
 use limits::keyed::Key;
@@ -24,6 +24,11 @@ fn set(kids: &[&str]) -> KeySet {
 
 fn missing(number: u128) -> Key {
     Key::from_u128(number)
+}
+
+/// By a token that was held against the last set.
+fn of_the_last(keys: &RemoteKeys, number: u128) -> Missing {
+    Missing { key: missing(number), set: keys.set().as_ref().map_or(0, |set| set.number()) }
 }
 
 /// One that was fetched at the start.
@@ -60,12 +65,12 @@ fn the_first_fetch_is_due_at_once_and_the_next_as_planned() {
 
 #[test]
 fn a_set_serves_until_it_has_been_stale_for_too_long() {
-    let keys = fetched(&["a"]);
     #[track_caller]
     fn check(keys: &RemoteKeys, stale_s: u64, second: u64, serves: usize) {
         assert_eq!(keys.serving(Duration::from_secs(stale_s), at(second)), serves, "{stale_s} {second}");
         assert_eq!(keys.status(Duration::from_secs(stale_s), at(second)).serves, serves > 0);
     }
+    let keys = fetched(&["a"]);
     check(&keys, 0, 599, 1);
     check(&keys, 0, 600, 0);
     check(&keys, 100, 699, 1);
@@ -81,7 +86,7 @@ fn a_set_serves_until_it_has_been_stale_for_too_long() {
 #[test]
 fn one_fetch_in_an_interval_is_made_for_unknown_keys() {
     let keys = fetched(&["a"]);
-    let asks = |number, second| keys.ask(missing(number), INTERVAL, at(second));
+    let asks = |number, second| keys.ask(of_the_last(&keys, number), INTERVAL, at(second));
     // However recent the planned one is: it may have come just before the rotation.
     assert_eq!(asks(1, 1), Asked::Coming);
     assert_eq!(asks(2, 1), Asked::Coming);
@@ -102,7 +107,7 @@ fn one_fetch_in_an_interval_is_made_for_unknown_keys() {
 #[test]
 fn what_a_fetch_did_not_bring_is_not_asked_for_again_for_a_while() {
     let keys = fetched(&["a"]);
-    let asks = |number, second| keys.ask(missing(number), INTERVAL, at(second));
+    let asks = |number, second| keys.ask(of_the_last(&keys, number), INTERVAL, at(second));
     assert_eq!(asks(1, 1), Asked::Coming);
     assert_eq!(keys.begin(at(1)), Begin::Now);
     // This one came after the request was sent: its key may be newer than the answer.
@@ -117,6 +122,30 @@ fn what_a_fetch_did_not_bring_is_not_asked_for_again_for_a_while() {
     assert_eq!(keys.begin(at(123)), Begin::Now);
     keys.failed("down".into(), |_| Duration::from_secs(1), at(124));
     assert_eq!(asks(1, 154), Asked::Coming);
+}
+
+/// Between the look at a set and the question the fetch may have ended: the answer is in the set that is there now.
+#[test]
+fn who_looked_at_an_older_set_looks_again() {
+    let keys = RemoteKeys::default();
+    let before = of_the_last(&keys, 1);
+    assert_eq!(keys.ask(before, INTERVAL, START), Asked::Coming);
+    fetch(&keys, &["a"], START);
+    assert_eq!(keys.ask(before, INTERVAL, START), Asked::Newer);
+    assert_eq!(keys.ask_again(before), Asked::Newer);
+    let now = of_the_last(&keys, 1);
+    assert_eq!(keys.ask(now, INTERVAL, START), Asked::Refused);
+    assert_eq!(keys.ask_again(now), Asked::Refused);
+    // Nothing was counted for the one that only has to look again.
+    assert_eq!(keys.counts(), (2, 1));
+    // The same keys fetched again are another set, but one that failed is none.
+    fetch(&keys, &["a"], at(540));
+    assert_eq!(keys.ask_again(now), Asked::Newer);
+    let now = of_the_last(&keys, 1);
+    assert_eq!(keys.begin(at(1_080)), Begin::Now);
+    assert_eq!(keys.ask_again(now), Asked::Coming);
+    keys.failed("down".into(), |_| INTERVAL, at(1_081));
+    assert_eq!(keys.ask_again(now), Asked::Refused);
 }
 
 #[test]
