@@ -32,6 +32,7 @@ fn entry() -> Entry<'static> {
         reason: None,
         policy: None,
         would_deny: &[],
+        without_store: false,
         retry: None,
         upstream: Some("orders"),
         endpoint: Some("127.0.0.1:9001"),
