@@ -90,7 +90,7 @@ impl Demand {
     /// One more request. How long ago the one before was.
     fn note(&mut self, now_ns: u64) -> u64 {
         let gap_ns = now_ns.saturating_sub(self.at_ns);
-        let leaked = self.level_milli.saturating_mul(gap_ns.min(ns(DEMAND_TIME))) / ns(DEMAND_TIME);
+        let leaked = part(self.level_milli, gap_ns.min(ns(DEMAND_TIME)));
         self.level_milli = self.level_milli.saturating_sub(leaked).saturating_add(1_000);
         self.at_ns = self.at_ns.max(now_ns);
         gap_ns
@@ -98,8 +98,13 @@ impl Demand {
 
     /// How many come within [`CHUNK_TIME`].
     fn chunk(self) -> u64 {
-        self.level_milli.saturating_mul(ns(CHUNK_TIME)) / ns(DEMAND_TIME) / 1_000
+        part(self.level_milli, ns(CHUNK_TIME)) / 1_000
     }
+}
+
+/// What part of a level belongs to a part of [`DEMAND_TIME`].
+fn part(level: u64, time_ns: u64) -> u64 {
+    level.saturating_mul(time_ns).checked_div(ns(DEMAND_TIME)).unwrap_or(0)
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -250,9 +255,8 @@ impl Lease {
     fn chunk(&self, limit: Limit) -> u64 {
         let wanted = self.demand.chunk().max(self.unmet);
         let most = match limit {
-            Limit::Rate(_) => limit.chunk_max(),
             Limit::Count { .. } if self.answered => limit.chunk_max().min(self.remaining / LAST_PART),
-            Limit::Count { .. } => limit.chunk_max(),
+            Limit::Count { .. } | Limit::Rate(_) => limit.chunk_max(),
         };
         wanted.min(most).max(1)
     }

@@ -3,7 +3,12 @@
 //!
 //! What must hold at every moment: admitted <= burst + rate * time + grants that the store forgot.
 
-#![expect(clippy::cast_precision_loss, reason = "figures of a simulation")]
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "figures of a simulation, and a broken expectation ends it"
+)]
 
 mod world;
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub enum SharedLimits {
     /// There is no other node: counted in this process's memory.
-    Alone(Alone),
+    Alone(Box<Alone>),
     Fleet(Arc<Fleet>),
 }
 
@@ -21,7 +21,7 @@ impl SharedLimits {
     /// For a gateway without a store: holds at most `keys_max` buckets and as many counts.
     #[must_use]
     pub fn alone(keys_max: usize) -> Self {
-        Self::Alone(Alone::new(keys_max))
+        Self::Alone(Box::new(Alone::new(keys_max)))
     }
 
     /// The first contact with the store, so that a gateway which says that it is ready has its limits. Takes a second at most.

@@ -124,10 +124,9 @@ impl RedisServer {
     /// If there is no answer.
     pub async fn command(&self, words: &[&str]) -> String {
         let answer = timeout(DEADLINE, exchange(self.address, words)).await;
-        match answer {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => panic!("redis-server does not answer {words:?}: {error}"),
-            Err(_elapsed) => panic!("redis-server does not answer {words:?} in time"),
+        match answer.unwrap_or_else(|elapsed| Err(elapsed.into())) {
+            Ok(answer) => answer,
+            Err(error) => panic!("redis-server does not answer {words:?}: {error}"),
         }
     }
 
@@ -231,7 +230,7 @@ async fn exchange(address: SocketAddr, words: &[&str]) -> io::Result<String> {
     let mut connection = TcpStream::connect(address).await?;
     let mut command = format!("*{}\r\n", words.len());
     for word in words {
-        command.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+        command.extend(["$", &word.len().to_string(), "\r\n", word, "\r\n"]);
     }
     connection.write_all(command.as_bytes()).await?;
     let mut answer = Vec::new();

@@ -62,8 +62,8 @@ pub(super) fn compile(raw: &RawConfig, desk: &mut Desk<'_>) -> Option<Redis> {
         }
     };
     let clustered = clustered(redis, &address, desk);
-    let username = either(&address.username, &redis.username, "username", desk);
-    let password = either(&address.password, &redis.password, "password", desk);
+    let username = either(address.username.as_deref(), redis.username.as_deref(), "username", desk);
+    let password = either(address.password.as_deref(), redis.password.as_deref(), "password", desk);
     let tls = tls(redis, &address, desk);
     if username.is_some() && password.is_none() {
         let help = "give the user's password, as `password: \"${file:/run/secrets/redis}\"`";
@@ -99,13 +99,13 @@ fn clustered(redis: &raw::Redis, address: &Address, desk: &mut Desk<'_>) -> bool
     true
 }
 
-fn either(in_url: &Option<String>, beside: &Option<String>, name: &str, desk: &mut Desk<'_>) -> Option<String> {
+fn either(in_url: Option<&str>, beside: Option<&str>, name: &str, desk: &mut Desk<'_>) -> Option<String> {
     if in_url.is_some() && beside.is_some() {
         let pointer = format!("/store/redis/{name}");
         let help = format!("take one away: the one in `url`, or `{name}`");
         desk.error(Code::Choice, &pointer, format!("the {name} is given twice"), help);
     }
-    in_url.clone().or_else(|| beside.clone())
+    in_url.or(beside).map(str::to_owned)
 }
 
 fn tls(redis: &raw::Redis, address: &Address, desk: &mut Desk<'_>) -> Option<RedisTls> {

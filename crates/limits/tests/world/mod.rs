@@ -156,9 +156,9 @@ impl World {
     pub fn run(&mut self, per_second: u64, for_us: u64) {
         let end = self.now_us + for_us;
         let mut at = 0;
-        while per_second > 0 {
+        loop {
             // Between none and twice the mean gap.
-            at += 1 + self.below(2_000_000 / per_second);
+            at += 2_000_000_u64.checked_div(per_second).map_or(for_us, |gap| 1 + self.below(gap));
             if at >= for_us {
                 break;
             }
@@ -319,9 +319,9 @@ fn grant(central: &mut Central, limit: Limit, now_us: u64, want: u64) -> Answer 
     };
     match limit {
         Limit::Rate(rate) => {
-            let now_ns = (now_us - START_US) * 1_000;
+            let at_ns = (now_us - START_US) * 1_000;
             while answer.granted < want {
-                match central.meter.take(rate, now_ns) {
+                match central.meter.take(rate, at_ns) {
                     Take::Granted(taken) => {
                         answer.granted += 1;
                         answer.remaining = taken.remaining;

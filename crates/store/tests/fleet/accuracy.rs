@@ -84,8 +84,6 @@ async fn accuracy(sync: Sync, per_second: u64) {
     let charge = rate(1, 1_000_000, 1_000, sync);
     let (admitted, ideal) = paced(&nodes, charge, per_second, Duration::from_secs(2)).await;
     let share = admitted as f64 / ideal as f64;
-    let calls: u64 = nodes.iter().map(|node| node.seen.answered.load(Ordering::Relaxed)).sum();
-    println!("{sync:?} at {per_second}/s: {admitted} admitted, ideal {ideal}, {share:.4}; {calls} calls");
     // Exact, but for what the clocks of two processes do not agree on.
     let within = match sync {
         Sync::Lease => 0.02,
