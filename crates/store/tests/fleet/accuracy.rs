@@ -37,7 +37,8 @@ async fn four_nodes_never_grant_more_than_a_leased_limit_and_in_the_end_all_of_i
     let nodes = four(&settings(server.address())).await;
     for charge in [quota(1, 2_000, Sync::Lease), rate(2, 1, 2_000, Sync::Lease)] {
         let first = flood(&nodes, charge, 6_000).await;
-        assert!((1_960..=2_000).contains(&first), "{charge:?}: {first}");
+        // When the flood is over, each of the four may hold a chunk that nobody used: at most 5 % of the limit.
+        assert!((1_600..=2_000).contains(&first), "{charge:?}: {first}");
         // What one holds and does not use comes back to the others.
         let mut granted = first;
         until("the rest", async || flood(&nodes, charge, 16).await > 0 || first == 2_000).await;
