@@ -2,6 +2,7 @@
 //! run shows every mistake. Reads key files, never the network.
 
 mod auth;
+mod auth_services;
 mod desk;
 mod errors;
 mod identity;
@@ -14,6 +15,7 @@ mod process;
 mod routes;
 mod scenarios;
 mod upstreams;
+mod users;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -31,7 +33,7 @@ use desk::Desk;
 use names::Names;
 
 pub use process::{LogTarget, Process};
-pub use scenarios::{Expect, TestCase, TestRequest};
+pub use scenarios::{AuthAnswer, Expect, TestCase, TestRequest};
 
 /// A config that can be served.
 #[derive(Debug)]
@@ -55,9 +57,11 @@ pub(crate) fn compile(
     let process = process::compile(raw, &mut desk);
     let upstreams = upstreams::compile(raw, live, &mut desk);
     let providers = identity::providers(raw, live, &mut desk);
+    let auth_services = auth_services::compile(raw, live, &mut desk);
     let told = identity::told(raw, &mut desk);
     let (plans, plan_limits) = limit::plans(raw, &names, &mut desk);
     let (consumers, api_keys) = limit::consumers(raw, &plans, live, &mut desk);
+    let users = users::compile(raw, &consumers, live, &mut desk);
     let mut rules = errors::global(raw, &mut desk);
     let throttles = limit::throttles(raw, &names, &mut rules, &mut desk);
     let routes = routes::compile(raw, &names, &throttles, &mut rules, &mut desk);
@@ -77,7 +81,9 @@ pub(crate) fn compile(
         routes,
         policies,
         api_keys,
+        users: users?,
         providers,
+        auth_services,
         consumers,
         plans,
         plan_limits,

@@ -11,6 +11,7 @@ const SECRET_KEYS: &[&str] = &[
     "secret",
     "value",
     "sha256",
+    "argon2id",
     "password",
     "passwd",
     "token",

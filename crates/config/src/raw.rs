@@ -4,6 +4,7 @@
 //! Names are not resolved and sections not compared; that is `compile`.
 
 mod choice;
+mod auth_service;
 mod errors;
 mod identity;
 mod limit;
@@ -18,14 +19,17 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use choice::{EndpointEntry, PathEntry, Threads};
+pub use auth_service::{AuthService, RememberAnswers, ServiceTls};
 pub use errors::{Disclose, ErrorResponse, ErrorTemplate, Errors};
-pub use identity::{Algorithm, ApiKeys, ClaimRule, ClaimValue, IdentityHeaders, JwtKey, JwtProvider, Location};
-pub use limit::{ApiKey, Consumer, Mode, Plan, Quota, QuotaHeaders, QuotaPeriod, RateLimit, Throttle, ThrottleWhen};
+pub use identity::{
+    Algorithm, ApiKeys, ClaimRule, ClaimValue, IdentityHeaders, JwtKey, JwtProvider, Location, Passwords,
+};
+pub use limit::{ApiKey, Consumer, Mode, Plan, User, Quota, QuotaHeaders, QuotaPeriod, RateLimit, Throttle, ThrottleWhen};
 pub use process::{
     AccessLog, AccessLogFormat, Limits, Listener, RequestId, RequestIdAccept, STATE_DIR, Server, Telemetry,
 };
-pub use route::{ApiKeyAuth, Auth, Body, Conditions, Defaults, JwtAuth, NoAuth, Route, TrailingSlash};
-pub use scenario::{Scenario, ScenarioExpect, ScenarioRequest};
+pub use route::{ApiKeyAuth, Auth, BasicAuth, Body, Conditions, Defaults, ForwardAuth, JwtAuth, NoAuth, Route, TrailingSlash};
+pub use scenario::{Scenario, ScenarioAuthAnswer, ScenarioExpect, ScenarioRequest};
 pub use upstream::{Balance, EndpointDetails, Keepalive, Timeouts, Upstream, UpstreamTls};
 
 use crate::text::Cidr;
@@ -74,6 +78,12 @@ pub struct RawConfig {
     /// Where API keys are looked for.
     #[serde(default)]
     pub api_keys: ApiKeys,
+    /// How user names and passwords are dealt with.
+    #[serde(default)]
+    pub passwords: Passwords,
+    /// Services that are asked whether a request may pass, by name.
+    #[serde(default)]
+    pub auth_services: BTreeMap<String, AuthService>,
     /// Headers that tell the upstream who calls. A client's own headers of these names are removed on every route.
     #[serde(default)]
     pub identity_headers: IdentityHeaders,

@@ -1,5 +1,6 @@
 //! THE order. Every request goes through these steps, one below the other; `admit` ends where the quota has to be charged, because
-//! counts may live elsewhere, and `settle` goes on from there. Nothing imports this module.
+//! counts may live elsewhere, and `settle` goes on from there. Where it takes somebody else's word or long work to know who calls,
+//! `admit` ends in a question and `resume` goes on with the answer. Nothing imports this module.
 //!
 //! route, throttles by address, identity, plan, throttles, length and type, quota. A call that is refused must not be billed, so
 //! throttles stand before the quota and the quota last; identity is costly, so addresses are throttled before it.
@@ -23,9 +24,12 @@ use crate::trail::{Entry, Mode, Step, Trail, Verdict};
 use arrayvec::ArrayVec;
 use limits::clock::Now;
 
+mod asking;
 mod authenticate;
 mod settle;
 
+pub use asking::{Answer, Asking, Question};
+use asking::{Answers, Halt};
 pub use settle::{Admission, Counted, Pending, QUOTAS_MAX, settle};
 
 /// Throttles of one step that one request can fall under; the compiler of the config refuses a route that could need more.
@@ -45,6 +49,8 @@ pub enum Outcome {
         route: RouteId,
         path: String,
     },
+    /// It is not known yet who calls: [`resume`] goes on with the answer.
+    Ask(Box<Asking>),
     /// Everything but the quota has agreed.
     Pending(Pending),
 }
@@ -89,24 +95,59 @@ pub fn admit(snapshot: &Snapshot, live: &Live, head: &RequestHead<'_>, now: Now,
     if let Some(path) = redirect {
         return Outcome::Redirect { route: id, path };
     }
+    go(Room { snapshot, live, head, now, id, route }, Answers::default(), Standings::default(), trail)
+}
+
+/// Goes on where [`admit`] ended in a question. Nothing that was taken before the question is taken again. The request and the
+/// trail are those that `admit` had; what is counted from here on, is counted at `now`.
+pub fn resume(
+    asking: Asking,
+    answer: Answer,
+    snapshot: &Snapshot,
+    live: &Live,
+    head: &RequestHead<'_>,
+    now: Now,
+    trail: &mut Trail,
+) -> Outcome {
+    let Asking { route: id, standings, mut answers, question } = asking;
+    let Some(route) = snapshot.route(id) else {
+        let denial = Denial::new(Reason::InternalError).because("an answer for a route that is not there");
+        return Outcome::Denied { route: None, identity: Identity::default(), denial };
+    };
     let room = Room { snapshot, live, head, now, id, route };
+    answers.take(room, question, answer);
+    go(room, answers, standings, trail)
+}
+
+fn go(room: Room<'_>, answers: Answers, mut standings: Standings, trail: &mut Trail) -> Outcome {
     let mut identity = Identity::default();
-    match run(room, trail, &mut identity) {
-        Ok(standings) => Outcome::Pending(Pending::new(room, identity, standings)),
-        Err(denial) => Outcome::Denied { route: Some(id), identity, denial },
+    match run(room, &answers, &mut standings, trail, &mut identity) {
+        Ok(()) => Outcome::Pending(Pending::new(room, identity, standings)),
+        Err(Halt::Denied(denial)) => Outcome::Denied { route: Some(room.id), identity, denial },
+        Err(Halt::Ask(question)) => {
+            Outcome::Ask(Box::new(Asking { route: room.id, standings, answers, question: *question }))
+        }
     }
 }
 
-fn run(room: Room<'_>, trail: &mut Trail, identity: &mut Identity) -> Result<Standings, Denial> {
+fn run(
+    room: Room<'_>,
+    answers: &Answers,
+    standings: &mut Standings,
+    trail: &mut Trail,
+    identity: &mut Identity,
+) -> Result<(), Halt> {
     // Without `..`: a rule that nobody asks about does not compile. The quota is charged by `settle`.
     let Rules { throttles_before_identity, auth, auth_policy, throttles, payload, quota: _ } = &room.route.rules;
-    let mut standings = Standings::default();
 
-    let nobody = Identity::default();
-    let first = throttles_before_identity.iter();
-    throttle(room, room.caller(&nobody), first, Step::AddressThrottle, trail, &mut standings)?;
+    // With answers this is the second time: what these throttles took, they have.
+    if answers.is_empty() {
+        let nobody = Identity::default();
+        let first = throttles_before_identity.iter();
+        throttle(room, room.caller(&nobody), first, Step::AddressThrottle, trail, standings)?;
+    }
 
-    let authenticated = authenticate::run(room, auth);
+    let authenticated = authenticate::run(room, auth, answers).map(Ok).or_else(Halt::refused)?;
     if let Some(found) = trail.judge(Step::Identity, Some(*auth_policy), Mode::Enforce, authenticated)? {
         *identity = found;
     }
@@ -120,12 +161,12 @@ fn run(room: Room<'_>, trail: &mut Trail, identity: &mut Identity) -> Result<Sta
 
     let limits = plan_limits(room.snapshot, identity);
     let of_plan = limits.iter().flat_map(|limits| limits.throttles.iter());
-    throttle(room, caller, of_plan.chain(throttles), Step::Throttle, trail, &mut standings)?;
+    throttle(room, caller, of_plan.chain(throttles), Step::Throttle, trail, standings)?;
 
     if let Some(payload) = payload {
         trail.judge(Step::Payload, Some(payload.policy), payload.mode, payload.check(room.head))?;
     }
-    Ok(standings)
+    Ok(())
 }
 
 /// Takes from every bucket or from none: what the first ones gave goes back when a later one refuses.

@@ -1,6 +1,7 @@
 //! Who is calling, once it is known.
 
 use crate::names::{Name, PlanId, PolicyId, RouteId};
+use http::{HeaderName, HeaderValue};
 use limits::keyed::Key;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -68,14 +69,28 @@ pub struct VerifiedToken {
     pub key: Key,
 }
 
+/// Whom an auth service has let in, in its own words.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Vouched {
+    pub service: Name,
+    /// The value of its `consumerHeader`.
+    pub consumer: Option<Name>,
+    /// The value of its `planHeader`.
+    pub plan: Option<Name>,
+    /// What upstream is told of it.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
 /// All that the identity step found out. Nothing in it for a route that is open.
 #[derive(Clone, Debug, Default)]
 pub struct Identity {
     pub api_key: Option<Arc<ApiKeyHolder>>,
     pub token: Option<Arc<VerifiedToken>>,
-    /// The consumer that the API key or the token's consumer claim names in the config.
+    /// One for each auth service that was asked.
+    pub vouched: Vec<Arc<Vouched>>,
+    /// The consumer that the API key, the password, the token's consumer claim or the auth service names in the config.
     pub consumer: Option<Arc<Consumer>>,
-    /// The plan: the token's plan claim before the consumer's own.
+    /// The plan: the token's plan claim or the auth service's word before the consumer's own.
     pub plan: Option<Arc<ConsumerPlan>>,
 }
 
@@ -83,10 +98,10 @@ impl Identity {
     /// The caller's name, also when only a token knows it.
     #[must_use]
     pub fn consumer_id(&self) -> Option<&Name> {
-        match (&self.consumer, &self.token) {
-            (Some(consumer), _) => Some(&consumer.id),
-            (None, Some(token)) => token.consumer.as_ref(),
-            (None, None) => None,
+        if let Some(consumer) = &self.consumer {
+            return Some(&consumer.id);
         }
+        let of_token = self.token.as_ref().and_then(|token| token.consumer.as_ref());
+        of_token.or_else(|| self.vouched.iter().find_map(|vouched| vouched.consumer.as_ref()))
     }
 }

@@ -1,7 +1,10 @@
 //! What outlives a reload: every counter's state and the tokens that were verified. Keyed by name, so that a policy that keeps its
 //! name keeps its state, whatever else the new config says.
 
+use crate::policy::forward_auth::Standing;
 use crate::policy::token_cache::TokenCache;
+use crate::policy::basic::VERIFIED_MAX;
+use crate::remembered::Remembered;
 use limits::buckets::Buckets;
 use limits::cursor::Cursors;
 use limits::keyed::Keyer;
@@ -15,6 +18,8 @@ pub const BUCKETS_NAMED_MAX: usize = 1_000_000;
 pub const BUCKETS_OPEN_MAX: usize = 1_000_000;
 /// Providers' token caches that are kept at once.
 const TOKEN_CACHES_MAX: usize = 256;
+/// Auth services whose answers are kept at once.
+const STANDINGS_MAX: usize = 256;
 
 #[derive(Debug)]
 pub struct Live {
@@ -24,6 +29,9 @@ pub struct Live {
     pub cursors: Cursors,
     // std's Mutex: taken at load only.
     token_caches: Mutex<HashMap<String, (usize, Arc<TokenCache>)>>,
+    /// Passwords that were verified.
+    pub passwords: Arc<Remembered<()>>,
+    standings: Mutex<HashMap<String, (usize, Arc<Remembered<Standing>>)>>,
 }
 
 impl Live {
@@ -35,6 +43,8 @@ impl Live {
             buckets_open: Buckets::new(BUCKETS_OPEN_MAX),
             cursors: Cursors::default(),
             token_caches: Mutex::default(),
+            passwords: Arc::new(Remembered::new(VERIFIED_MAX)),
+            standings: Mutex::default(),
         }
     }
 
@@ -53,6 +63,22 @@ impl Live {
         }
         caches.insert(name.to_owned(), (tokens_max, Arc::clone(&cache)));
         cache
+    }
+
+    /// What the auth service called `name` has said; empty when the size changed. What it said under other rules is not found.
+    pub fn standings(&self, name: &str, entries_max: usize) -> Arc<Remembered<Standing>> {
+        let mut kept = self.standings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((size, standings)) = kept.get(name)
+            && *size == entries_max
+        {
+            return Arc::clone(standings);
+        }
+        let standings = Arc::new(Remembered::new(entries_max));
+        if kept.len() >= STANDINGS_MAX {
+            kept.clear();
+        }
+        kept.insert(name.to_owned(), (entries_max, Arc::clone(&standings)));
+        standings
     }
 }
 

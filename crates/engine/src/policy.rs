@@ -2,6 +2,8 @@
 
 pub mod access;
 pub mod api_key;
+pub mod basic;
+pub mod forward_auth;
 pub mod jwks;
 pub mod jwt;
 pub mod payload;

@@ -35,7 +35,7 @@ fn an_api_key_request_is_admitted_without_allocation() {
                     if pending.charges().count() == 1 { &[Counted::Granted { used: 1 }] } else { &counted };
                 settle(pending, &snapshot, counted, now, &mut trail).expect("admitted");
             }
-            other @ (Outcome::Denied { .. } | Outcome::Redirect { .. }) => panic!("{other:?}"),
+            other @ (Outcome::Denied { .. } | Outcome::Redirect { .. } | Outcome::Ask(_)) => panic!("{other:?}"),
         }
     };
     // The first request makes the bucket.

@@ -62,7 +62,7 @@ fn tls(raw: &raw::UpstreamTls, pointer: &str, desk: &mut Desk<'_>) -> Option<Tls
     Some(Tls { server_name: raw.server_name.as_str().into(), authorities })
 }
 
-fn authorities(pointer: &str, named: &str, desk: &mut Desk<'_>) -> Option<Vec<Vec<u8>>> {
+pub(super) fn authorities(pointer: &str, named: &str, desk: &mut Desk<'_>) -> Option<Vec<Vec<u8>>> {
     let bytes = desk.file(pointer, named)?;
     let mut certificates = Vec::new();
     for block in x509_parser::pem::Pem::iter_from_buffer(&bytes) {

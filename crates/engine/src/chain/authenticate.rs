@@ -1,27 +1,79 @@
 //! The identity step: walks a route's `auth` and finds out who calls.
+//!
+//! What the gateway can tell by itself comes first: within `any` and `all` nobody is asked before every way that needs no asking has
+//! had its say.
 
 use super::Room;
+use super::asking::{Answers, Halt, Question};
 use crate::denial::{Denial, Detail};
-use crate::identity::{ConsumerPlan, Identity, VerifiedToken};
-use crate::reason::{Kind, Reason};
+use crate::identity::{Consumer, ConsumerPlan, Identity, VerifiedToken, Vouched};
+use crate::policy::{basic, forward_auth};
+use crate::reason::{Fault, Kind, Reason};
 use crate::rules::Auth;
 use std::sync::Arc;
 
-pub(super) fn run(room: Room<'_>, auth: &Auth) -> Result<Identity, Denial> {
+pub(super) fn run(room: Room<'_>, auth: &Auth, answers: &Answers) -> Result<Identity, Halt> {
     match auth {
         Auth::Open => Ok(Identity::default()),
-        Auth::ApiKey => by_api_key(room),
-        Auth::Jwt { provider, scopes } => by_token(room, *provider, scopes),
-        Auth::Any(ways) => any(room, ways),
-        Auth::All(ways) => all(room, ways),
+        Auth::ApiKey => Ok(by_api_key(room)?),
+        Auth::Basic => by_password(room, answers),
+        Auth::Forward(service) => by_service(room, *service, answers),
+        Auth::Jwt { provider, scopes } => Ok(by_token(room, *provider, scopes)?),
+        Auth::Any(ways) => any(room, ways, answers),
+        Auth::All(ways) => all(room, ways, answers),
     }
 }
 
 fn by_api_key(room: Room<'_>) -> Result<Identity, Denial> {
     let holder = room.snapshot.api_keys.check(room.head, None, room.now)?;
     let consumer = Arc::clone(&holder.consumer);
+    Ok(Identity { api_key: Some(holder), ..known(consumer) })
+}
+
+fn by_password(room: Room<'_>, answers: &Answers) -> Result<Identity, Halt> {
+    if let Some(answer) = &answers.password {
+        return Ok(known(answer.clone()?));
+    }
+    let nobody = Identity::default();
+    match room.snapshot.users.check(room.caller(&nobody), room.live, room.now)? {
+        basic::Checked::Known(consumer) => Ok(known(consumer)),
+        basic::Checked::Ask(question) => Err(Halt::Ask(Box::new(Question::Password(question)))),
+    }
+}
+
+fn by_service(room: Room<'_>, service: usize, answers: &Answers) -> Result<Identity, Halt> {
+    if let Some(standing) = answers.of_service(service) {
+        return Ok(vouched_for(room, standing.clone()?)?);
+    }
+    let Some(asked) = room.snapshot.auth_services.get(service) else {
+        let denial = Denial::new(Reason::InternalError).because("the route names an auth service that is not there");
+        return Err(Halt::Denied(denial));
+    };
+    let query = room.head.query.map(|query| room.snapshot.api_keys.query_for_upstream(query));
+    match asked.policy.check(service, room.head, query.as_deref(), room.now)? {
+        forward_auth::Checked::Known(standing) => Ok(vouched_for(room, standing?)?),
+        forward_auth::Checked::Ask(question) => Err(Halt::Ask(Box::new(Question::Service(question)))),
+    }
+}
+
+fn vouched_for(room: Room<'_>, vouched: Arc<Vouched>) -> Result<Identity, Denial> {
+    let consumer = vouched.consumer.as_ref().and_then(|id| room.snapshot.consumers.get(id)).cloned();
+    let plan = match &vouched.plan {
+        None => consumer.as_ref().and_then(|consumer| consumer.plan.clone()),
+        Some(name) => match room.snapshot.plans.get(name) {
+            Some(plan) => Some(Arc::clone(plan)),
+            None => {
+                let text = format!("auth service {} names plan {name:?}, no plan of the config", vouched.service);
+                return Err(Denial::new(Reason::AuthServiceFailed).because(text));
+            }
+        },
+    };
+    Ok(Identity { vouched: vec![vouched], consumer, plan, ..Identity::default() })
+}
+
+fn known(consumer: Arc<Consumer>) -> Identity {
     let plan = consumer.plan.clone();
-    Ok(Identity { api_key: Some(holder), token: None, consumer: Some(consumer), plan })
+    Identity { consumer: Some(consumer), plan, ..Identity::default() }
 }
 
 fn by_token(room: Room<'_>, provider: usize, scopes: &[Box<str>]) -> Result<Identity, Denial> {
@@ -37,7 +89,7 @@ fn by_token(room: Room<'_>, provider: usize, scopes: &[Box<str>]) -> Result<Iden
         Some(plan) => Some(plan),
         None => consumer.as_ref().and_then(|consumer| consumer.plan.clone()),
     };
-    Ok(Identity { api_key: None, token: Some(token), consumer, plan })
+    Ok(Identity { token: Some(token), consumer, plan, ..Identity::default() })
 }
 
 /// The plan that the token's plan claim names. A plan that the config does not have is refused: its limits are unknown.
@@ -52,41 +104,56 @@ fn named_plan(room: Room<'_>, token: &VerifiedToken) -> Result<Option<Arc<Consum
     }
 }
 
-/// The first way in. When none opens, the refusal that says most about the credential that was sent.
-fn any(room: Room<'_>, ways: &[Auth]) -> Result<Identity, Denial> {
-    let mut refusal: Option<Denial> = None;
-    for way in ways {
-        match run(room, way) {
-            Ok(identity) => return Ok(identity),
-            Err(denial) => {
-                if refusal.as_ref().is_none_or(|best| telling(&denial) > telling(best)) {
-                    refusal = Some(denial);
-                }
+/// The first way in, those that ask behind those that do not. When none opens, the refusal that says most about the credential that
+/// was sent; among equals that of the way that is listed first.
+fn any(room: Room<'_>, ways: &[Auth], answers: &Answers) -> Result<Identity, Halt> {
+    let mut refusal: Option<(u8, usize, Denial)> = None;
+    for asks in [false, true] {
+        for (place, way) in ways.iter().enumerate().filter(|(_, way)| way.asks() == asks) {
+            let denial = match run(room, way, answers) {
+                Ok(identity) => return Ok(identity),
+                Err(Halt::Ask(question)) => return Err(Halt::Ask(question)),
+                Err(Halt::Denied(denial)) => denial,
+            };
+            let rank = telling(&denial);
+            if refusal.as_ref().is_none_or(|(best, at, _)| rank > *best || (rank == *best && place < *at)) {
+                refusal = Some((rank, place, denial));
             }
         }
     }
-    Err(refusal.unwrap_or_else(|| Denial::new(Reason::InternalError).because("auth lists no way in")))
+    let nothing = || Denial::new(Reason::InternalError).because("auth lists no way in");
+    Err(Halt::Denied(refusal.map_or_else(nothing, |(_, _, denial)| denial)))
 }
 
-fn all(room: Room<'_>, ways: &[Auth]) -> Result<Identity, Denial> {
+/// Who fails a check of ours costs nobody else a call. Their order is the config's all the same: the first names the consumer.
+fn all(room: Room<'_>, ways: &[Auth], answers: &Answers) -> Result<Identity, Halt> {
+    if ways.iter().any(Auth::asks) {
+        for way in ways.iter().filter(|way| !way.asks()) {
+            run(room, way, answers)?;
+        }
+    }
     let mut identity = Identity::default();
     for way in ways {
-        let Identity { api_key, token, consumer, plan } = run(room, way)?;
+        let Identity { api_key, token, vouched, consumer, plan } = run(room, way, answers)?;
         identity.api_key = identity.api_key.or(api_key);
         identity.token = identity.token.or(token);
+        identity.vouched.extend(vouched);
         identity.consumer = identity.consumer.or(consumer);
         identity.plan = identity.plan.or(plan);
     }
     Ok(identity)
 }
 
-/// A credential that was sent and failed tells more than one that is absent, one that only lacks a scope most of all.
+/// A credential that was sent and failed tells more than one that is absent, one that only lacks a scope more than that. What could
+/// not be checked tells most: it might have opened.
 fn telling(denial: &Denial) -> u8 {
     let kind = denial.kind();
-    if kind == Kind::ApiKeyMissing || kind == Kind::JwtMissing {
+    if matches!(kind, Kind::ApiKeyMissing | Kind::JwtMissing | Kind::BasicMissing) {
         0
     } else if kind == Kind::ScopeInsufficient {
         2
+    } else if kind.fault() == Fault::Operator {
+        3
     } else {
         1
     }

@@ -9,6 +9,7 @@ use engine::identity::{ApiKeyHolder, Consumer, ConsumerPlan, PlanRoutes};
 use engine::live::Live;
 use engine::names::{Place, PlanId, PolicyId, RouteId, UpstreamId};
 use engine::policy::api_key::{ApiKeyEntry, ApiKeys};
+use engine::policy::basic::{PasswordRules, Users};
 use engine::policy::jwks::KeySet;
 use engine::policy::jwt::{Algorithm, ConsumerClaim, Provider, ProviderRules};
 use engine::policy::quota::Quota;
@@ -69,6 +70,8 @@ pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Sn
         routes: (0..routes).map(|index| route(index, asks)).collect(),
         policies: (0..4).map(|_| policy()).collect(),
         api_keys: ApiKeys::new(vec![entry], location, true),
+        users: Users::new(Vec::new(), password_rules(), live),
+        auth_services: Vec::new(),
         providers: if asks == Asks::Jwt { vec![provider(live, tokens_max)] } else { Vec::new() },
         consumers: HashMap::from([(consumer.id.clone(), consumer)]),
         plans: HashMap::from([(plan.name.clone(), plan)]),
@@ -91,6 +94,14 @@ pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Sn
             accept: AcceptRequestId::Trusted,
         },
         told: ToldUpstream::default(),
+    }
+}
+
+pub fn password_rules() -> PasswordRules {
+    PasswordRules {
+        remember: Duration::from_secs(60),
+        failures: Rate::new(100, 3).expect("a rate"),
+        hide: true,
     }
 }
 
