@@ -3,12 +3,14 @@
 //!
 //! Reading order: [`gateway`] (the hooks), `phase` (what each does), `respond` (the one writer of replies), `server`.
 
+mod callout;
 mod context;
 mod deadline;
 mod fault;
 mod gateway;
 mod installed;
 mod intake;
+mod passwords;
 mod phase;
 mod probes;
 mod resolve;

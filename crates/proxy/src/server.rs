@@ -1,7 +1,9 @@
 //! The process around the gateway: listeners, the telemetry address, background work, and the way it stops.
 
+use crate::callout::Callouts;
 use crate::installed::{Installed, LogSettings};
 use crate::intake::Caps;
+use crate::passwords::Passwords;
 use crate::phase::receive;
 use crate::probes::Probes;
 use crate::resolve::{REFRESH_INTERVAL, Resolver};
@@ -115,7 +117,18 @@ impl Server {
         let next_log = Mutex::new(log);
         let connections = Caps::new();
         let ready = AtomicBool::new(false);
-        let shared = Shared { installed, live, counters, metrics, resolver, connections, ready, next_log };
+        let shared = Shared {
+            installed,
+            live,
+            counters,
+            metrics,
+            resolver,
+            connections,
+            callouts: Callouts::default(),
+            passwords: Passwords::default(),
+            ready,
+            next_log,
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 

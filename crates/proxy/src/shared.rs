@@ -1,7 +1,9 @@
 //! What all requests share: the installed snapshot, the counters that outlive it, and where telemetry goes.
 
+use crate::callout::Callouts;
 use crate::installed::{Installed, LogSettings};
 use crate::intake::Caps;
+use crate::passwords::Passwords;
 use crate::resolve::Resolver;
 use arc_swap::ArcSwap;
 use engine::live::Live;
@@ -22,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) resolver: Resolver,
     /// Connections from clients, in all and by address.
     pub(crate) connections: Caps,
+    pub(crate) callouts: Callouts,
+    pub(crate) passwords: Passwords,
     pub(crate) ready: AtomicBool,
     /// The access log that the next snapshot writes to.
     pub(crate) next_log: Mutex<Arc<AccessLog>>,

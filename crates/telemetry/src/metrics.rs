@@ -6,7 +6,7 @@
 mod declare;
 mod handles;
 
-pub use handles::{PlanMetrics, RouteMetrics, UpstreamMetrics};
+pub use handles::{PlanMetrics, RouteMetrics, ServiceMetrics, UpstreamMetrics};
 pub use prometheus::{Error, IntCounter, IntGauge};
 
 use declare::Declare;
@@ -83,6 +83,12 @@ metrics! {
     upstream_requests: IntCounterVec "tollgate_upstream_requests_total" ["upstream", "outcome"];
     /// From sending the request to the first byte of the upstream's response.
     upstream_first_byte: HistogramVec "tollgate_upstream_first_byte_seconds" ["upstream"] in REQUEST_SECONDS;
+    /// Calls to an auth service: `allowed`, `denied`, `redirected`, `failed`, `timeout` or `busy`. What is remembered is no call.
+    auth_service_requests: IntCounterVec "tollgate_auth_service_requests_total" ["service", "outcome"];
+    /// From the look-up of an auth service's address to the last byte of its answer.
+    auth_service_duration: HistogramVec "tollgate_auth_service_duration_seconds" ["service"] in REQUEST_SECONDS;
+    /// Passwords that were verified: `match`, `mismatch`, or `busy` for those that were not. What is remembered is not verified.
+    password_checks: IntCounterVec "tollgate_password_checks_total" ["outcome"];
     /// The largest share of its quota that any key of the plan has used in the period of the last request; 1 is all of it.
     quota_used_ratio: GaugeVec "tollgate_quota_used_ratio" ["plan"];
     /// 1 if the last attempt to load the config succeeded, 0 if it was refused and the one before is still in force.
@@ -180,6 +186,18 @@ impl Metrics {
     #[must_use]
     pub fn plan(&self, plan: &str) -> PlanMetrics {
         PlanMetrics::new(self.families.quota_used_ratio.with_label_values(&[plan]))
+    }
+
+    #[must_use]
+    pub fn auth_service(&self, service: &str) -> ServiceMetrics {
+        let Families { auth_service_requests, auth_service_duration, .. } = &self.families;
+        let duration = auth_service_duration.with_label_values(&[service]);
+        ServiceMetrics::new(service, auth_service_requests.clone(), duration)
+    }
+
+    /// `outcome` is a word from a closed list.
+    pub fn password_checked(&self, outcome: &'static str) {
+        self.families.password_checks.with_label_values(&[outcome]).inc();
     }
 
     /// Names and codes of a refusal; [`NONE`] where there is no route or policy.

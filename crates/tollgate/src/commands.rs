@@ -79,6 +79,7 @@ fn facts(denial: &Denial) -> Option<String> {
         Detail::Allow(methods) => Some(format!("the methods here are {methods}")),
         Detail::Accept(types) => Some(format!("the types accepted here are {types}")),
         Detail::Scopes(scopes) => Some(format!("the route asks for the scopes {scopes}")),
+        Detail::Passed(passed) => Some(format!("auth service {} answered {}", passed.service, passed.status)),
         Detail::Throttle { limit } => Some(format!("throttle {limit} is used up")),
         Detail::Quota { limit, resets_unix_s } => Some(format!(
             "all {limit} requests of the period are used; it ends {}",

@@ -1,11 +1,13 @@
 //! Admission: asks the engine, charges the quotas, and answers what is refused. Everything past this room holds an `Admission`.
 
 use crate::context::{RequestContext, Stage};
+use crate::phase::ask;
 use crate::respond;
 use crate::shared::Shared;
 use engine::chain::{self, Outcome};
 use engine::denial::Denial;
 use engine::identity::Identity;
+use engine::reason::Reason;
 use engine::request::{RequestHead, RequestParts};
 use engine::snapshot::AcceptRequestId;
 use http::{HeaderName, HeaderValue};
@@ -67,7 +69,18 @@ async fn decide(
         }
     };
     note(&head, target, context);
-    match chain::admit(snapshot, &shared.live, &head, now, &mut context.trail) {
+    let mut outcome = chain::admit(snapshot, &shared.live, &head, now, &mut context.trail);
+    let mut now = now;
+    while let Outcome::Ask(asking) = outcome {
+        context.route = Some(asking.route());
+        // Boxed: most requests are asked nothing, and need no room for it.
+        let answer = Box::pin(ask::answer(shared, context, asking.question())).await;
+        now = limits::clock::now();
+        outcome = chain::resume(*asking, answer, snapshot, &shared.live, &head, now, &mut context.trail);
+    }
+    match outcome {
+        // Answered above.
+        Outcome::Ask(_) => Decision::Refuse(Denial::new(Reason::InternalError)),
         Outcome::Denied { route, identity, denial } => {
             context.route = route;
             refuse(context, identity, denial)

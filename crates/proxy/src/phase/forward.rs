@@ -100,6 +100,13 @@ fn tell_identity(upstream: &mut RequestHeader, snapshot: &Snapshot, admission: &
         hide_key(upstream, snapshot)?;
     }
     let identity = admission.identity();
+    if snapshot.users.hides(&upstream.headers) {
+        upstream.remove_header(&header::AUTHORIZATION);
+    }
+    for (name, value) in identity.vouched.iter().flat_map(|vouched| &vouched.headers) {
+        let unfit = |_| Denial::new(Reason::InternalError).because("what the auth service says cannot be passed on");
+        upstream.append_header(name.clone(), value.clone()).map_err(unfit)?;
+    }
     if let (Some(name), Some(id)) = (&told.consumer, identity.consumer_id()) {
         tell(upstream, name, id)?;
     }
