@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod explain;
 mod key;
+mod password;
 mod reasons;
 mod reference;
 mod reload;
@@ -11,7 +12,7 @@ mod run;
 mod test;
 mod version;
 
-use crate::cli::{Arguments, Command, KeyCommand};
+use crate::cli::{Arguments, Command, KeyCommand, PasswordCommand};
 pub(crate) use crate::failure::Failure;
 use crate::origin::Origin;
 use crate::output;
@@ -26,6 +27,8 @@ use std::process::ExitCode;
 pub(crate) enum Outcome {
     Yes,
     No,
+    /// It takes somebody else's word, which was not asked for.
+    Undecided,
 }
 
 impl From<Outcome> for ExitCode {
@@ -33,6 +36,7 @@ impl From<Outcome> for ExitCode {
         match outcome {
             Outcome::Yes => Self::SUCCESS,
             Outcome::No => Self::from(1),
+            Outcome::Undecided => Self::from(2),
         }
     }
 }
@@ -51,6 +55,7 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
             Ok(Outcome::Yes)
         }
         Command::Key { command: KeyCommand::New { consumer } } => key::new(consumer.as_deref()),
+        Command::Password { command: PasswordCommand::Hash { user } } => password::hash(user.as_deref()),
         Command::Completions { shell } => {
             // By way of memory: clap_complete panics if its reader goes away.
             let mut script = Vec::new();

@@ -1,7 +1,8 @@
 //! The decision on one request, without a socket: what `explain` and `test` print. Runs the code that the gateway runs, from the
 //! wire check on, and decides nothing itself.
 
-use engine::chain::{self, Outcome};
+use config::AuthAnswer;
+use engine::chain::{self, Asking, Outcome};
 use engine::denial::Denial;
 use engine::identity::Identity;
 use engine::live::Live;
@@ -17,6 +18,10 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use store::Counters;
 
+mod ask;
+
+pub(crate) use ask::Call;
+
 /// Quota counters that an offline run may need.
 const COUNTERS_MAX: usize = 10_000;
 
@@ -29,6 +34,8 @@ pub(crate) struct OfflineRequest {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<Vec<u8>>,
     pub(crate) client: IpAddr,
+    /// What every auth service is taken to answer. None leaves undecided what one has to decide.
+    pub(crate) auth_answer: Option<AuthAnswer>,
 }
 
 /// What the gateway would do with it.
@@ -55,13 +62,15 @@ pub(crate) enum Verdict {
     Redirect {
         location: String,
     },
+    /// An auth service decides, and it was not asked.
+    Undecided(Call),
 }
 
 impl Decided {
     /// The status that the gateway itself would send; none when upstream answers.
     pub(crate) fn status(&self) -> Option<u16> {
         match &self.verdict {
-            Verdict::Forward { .. } => None,
+            Verdict::Forward { .. } | Verdict::Undecided(_) => None,
             Verdict::Refuse { reply, .. } => Some(reply.status),
             Verdict::Redirect { .. } => Some(308),
         }
@@ -70,7 +79,7 @@ impl Decided {
     pub(crate) fn denial(&self) -> Option<&Denial> {
         match &self.verdict {
             Verdict::Refuse { denial, .. } => Some(denial),
-            Verdict::Forward { .. } | Verdict::Redirect { .. } => None,
+            Verdict::Forward { .. } | Verdict::Redirect { .. } | Verdict::Undecided(_) => None,
         }
     }
 }
@@ -108,8 +117,36 @@ impl<'a> Offline<'a> {
             Ok(head) => head,
             Err(denial) => return self.refused_early(denial, trail, now),
         };
-        match chain::admit(self.snapshot, self.live, &head, now, &mut trail) {
-            Outcome::Denied { route, identity, denial } => self.refused(&head, route, identity, denial, trail, now),
+        let mut outcome = chain::admit(self.snapshot, self.live, &head, now, &mut trail);
+        while let Outcome::Ask(asking) = outcome {
+            let Some(answer) = ask::answer(asking.question(), request.auth_answer.as_ref()) else {
+                return self.undecided(&asking, trail);
+            };
+            outcome = chain::resume(*asking, answer, self.snapshot, self.live, &head, now, &mut trail);
+        }
+        self.ended(outcome, request, &head, trail, now)
+    }
+
+    fn undecided(&self, asking: &Asking, trail: Trail) -> Decided {
+        Decided {
+            trail,
+            route: Some(asking.route()),
+            identity: Identity::default(),
+            verdict: Verdict::Undecided(Call::of(asking.question(), self.snapshot)),
+        }
+    }
+
+    fn ended(
+        &self,
+        outcome: Outcome,
+        request: &OfflineRequest,
+        head: &RequestHead<'_>,
+        mut trail: Trail,
+        now: Now,
+    ) -> Decided {
+        match outcome {
+            Outcome::Ask(asking) => self.undecided(&asking, trail),
+            Outcome::Denied { route, identity, denial } => self.refused(head, route, identity, denial, trail, now),
             Outcome::Redirect { route, path } => Decided {
                 trail,
                 route: Some(route),
@@ -125,12 +162,12 @@ impl<'a> Offline<'a> {
                         // Without an announced length the gateway counts what arrives.
                         let body = request.body.as_ref().map_or(0, Vec::len);
                         if let Err(denial) = admission.allowance().spend(body) {
-                            return self.refused(&head, Some(route), identity, denial, trail, now);
+                            return self.refused(head, Some(route), identity, denial, trail, now);
                         }
-                        let verdict = self.forwarded(&head, admission.upstream());
+                        let verdict = self.forwarded(head, admission.upstream());
                         Decided { verdict, trail, route: Some(route), identity }
                     }
-                    Err((denial, identity)) => self.refused(&head, Some(route), identity, denial, trail, now),
+                    Err((denial, identity)) => self.refused(head, Some(route), identity, denial, trail, now),
                 }
             }
         }

@@ -33,7 +33,11 @@ pub(crate) fn run(arguments: &Explain) -> Result<Outcome, Failure> {
         ListFormat::Text => output::result(text(&config.snapshot, &request, &decided)),
         ListFormat::Json => output::result_line(format_args!("{:#}", json(&config.snapshot, &request, &decided))),
     }
-    Ok(if decided.denial().is_some() { Outcome::No } else { Outcome::Yes })
+    Ok(match &decided.verdict {
+        Verdict::Forward { .. } | Verdict::Redirect { .. } => Outcome::Yes,
+        Verdict::Refuse { .. } => Outcome::No,
+        Verdict::Undecided(_) => Outcome::Undecided,
+    })
 }
 
 fn time_at(text: &str) -> Result<Now, Failure> {
@@ -126,6 +130,15 @@ fn verdict_text(out: &mut String, verdict: &Verdict) {
         Verdict::Redirect { location } => {
             let _ = writeln!(out, "\nredirected: 308 Location: {location}");
         }
+        Verdict::Undecided(call) => {
+            let _ = writeln!(out, "\nundecided: auth service {} decides, and explain asks nobody", call.service);
+            let _ = writeln!(out, "a running gateway asks\n  GET {}", call.url);
+            for (name, value) in &call.fields {
+                let _ = writeln!(out, "  {name}: {value}");
+            }
+            let help = "give its answer: --auth-answer 200, with --auth-header 'Name: value' for what it says";
+            let _ = writeln!(out, "{help}");
+        }
         Verdict::Refuse { denial, reply } => {
             let _ = writeln!(out, "\nrefused: {} {} ({})", reply.status, denial.kind().code(), denial.reason.code());
             if let Some(facts) = super::facts(denial) {
@@ -163,6 +176,9 @@ fn json(snapshot: &Snapshot, request: &OfflineRequest, decided: &Decided) -> Val
             json!({ "verdict": "forward", "upstream": upstream, "endpoint": endpoint, "target": target })
         }
         Verdict::Redirect { location } => json!({ "verdict": "redirect", "status": 308, "location": location }),
+        Verdict::Undecided(call) => {
+            json!({ "verdict": "undecided", "authService": call.service, "url": call.url, "headers": call.fields })
+        }
         Verdict::Refuse { denial, reply } => {
             let headers: Vec<(String, String)> = reply
                 .headers
