@@ -10,6 +10,7 @@ mod remember;
 pub use answer::{BODY_BYTES_MAX, ServiceAnswer, ServiceReply};
 pub use remember::{RememberRules, Standing};
 
+use crate::authority::Authority;
 use crate::denial::Denial;
 use crate::identity::Vouched;
 use crate::live::Live;
@@ -19,6 +20,7 @@ use crate::remembered::{Fingerprint, Fingerprints, Remembered};
 use crate::request::{RequestHead, Scheme};
 use http::{HeaderName, HeaderValue, header};
 use limits::clock::Now;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
@@ -140,7 +142,7 @@ impl ForwardAuth {
             Scheme::Http => "http",
             Scheme::Https => "https",
         };
-        let told = [head.method.as_str(), scheme, &*head.host, &*target, &*head.client.to_string()];
+        let told = [head.method.as_str(), scheme, &*host_and_port(head), &*target, &*head.client.to_string()];
         for (name, text) in TOLD.iter().zip(told) {
             let value = HeaderValue::from_str(text)
                 .map_err(|_| Denial::new(Reason::InternalError).because(format!("{name} cannot be told")))?;
@@ -221,6 +223,15 @@ impl ForwardAuth {
 
     fn denial(&self, reason: Reason, text: &str) -> Denial {
         Denial::new(reason).because(format!("auth service {}: {text}", self.name))
+    }
+}
+
+/// The host in its one form, with the port that the client has named: who signs in has to come back to it.
+fn host_and_port<'h>(head: &'h RequestHead<'_>) -> Cow<'h, str> {
+    let named = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    match named.and_then(|host| Authority::parse(host).ok()?.port) {
+        Some(port) => Cow::Owned(format!("{}:{port}", head.host)),
+        None => Cow::Borrowed(&head.host),
     }
 }
 
