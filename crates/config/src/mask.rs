@@ -55,6 +55,7 @@ pub(crate) fn secrets_by_line(text: &str) -> Vec<Range<usize>> {
                 values_of_secret_keys(line)
                     .into_iter()
                     .chain(tokens(line))
+                    .chain(passwords_in_urls(line))
                     .map(|found| start.saturating_add(found.start)..start.saturating_add(found.end)),
             );
         }
@@ -75,6 +76,21 @@ fn values_of_secret_keys(line: &str) -> Vec<Range<usize>> {
         let start = at.saturating_add(1).saturating_add(blank);
         if !value.is_empty() && !is_placeholder(value) && !is_collection(value) {
             found.push(start..start.saturating_add(value.len()));
+        }
+    }
+    found
+}
+
+/// What stands between scheme and `@`: a user and a password, or a password alone.
+fn passwords_in_urls(line: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for (at, scheme) in line.match_indices("://") {
+        let start = at.saturating_add(scheme.len());
+        let rest = line.get(start..).unwrap_or_default();
+        let authority = rest.split(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'')).next();
+        let Some((user, _)) = authority.and_then(|authority| authority.rsplit_once('@')) else { continue };
+        if user.contains(':') && !is_placeholder(user.split_once(':').map_or(user, |(_, password)| password)) {
+            found.push(start..start.saturating_add(user.len()));
         }
     }
     found
@@ -171,6 +187,10 @@ mod tests {
         check("X-Api-Key: tg_1", "X-Api-Key: ****");
         check("keys: [{ value: a }]", "keys: [{ value: **}]");
         check("x: Bearer eyJhbGciOi.J9.x end", "x: Bearer *************** end");
+        check("url: http://gate:hunter2@a.example/x@y", "url: http://************@a.example/x@y");
+        check("url: redis://:hunter2@a", "url: redis://********@a");
+        check("url: http://gate:${PASSWORD}@a.example/", "url: http://gate:${PASSWORD}@a.example/");
+        check("url: http://a.example/x:y@z", "url: http://a.example/x:y@z");
         check("secret: aü€b", "secret: *\u{b7}\u{2022}*");
         check("consumerId: value", "consumerId: value");
         let long = "secret:".repeat(1_500);

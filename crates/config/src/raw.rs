@@ -3,8 +3,8 @@
 //! The doc comments here are what editors show and what the reference page says. Serde stops here: no other module derives it.
 //! Names are not resolved and sections not compared; that is `compile`.
 
-mod choice;
 mod auth_service;
+mod choice;
 mod errors;
 mod identity;
 mod limit;
@@ -18,17 +18,21 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use choice::{EndpointEntry, PathEntry, Threads};
 pub use auth_service::{AuthService, RememberAnswers, ServiceTls};
+pub use choice::{EndpointEntry, PathEntry, Threads};
 pub use errors::{Disclose, ErrorResponse, ErrorTemplate, Errors};
 pub use identity::{
     Algorithm, ApiKeys, ClaimRule, ClaimValue, IdentityHeaders, JwtKey, JwtProvider, Location, Passwords,
 };
-pub use limit::{ApiKey, Consumer, Mode, Plan, User, Quota, QuotaHeaders, QuotaPeriod, RateLimit, Throttle, ThrottleWhen};
+pub use limit::{
+    ApiKey, Consumer, Mode, Plan, Quota, QuotaHeaders, QuotaPeriod, RateLimit, Throttle, ThrottleWhen, User,
+};
 pub use process::{
     AccessLog, AccessLogFormat, Limits, Listener, RequestId, RequestIdAccept, STATE_DIR, Server, Telemetry,
 };
-pub use route::{ApiKeyAuth, Auth, BasicAuth, Body, Conditions, Defaults, ForwardAuth, JwtAuth, NoAuth, Route, TrailingSlash};
+pub use route::{
+    ApiKeyAuth, Auth, BasicAuth, Body, Conditions, Defaults, ForwardAuth, JwtAuth, NoAuth, Route, TrailingSlash,
+};
 pub use scenario::{Scenario, ScenarioAuthAnswer, ScenarioExpect, ScenarioRequest};
 pub use upstream::{Balance, EndpointDetails, Keepalive, Timeouts, Upstream, UpstreamTls};
 

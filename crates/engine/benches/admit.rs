@@ -56,7 +56,9 @@ fn bench(criterion: &mut Criterion) {
                         let counted = counted.get(..pending.charges().count()).expect("one quota at most");
                         black_box(settle(pending, &snapshot, counted, later, &mut trail).expect("admitted"));
                     }
-                    other @ (Outcome::Denied { .. } | Outcome::Redirect { .. } | Outcome::Ask(_)) => panic!("{other:?}"),
+                    other @ (Outcome::Denied { .. } | Outcome::Redirect { .. } | Outcome::Ask(_)) => {
+                        panic!("{other:?}")
+                    }
                 }
             });
         });

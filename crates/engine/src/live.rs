@@ -1,9 +1,9 @@
 //! What outlives a reload: every counter's state and the tokens that were verified. Keyed by name, so that a policy that keeps its
 //! name keeps its state, whatever else the new config says.
 
+use crate::policy::basic::VERIFIED_MAX;
 use crate::policy::forward_auth::Standing;
 use crate::policy::token_cache::TokenCache;
-use crate::policy::basic::VERIFIED_MAX;
 use crate::remembered::Remembered;
 use limits::buckets::Buckets;
 use limits::cursor::Cursors;

@@ -7,19 +7,24 @@ use crate::installed::PreparedEndpoint;
 use engine::auth_service::AuthService;
 use engine::policy::forward_auth::{BODY_BYTES_MAX, ServiceAnswer, ServiceReply};
 use http::{HeaderName, HeaderValue, header};
+use limits::clock::Now;
 use pingora::connectors::TransportConnector;
 use pingora::http::RequestHeader;
 use pingora::protocols::http::v1::client::HttpSession;
 use pingora::upstreams::peer::{HttpPeer, Peer as _};
 use pingora::{Error, ErrorType, Result};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use tracing::warn;
 
 /// Bytes of an answer's head.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Interim (1xx) answers that are waited out.
 const INTERIM_MAX: u32 = 8;
+/// Between two lines about one service.
+const COMPLAINT_INTERVAL_NS: u64 = 10_000_000_000;
 /// How long an unused connection is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -34,6 +39,8 @@ pub(crate) struct PreparedService {
     pub(crate) metrics: telemetry::metrics::ServiceMetrics,
     /// A reload begins with a new one: for as long as older calls take, both count.
     under_way: Arc<Semaphore>,
+    /// When somebody was last told that it gives no answer, on the monotonic clock; 0 is never.
+    complained_ns: AtomicU64,
 }
 
 impl PreparedService {
@@ -42,7 +49,21 @@ impl PreparedService {
         endpoint: PreparedEndpoint,
         metrics: telemetry::metrics::ServiceMetrics,
     ) -> Self {
-        Self { endpoint, metrics, under_way: Arc::new(Semaphore::new(service.concurrent_max)) }
+        let under_way = Arc::new(Semaphore::new(service.concurrent_max));
+        Self { endpoint, metrics, under_way, complained_ns: AtomicU64::new(0) }
+    }
+
+    /// One line in ten seconds, however many requests it costs.
+    pub(crate) fn complain(&self, service: &AuthService, why: &str, now: Now) {
+        let last = self.complained_ns.load(Ordering::Relaxed);
+        if last != 0 && now.monotonic_ns.saturating_sub(last) < COMPLAINT_INTERVAL_NS {
+            return;
+        }
+        let ours =
+            self.complained_ns.compare_exchange(last, now.monotonic_ns.max(1), Ordering::Relaxed, Ordering::Relaxed);
+        if ours.is_ok() {
+            warn!(service = %service.policy.name(), endpoint = %service.endpoint.label, why, "auth service gave no answer that decides");
+        }
     }
 }
 
@@ -64,9 +85,7 @@ impl Callouts {
         match tokio::time::timeout(service.timeout, self.exchange(service, prepared, fields)).await {
             Ok(Ok(reply)) => ServiceAnswer::Answered(reply),
             Ok(Err(error)) => ServiceAnswer::Failed(fault::shown(&error).into()),
-            Err(_elapsed) => {
-                ServiceAnswer::TimedOut(format!("no complete answer within {:?}", service.timeout).into())
-            }
+            Err(_elapsed) => ServiceAnswer::TimedOut(format!("no complete answer within {:?}", service.timeout).into()),
         }
     }
 
@@ -94,8 +113,7 @@ impl Callouts {
     /// The rest of an answer whose final head has arrived.
     async fn receive(&self, mut session: HttpSession, peer: &HttpPeer) -> Result<ServiceReply> {
         let Some(head) = session.resp_header() else { return Err(Error::new(ErrorType::InvalidHTTPHeader)) };
-        let mut reply =
-            ServiceReply { status: head.status.as_u16(), headers: head.headers.clone(), body: Vec::new() };
+        let mut reply = ServiceReply { status: head.status.as_u16(), headers: head.headers.clone(), body: Vec::new() };
         let lets_in = head.status.is_success();
         let mut received = 0_usize;
         while let Some(part) = session.read_body_bytes().await? {

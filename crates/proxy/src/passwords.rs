@@ -20,29 +20,35 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Passwords {
     turns: Arc<Semaphore>,
     waiting: Arc<Gauge>,
-    /// Never more than are waiting. std's Mutex: never held across an await.
+    turn_timeout: Duration,
+    /// What somebody is waiting for right now. std's Mutex: never held across an await.
     under_way: Mutex<HashMap<Fingerprint, Arc<OnceCell<bool>>>>,
+}
+
+/// Somebody who waits for a verification, maybe together with others. The last one to leave takes it off the list.
+struct Joined<'a> {
+    passwords: &'a Passwords,
+    of: Fingerprint,
+    cell: Arc<OnceCell<bool>>,
 }
 
 impl Default for Passwords {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self::of_turns((cores / 2).max(1))
+        Self::of_turns((cores / 2).max(1), TURN_TIMEOUT)
     }
 }
 
 impl Passwords {
-    fn of_turns(turns: usize) -> Self {
+    fn of_turns(turns: usize, turn_timeout: Duration) -> Self {
         let turns = Arc::new(Semaphore::new(turns));
-        Self { turns, waiting: Arc::new(Gauge::new()), under_way: Mutex::default() }
+        Self { turns, waiting: Arc::new(Gauge::new()), turn_timeout, under_way: Mutex::default() }
     }
 
     pub(crate) async fn verify(&self, question: &PasswordQuestion) -> PasswordAnswer {
-        let cell = self.join(question.fingerprint);
+        let joined = self.join(question.fingerprint);
         // Who comes second waits for the first; if that one was refused, or its client has left, it takes its place.
-        let verified = cell.get_or_try_init(|| self.verify_now(question)).await.copied();
-        self.leave(question.fingerprint, &cell);
-        match verified {
+        match joined.cell.get_or_try_init(|| self.verify_now(question)).await {
             Ok(true) => PasswordAnswer::Match,
             Ok(false) => PasswordAnswer::Mismatch,
             Err(Busy) => PasswordAnswer::Busy,
@@ -51,7 +57,7 @@ impl Passwords {
 
     async fn verify_now(&self, question: &PasswordQuestion) -> Result<bool, Busy> {
         let entered = self.waiting.enter(question.address, WAITING_MAX, WAITING_PER_ADDRESS_MAX).map_err(|_| Busy)?;
-        let turn = tokio::time::timeout(TURN_TIMEOUT, Arc::clone(&self.turns).acquire_owned()).await;
+        let turn = tokio::time::timeout(self.turn_timeout, Arc::clone(&self.turns).acquire_owned()).await;
         let turn = turn.map_err(|_| Busy)?.map_err(|_| Busy)?;
         let (hash, password): (Arc<PasswordHash>, _) = (Arc::clone(&question.hash), question.password.clone());
         let work = tokio::task::spawn_blocking(move || {
@@ -63,17 +69,24 @@ impl Passwords {
         work.await.map_err(|_| Busy)
     }
 
-    fn join(&self, of: Fingerprint) -> Arc<OnceCell<bool>> {
-        Arc::clone(self.under_way.lock().unwrap_or_else(PoisonError::into_inner).entry(of).or_default())
-    }
-
-    fn leave(&self, of: Fingerprint, cell: &Arc<OnceCell<bool>>) {
+    fn join(&self, of: Fingerprint) -> Joined<'_> {
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        if under_way.get(&of).is_some_and(|current| Arc::ptr_eq(current, cell)) {
-            under_way.remove(&of);
+        Joined { passwords: self, of, cell: Arc::clone(under_way.entry(of).or_default()) }
+    }
+}
+
+impl Drop for Joined<'_> {
+    fn drop(&mut self) {
+        let mut under_way = self.passwords.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        // The list's and ours: copies are made under this lock alone.
+        if Arc::strong_count(&self.cell) <= 2 {
+            under_way.remove(&self.of);
         }
     }
 }
 
 /// There is no room or no time for it.
 struct Busy;
+
+#[cfg(test)]
+mod tests;

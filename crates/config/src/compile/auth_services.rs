@@ -32,7 +32,8 @@ pub(super) fn told(raw: &RawConfig, desk: &mut Desk<'_>) -> Vec<HeaderName> {
             if ours.contains(&name) {
                 let pointer = format!("{}/responseHeaders/{index}", deeper("/authServices", service));
                 let place = desk.place(&pointer);
-                let message = format!("{} would carry two values: `identityHeaders` has it, too", quoted(name.as_str()));
+                let message =
+                    format!("{} would carry two values: `identityHeaders` has it, too", quoted(name.as_str()));
                 let help = "give each value a header of its own";
                 desk.push(Diagnostic::error(Code::DuplicateName, place, message).help(help));
             }
@@ -128,13 +129,14 @@ fn tls(raw: &raw::AuthService, place: &UrlPlace, pointer: &str, desk: &mut Desk<
 }
 
 fn headers(raw: &raw::AuthService, pointer: &str, desk: &mut Desk<'_>) {
-    let reserved = |key: &str, names: &[text::HeaderName], is_ours: &dyn Fn(&HeaderName) -> bool, desk: &mut Desk<'_>| {
-        for (index, name) in names.iter().enumerate().filter(|(_, name)| is_ours(name.get())) {
-            let message = format!("{} is for the gateway itself to say", quoted(name.get().as_str()));
-            let at = format!("{pointer}/{key}/{index}");
-            desk.error(Code::Choice, &at, message, "remove it from the list");
-        }
-    };
+    let reserved =
+        |key: &str, names: &[text::HeaderName], is_ours: &dyn Fn(&HeaderName) -> bool, desk: &mut Desk<'_>| {
+            for (index, name) in names.iter().enumerate().filter(|(_, name)| is_ours(name.get())) {
+                let message = format!("{} is for the gateway itself to say", quoted(name.get().as_str()));
+                let at = format!("{pointer}/{key}/{index}");
+                desk.error(Code::Choice, &at, message, "remove it from the list");
+            }
+        };
     let is_framing = |name: &HeaderName| RESERVED.contains(name) || is_reserved(name);
     reserved("requestHeaders", &raw.request_headers, &|name| is_framing(name) || TOLD.contains(name), desk);
     reserved("responseHeaders", &raw.response_headers, &|name| is_framing(name) || TOLD.contains(name), desk);
@@ -153,9 +155,11 @@ fn remember(
     desk: &mut Desk<'_>,
 ) -> RememberRules {
     let given = raw.headers.as_ref().unwrap_or(&service.request_headers);
-    let is_among = |name: &text::HeaderName, names: &[text::HeaderName]| names.iter().any(|one| one.get() == name.get());
+    let is_among =
+        |name: &text::HeaderName, names: &[text::HeaderName]| names.iter().any(|one| one.get() == name.get());
     for (index, name) in given.iter().enumerate().filter(|(_, name)| !is_among(name, &service.request_headers)) {
-        let message = format!("the service never sees {}, so its answers do not differ by it", quoted(name.get().as_str()));
+        let message =
+            format!("the service never sees {}, so its answers do not differ by it", quoted(name.get().as_str()));
         let help = "add it to `requestHeaders`, or remove it here";
         desk.error(Code::Choice, &format!("{pointer}/remember/headers/{index}"), message, help);
     }

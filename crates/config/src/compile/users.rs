@@ -29,7 +29,11 @@ pub(super) fn compile(
                 let (place, other) = (desk.place(&format!("{pointer}/user")), desk.place(earlier));
                 let message = format!("user {} is given twice", quoted(&user.user));
                 let help = "a user belongs to one consumer: rename or remove one";
-                desk.push(Diagnostic::error(Code::DuplicateName, place, message).help(help).note(other, "the first one is here"));
+                desk.push(
+                    Diagnostic::error(Code::DuplicateName, place, message)
+                        .help(help)
+                        .note(other, "the first one is here"),
+                );
                 continue;
             }
             seen.insert(&user.user, format!("{pointer}/user"));
@@ -51,7 +55,8 @@ fn one(raw: &raw::User, consumer: &Arc<Consumer>, pointer: &str, desk: &mut Desk
         Ok(hash) => {
             if hash.is_weak() {
                 let help = "make it anew with `tollgate password hash`";
-                let message = format!("the password of user {} is hashed so cheaply that it is soon guessed", quoted(&raw.user));
+                let message =
+                    format!("the password of user {} is hashed so cheaply that it is soon guessed", quoted(&raw.user));
                 desk.warn(Code::Unsafe, &at, message, help);
             }
             Some(User { name: raw.user.as_str().into(), hash, consumer: Arc::clone(consumer) })

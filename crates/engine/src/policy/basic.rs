@@ -93,6 +93,14 @@ pub enum Checked {
     Ask(PasswordQuestion),
 }
 
+impl PasswordQuestion {
+    /// One about nobody: whatever is found out, it lets nobody in.
+    #[must_use]
+    pub fn new(hash: Arc<PasswordHash>, password: Password, fingerprint: Fingerprint, address: Key) -> Self {
+        Self { hash, password, fingerprint, address, user: Box::default(), consumer: None }
+    }
+}
+
 impl Users {
     /// Of two entries with one name the first counts; the compiler of the config refuses the second.
     #[must_use]

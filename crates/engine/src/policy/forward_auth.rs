@@ -100,7 +100,13 @@ impl ForwardAuth {
 
     /// What the service is to be asked, unless it is remembered. `query` is the request's without what is hidden from upstream;
     /// `service` is this one's own place.
-    pub fn check(&self, service: usize, head: &RequestHead<'_>, query: Option<&str>, now: Now) -> Result<Checked, Denial> {
+    pub fn check(
+        &self,
+        service: usize,
+        head: &RequestHead<'_>,
+        query: Option<&str>,
+        now: Now,
+    ) -> Result<Checked, Denial> {
         let fields = self.fields(head, query)?;
         let fingerprint = self.fingerprint(head, &fields);
         if let Some(fingerprint) = &fingerprint
@@ -158,7 +164,11 @@ impl ForwardAuth {
             return None;
         }
         let counts = |name: &HeaderName| {
-            if TOLD.contains(name) { remember.target || *name == X_FORWARDED_FOR } else { remember.headers.contains(name) }
+            if TOLD.contains(name) {
+                remember.target || *name == X_FORWARDED_FOR
+            } else {
+                remember.headers.contains(name)
+            }
         };
         let parts = fields.iter().filter(|(name, _)| counts(name));
         let parts = parts.flat_map(|(name, value)| [name.as_str().as_bytes(), value.as_bytes()]);
@@ -194,7 +204,8 @@ impl ForwardAuth {
             None => None,
         };
         let copied = response_headers.iter();
-        let copied = copied.flat_map(|name| reply.headers.get_all(name).iter().map(|value| (name.clone(), value.clone())));
+        let copied =
+            copied.flat_map(|name| reply.headers.get_all(name).iter().map(|value| (name.clone(), value.clone())));
         Ok(Vouched { service: self.name.clone(), consumer, plan, headers: copied.collect() })
     }
 

@@ -98,11 +98,7 @@ pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Sn
 }
 
 pub fn password_rules() -> PasswordRules {
-    PasswordRules {
-        remember: Duration::from_secs(60),
-        failures: Rate::new(100, 3).expect("a rate"),
-        hide: true,
-    }
+    PasswordRules { remember: Duration::from_secs(60), failures: Rate::new(100, 3).expect("a rate"), hide: true }
 }
 
 fn route_match(index: usize) -> RouteMatch {

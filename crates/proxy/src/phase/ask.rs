@@ -50,5 +50,12 @@ async fn of_service(shared: &Shared, context: &RequestContext, question: &Servic
         },
         now().since(asked),
     );
+    match &answer {
+        ServiceAnswer::Answered(reply) if !matches!(reply.status, 200..=399 | 401 | 403) => {
+            prepared.complain(service, &format!("it answered {}", reply.status), asked);
+        }
+        ServiceAnswer::Failed(why) | ServiceAnswer::TimedOut(why) => prepared.complain(service, why, asked),
+        ServiceAnswer::Answered(_) | ServiceAnswer::Busy => {}
+    }
     answer
 }

@@ -1,5 +1,6 @@
 //! The upstream's side of a connection: read, record, answer.
 
+use super::gatekeeper::{self, Judgement};
 use super::misbehave::{After, Misbehaviour, plain};
 use super::record::Received;
 use super::{Answer, Behaviour, Shared};
@@ -32,6 +33,10 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
         let after = match behaviour(&received, &shared) {
             Behaviour::Echo => answer(&mut wire, &received, echo(&received)).await,
             Behaviour::Fixed(fixed) => answer(&mut wire, &received, fixed).await,
+            Behaviour::Gatekeeper => match gatekeeper::judged(&received) {
+                Judgement::Answer(judged) => answer(&mut wire, &received, judged).await,
+                Judgement::Misbehave(how) => how.act(&mut wire, &received, nth > 0).await,
+            },
             Behaviour::Misbehave(how) => how.act(&mut wire, &received, nth > 0).await,
         };
         match after {

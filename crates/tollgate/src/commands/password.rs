@@ -46,7 +46,9 @@ fn password() -> Result<String, Failure> {
         return Err(Failure::Usage(format!("the password is longer than {PASSWORD_BYTES_MAX} bytes")));
     }
     if password.chars().any(char::is_control) {
-        return Err(Failure::Usage("the password holds a control character, which no client can send (RFC 7617)".into()));
+        return Err(Failure::Usage(
+            "the password holds a control character, which no client can send (RFC 7617)".into(),
+        ));
     }
     Ok(password)
 }

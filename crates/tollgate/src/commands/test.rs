@@ -84,7 +84,8 @@ const FORWARDED: u16 = 200;
 fn differences(expect: &Expect, found: &Found, over_the_wire: bool) -> Vec<String> {
     let mut differences = Vec::new();
     if let Some(service) = &found.undecided {
-        differences.push(format!("auth service {service} decides, and nobody is asked here: give the test an `authAnswer`"));
+        differences
+            .push(format!("auth service {service} decides, and nobody is asked here: give the test an `authAnswer`"));
     }
     let mut compare = |what: &str, expected: Option<String>, found: Option<String>| {
         if let Some(expected) = expected

@@ -21,4 +21,6 @@ mod reasons_jwt;
 mod reasons_routing;
 mod reasons_tls;
 mod reasons_upstream;
+mod reasons_ways;
 mod trace;
+mod ways;

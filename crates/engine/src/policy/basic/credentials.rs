@@ -119,10 +119,8 @@ mod tests {
     #[track_caller]
     fn check(value: &str, expected: Result<(&str, &str), CredentialsFault>) {
         let read = Credentials::read(&Carried::One(value.into()));
-        let expected = expected.map(|(user, password)| Credentials {
-            user: user.into(),
-            password: Password::new(password),
-        });
+        let expected =
+            expected.map(|(user, password)| Credentials { user: user.into(), password: Password::new(password) });
         assert_eq!(read.map_err(|fault| (fault, value)), expected.map_err(|fault| (fault, value)));
     }
 

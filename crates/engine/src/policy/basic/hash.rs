@@ -55,7 +55,9 @@ impl HashFault {
             Self::NoHash | Self::Bcrypt | Self::OtherArgon2 | Self::Form | Self::Length => {
                 "make it with `tollgate password hash`, and quote what it prints"
             }
-            Self::Cost => "`m` is 8 times `p` to 262144 (KiB), `t` 1 to 16, `p` 1 to 16; `m=19456,t=2,p=1` is a good choice",
+            Self::Cost => {
+                "`m` is 8 times `p` to 262144 (KiB), `t` 1 to 16, `p` 1 to 16; `m=19456,t=2,p=1` is a good choice"
+            }
         }
     }
 }

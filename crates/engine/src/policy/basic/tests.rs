@@ -131,7 +131,7 @@ fn wrong_passwords_are_counted_by_address_and_good_ones_are_not() {
     let desk = Desk::new();
     for _ in 0..100 {
         let question = desk.asked("alice:password", 1, START);
-        desk.judge(question, PasswordAnswer::Busy, START).unwrap_err();
+        assert_eq!(desk.judge(question, PasswordAnswer::Busy, START), Err(Reason::BasicBusy));
     }
     let remembered = desk.asked("alice:password", 9, START);
     desk.judge(remembered, PasswordAnswer::Match, START).unwrap();

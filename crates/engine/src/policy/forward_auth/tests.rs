@@ -1,6 +1,8 @@
 //! What a service is asked, what its answers mean, and which of them are remembered for whom.
 
-use super::{Checked, ForwardAuth, RememberRules, ServiceAnswer, ServiceQuestion, ServiceReply, ServiceRules, Standing};
+use super::{
+    Checked, ForwardAuth, RememberRules, ServiceAnswer, ServiceQuestion, ServiceReply, ServiceRules, Standing,
+};
 use crate::denial::Detail;
 use crate::live::Live;
 use crate::reason::Reason;
@@ -30,7 +32,10 @@ fn rules() -> ServiceRules {
 
 fn remembering(target: bool, denials: bool) -> ServiceRules {
     let headers = named(&["authorization", "cookie"]);
-    ServiceRules { remember: Some(RememberRules { time: MINUTE, headers, target, denials, entries_max: 100 }), ..rules() }
+    ServiceRules {
+        remember: Some(RememberRules { time: MINUTE, headers, target, denials, entries_max: 100 }),
+        ..rules()
+    }
 }
 
 fn service(live: &Live, rules: ServiceRules) -> ForwardAuth {
@@ -161,7 +166,8 @@ fn whom_it_vouches_for() {
         plan_header: Some(HeaderName::from_static("x-plan")),
         ..rules()
     };
-    let lines = [("x-user", " acme "), ("x-plan", "gold"), ("x-auth-groups", "a"), ("x-auth-groups", "b"), ("x-o", "1")];
+    let lines =
+        [("x-user", " acme "), ("x-plan", "gold"), ("x-auth-groups", "a"), ("x-auth-groups", "b"), ("x-o", "1")];
     let vouched = judged(naming(), ServiceAnswer::Answered(reply(204, &lines, ""))).unwrap();
     assert_eq!((vouched.consumer.as_deref(), vouched.plan.as_deref()), (Some("acme"), Some("gold")));
     let told: Vec<&str> = vouched.headers.iter().map(|(_, value)| value.to_str().unwrap()).collect();
