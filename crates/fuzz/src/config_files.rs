@@ -111,6 +111,11 @@ fn answers(config: &Config, live: &Live, (method, target, fields): &Asked) {
     let mut trail = Trail::default();
     let refused = match admit(snapshot, live, &head, now, &mut trail) {
         Outcome::Denied { route, identity, denial } => Some((route, identity, denial)),
+        // Nobody is asked here.
+        Outcome::Ask(asking) => {
+            assert!(snapshot.route(asking.route()).is_some());
+            return;
+        }
         Outcome::Redirect { route, path } => {
             assert!(snapshot.route(route).is_some() && path.starts_with('/'));
             None

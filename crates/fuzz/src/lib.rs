@@ -9,6 +9,7 @@ mod config_files;
 mod credentials;
 mod forwarding;
 mod keys;
+mod passwords;
 mod paths;
 mod replies;
 mod routes;
@@ -22,6 +23,7 @@ pub use config_files::config_parse;
 pub use credentials::credential;
 pub use forwarding::forwarded;
 pub use keys::jwks;
+pub use passwords::basic;
 pub use paths::path_normal_form;
 pub use replies::accept;
 pub use routes::route_match;
@@ -36,6 +38,7 @@ pub type Target = fn(&[u8]);
 /// Every target by its name: the binary's, the corpus folder's and the function's.
 pub const TARGETS: &[(&str, Target)] = &[
     ("accept", accept),
+    ("basic", basic),
     ("body_guard", body_guard),
     ("chunked", chunked),
     ("config_parse", config_parse),

@@ -188,3 +188,25 @@ async fn either_way_opens() {
     let response = gateway.send(&get("/either", &[&bearer("status/500")])).await;
     assert_eq!(response.status, 503, "{response}");
 }
+
+/// A service that is gone shuts everybody out, and one that is back lets in again, without anybody doing anything.
+#[tokio::test]
+async fn a_service_that_dies_refuses_until_it_is_back() {
+    use testkit::upstream::{Behaviour, Upstream, gatekeeper};
+    let service = gatekeeper();
+    let address = service.address();
+    let config = crate::reasons_ways::CONFIG.replace("{{upstream2}}", &address.to_string());
+    let gateway = crate::support::gateway(&config).upstream(testkit::upstream::echo()).start().await;
+    let bytes = get("/login", &[&bearer("allow/zoe")]);
+    assert_eq!(gateway.send(&bytes).await.status, 200);
+    drop(service);
+    for _ in 0..3 {
+        assert_eq!(gateway.send(&bytes).await.status, 503);
+    }
+    assert_eq!(gateway.upstream(0).count(), 1);
+    let said = gateway.said();
+    assert_eq!(said.matches("auth service gave no answer").count(), 1, "one line, however often: {said}");
+    let back = Upstream::start_at(address, Behaviour::Gatekeeper).unwrap();
+    assert_eq!(gateway.send(&bytes).await.status, 200);
+    assert_eq!(back.count(), 1);
+}

@@ -2,6 +2,7 @@
 
 mod check;
 mod key;
+mod password;
 mod run;
 mod smoke;
 

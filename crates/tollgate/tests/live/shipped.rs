@@ -12,6 +12,7 @@ const SERVED: &[(&str, &str, &str, &str, u16)] = &[
     ("quickstart.yaml", "localhost", "/hello", "", 200),
     ("tollgate.yaml", "any.example.org", "/health", "", 200),
     ("examples/error-templates.yaml", "api.example.com", "/v1/search", "", 200),
+    ("examples/forward-auth.yaml", "shop.example.com", "/sign-in/", "", 200),
     // Its tokens are good on one day only.
     ("examples/jwt.yaml", "api.example.com", "/v1/orders", "", 401),
     ("examples/plans-and-quotas.yaml", "api.example.com", "/v1/orders", "example-key-of-acme", 200),
