@@ -21,6 +21,9 @@ const TOKEN_CACHES_MAX: usize = 256;
 /// Auth services whose answers are kept at once.
 const STANDINGS_MAX: usize = 256;
 
+/// What one auth service has said.
+type Standings = Arc<Remembered<Standing>>;
+
 #[derive(Debug)]
 pub struct Live {
     pub keyer: Arc<Keyer>,
@@ -31,7 +34,7 @@ pub struct Live {
     token_caches: Mutex<HashMap<String, (usize, Arc<TokenCache>)>>,
     /// Passwords that were verified.
     pub passwords: Arc<Remembered<()>>,
-    standings: Mutex<HashMap<String, (usize, Arc<Remembered<Standing>>)>>,
+    standings: Mutex<HashMap<String, (usize, Standings)>>,
 }
 
 impl Live {
@@ -66,7 +69,7 @@ impl Live {
     }
 
     /// What the auth service called `name` has said; empty when the size changed. What it said under other rules is not found.
-    pub fn standings(&self, name: &str, entries_max: usize) -> Arc<Remembered<Standing>> {
+    pub fn standings(&self, name: &str, entries_max: usize) -> Standings {
         let mut kept = self.standings.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((size, standings)) = kept.get(name)
             && *size == entries_max

@@ -58,15 +58,13 @@ fn by_service(room: Room<'_>, service: usize, answers: &Answers) -> Result<Ident
 
 fn vouched_for(room: Room<'_>, vouched: Arc<Vouched>) -> Result<Identity, Denial> {
     let consumer = vouched.consumer.as_ref().and_then(|id| room.snapshot.consumers.get(id)).cloned();
+    let unknown = |name: &str| {
+        let text = format!("auth service {} names plan {name:?}, no plan of the config", vouched.service);
+        Denial::new(Reason::AuthServiceFailed).because(text)
+    };
     let plan = match &vouched.plan {
         None => consumer.as_ref().and_then(|consumer| consumer.plan.clone()),
-        Some(name) => match room.snapshot.plans.get(name) {
-            Some(plan) => Some(Arc::clone(plan)),
-            None => {
-                let text = format!("auth service {} names plan {name:?}, no plan of the config", vouched.service);
-                return Err(Denial::new(Reason::AuthServiceFailed).because(text));
-            }
-        },
+        Some(name) => Some(Arc::clone(room.snapshot.plans.get(name).ok_or_else(|| unknown(name))?)),
     };
     Ok(Identity { vouched: vec![vouched], consumer, plan, ..Identity::default() })
 }

@@ -220,7 +220,7 @@ impl ForwardAuth {
             return Ok(None);
         };
         match value.to_str().map(str::trim) {
-            Ok(text) if text.is_empty() => Ok(None),
+            Ok("") => Ok(None),
             Ok(text) if text.len() <= NAME_BYTES_MAX => Ok(Some(text.into())),
             Ok(_) | Err(_) => {
                 Err(self.denial(Reason::AuthServiceFailed, &format!("its {field} is no name that can be shown")))

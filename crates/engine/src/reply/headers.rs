@@ -147,6 +147,7 @@ fn quotable(text: &str) -> String {
 }
 
 /// RFC 9209, 2.3: what went wrong between us and the next hop. None for what the client did.
+#[expect(clippy::too_many_lines, reason = "a line for each reason, and nothing else")]
 pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
     match reason {
         Reason::DnsFailed => Some("dns_error"),
