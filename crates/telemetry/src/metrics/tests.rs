@@ -18,6 +18,8 @@ fn touched() -> Metrics {
     metrics.route("orders").answered(200, Duration::from_millis(3), Duration::from_micros(40));
     metrics.upstream("orders").succeeded(Duration::from_millis(2));
     metrics.plan("free").quota_used(1, 4, 86_400);
+    metrics.auth_service("login").answered("allowed", Duration::from_millis(4));
+    metrics.password_checked("match");
     metrics.denied("orders", "api_key_invalid", "key_revoked", "orders/apiKey");
     metrics.would_deny("orders", "throttling_limit_reached", "throttling_limit_reached", "burst");
     metrics.config_loaded("r1", 1_700_000_000_123);
