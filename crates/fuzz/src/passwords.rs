@@ -15,7 +15,8 @@ pub fn basic(data: &[u8]) {
     match (read, expected(text)) {
         (Ok(credentials), Ok((user, password))) => {
             assert_eq!((&*credentials.user, credentials.password.bytes()), (&*user, password.as_bytes()));
-            assert!(!user.contains(':') && !format!("{credentials:?}").contains(&*password) || password.is_empty());
+            assert!(!user.contains(':'));
+            assert_eq!(format!("{credentials:?} {:?}", credentials.password), "Credentials hidden");
             let again = format!("bAsIc  {}", encoded(format!("{user}:{password}").as_bytes()));
             assert_eq!(Credentials::read(&Carried::One(again.into())), Ok(credentials));
         }
