@@ -69,6 +69,18 @@ pub struct VerifiedToken {
     pub key: Key,
 }
 
+/// A client's certificate that the listener has verified: signed by an authority that the operator trusts, valid now, and its key
+/// proved. There is no TLS listener yet, so nobody hands one in, and no policy asks for one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerCertificate {
+    /// Of the whole certificate in DER.
+    pub sha256: [u8; 32],
+    /// The subject's common name.
+    pub common_name: Option<Name>,
+    /// The subject's alternative names that are DNS names or URIs, in their order.
+    pub alternative_names: Vec<Name>,
+}
+
 /// Whom an auth service has let in, in its own words.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Vouched {

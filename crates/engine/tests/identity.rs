@@ -94,6 +94,7 @@ mod identity {
             peer,
             client: peer,
             peer_trusted: false,
+            certificate: None,
         })
     }
 

@@ -204,3 +204,40 @@ async fn a_service_that_dies_refuses_until_it_is_back() {
     assert_eq!(gateway.send(&bytes).await.status, 200);
     assert_eq!(back.count(), 1);
 }
+
+/// Over TLS a service is only asked if its certificate is what the config says.
+#[tokio::test]
+async fn a_service_with_a_wrong_certificate_is_told_nothing() {
+    use testkit::tls_upstream::{Authority, TlsUpstream, Validity};
+    let (authority, another) = (Authority::new("ours"), Authority::new("not ours"));
+    let tls = |authority: &Authority, name| {
+        let certificate = authority.certify(name, Validity::Good);
+        TlsUpstream::start(certificate, testkit::upstream::gatekeeper()).unwrap()
+    };
+    let services = [
+        ("good", tls(&authority, "auth.internal")),
+        ("stranger", tls(&another, "auth.internal")),
+        ("misnamed", tls(&authority, "billing.internal")),
+    ];
+    let [list, routes] = [
+        services.each_ref().map(|(name, service)| {
+            let tls = "tls: { serverName: auth.internal, caFile: ca.pem }";
+            format!("  {name}: {{ url: \"https://{}/verify\", {tls} }}\n", service.address())
+        }),
+        services.each_ref().map(|(name, _)| {
+            format!("  - {{ name: {name}, paths: [/{name}], auth: {{ forwardAuth: {{ service: {name} }} }} }}\n")
+        }),
+    ]
+    .map(|lines| lines.concat());
+    let config = format!(
+        "upstreams: {{ echo: {{ endpoints: [\"{{{{upstream}}}}\"] }} }}\nauthServices:\n{list}\
+         defaults: {{ upstream: echo }}\nroutes:\n{routes}"
+    );
+    let gateway = crate::support::gateway(&config).file("ca.pem", authority.pem());
+    let gateway = gateway.upstream(testkit::upstream::echo()).start().await;
+    for (name, service) in &services {
+        let response = gateway.send(&get(&format!("/{name}"), &[&bearer("allow/zoe")])).await;
+        let (status, asked) = if *name == "good" { (200, 1) } else { (503, 0) };
+        assert_eq!((response.status, service.inner().count()), (status, asked), "{name}: {response}");
+    }
+}
