@@ -39,6 +39,8 @@ pub enum Misbehaviour {
     Garbage,
     /// A head of 1 MiB.
     HugeHead,
+    /// 403 with a body of 1 MiB.
+    HugeBody,
     /// A good response in chunks, with an extension and a trailer.
     Chunked,
     /// A chunk whose size is no number.
@@ -83,6 +85,7 @@ impl Misbehaviour {
             "reset-reused" => Self::ResetReused,
             "garbage" => Self::Garbage,
             "huge-head" => Self::HugeHead,
+            "huge-body" => Self::HugeBody,
             "chunked" => Self::Chunked,
             "bad-chunk" => Self::BadChunk,
             "length-too-long" => Self::LengthTooLong,
@@ -127,6 +130,7 @@ impl Misbehaviour {
             Self::Flood => flood(wire).await,
             Self::Garbage => send(wire, b"\x00\x01\x02 this is not HTTP\r\n\r\n", After::Close).await,
             Self::HugeHead => send(wire, &huge_head(), After::Close).await,
+            Self::HugeBody => send(wire, &plain(403, &"x".repeat(1 << 20)), After::KeepAlive).await,
             Self::Chunked => send(wire, CHUNKED, After::KeepAlive).await,
             Self::BadChunk => send(wire, BAD_CHUNK, After::Close).await,
             Self::LengthTooLong => {
