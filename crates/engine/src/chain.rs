@@ -63,6 +63,7 @@ pub const CONCURRENCY_MAX: usize = 4;
 type Slots = ArrayVec<Entered, CONCURRENCY_MAX>;
 
 /// What became of a request before anything was charged.
+#[expect(clippy::large_enum_variant, reason = "a box would be an allocation on every admitted request")]
 #[derive(Debug)]
 pub enum Outcome {
     Denied {

@@ -136,14 +136,7 @@ impl Misbehaviour {
             Self::LengthTooLong => {
                 send(wire, b"HTTP/1.1 200 Test\r\nContent-Length: 99\r\n\r\nshort", After::Close).await
             }
-            Self::LengthTooShort => {
-                send(
-                    wire,
-                    b"HTTP/1.1 200 Test\r\nContent-Length: 4\r\n\r\nlongHTTP/1.1 200 Forged\r\n\r\n",
-                    After::KeepAlive,
-                )
-                .await
-            }
+            Self::LengthTooShort => send(wire, LENGTH_TOO_SHORT, After::KeepAlive).await,
             Self::TwoLengths => {
                 send(wire, b"HTTP/1.1 200 Test\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nlong!", After::Close)
                     .await
@@ -165,6 +158,7 @@ impl Misbehaviour {
     }
 }
 
+const LENGTH_TOO_SHORT: &[u8] = b"HTTP/1.1 200 Test\r\nContent-Length: 4\r\n\r\nlongHTTP/1.1 200 Forged\r\n\r\n";
 const CHUNKED: &[u8] = b"HTTP/1.1 200 Test\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n\
     4;name=value\r\npart\r\nA\r\n and parts\r\n0\r\nX-Sum: 14\r\n\r\n";
 const BAD_CHUNK: &[u8] = b"HTTP/1.1 200 Test\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\nxyz\r\n";
