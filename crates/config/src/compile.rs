@@ -2,6 +2,7 @@
 //! run shows every mistake. Reads key files, never the network.
 
 mod auth;
+mod auth_services;
 mod concurrency;
 mod desk;
 mod errors;
@@ -19,6 +20,7 @@ mod scenarios;
 mod scope;
 mod store;
 mod upstreams;
+mod users;
 mod whoami;
 
 use std::fmt::Write as _;
@@ -37,7 +39,7 @@ use desk::Desk;
 use names::Names;
 
 pub use process::{LogTarget, Process};
-pub use scenarios::{Expect, TestCase, TestRequest};
+pub use scenarios::{AuthAnswer, Expect, TestCase, TestRequest};
 pub use store::{Redis, RedisTls};
 
 /// A config that can be served.
@@ -62,9 +64,11 @@ pub(crate) fn compile(
     let process = process::compile(raw, &mut desk);
     let upstreams = upstreams::compile(raw, live, &mut desk);
     let providers = identity::providers(raw, live, &mut desk);
+    let auth_services = auth_services::compile(raw, live, &mut desk);
     let told = identity::told(raw, &mut desk);
     let (plans, plan_limits) = limit::plans(raw, &names, &mut desk);
     let (consumers, api_keys) = limit::consumers(raw, &plans, &mut desk);
+    let users = users::compile(raw, &consumers, live, &mut desk);
     let mut rules = errors::global(raw, &mut desk);
     let throttles = limit::throttles(raw, &names, &mut rules, &mut desk);
     let routes = routes::compile(raw, &names, &throttles, &mut rules, &mut desk);
@@ -86,7 +90,9 @@ pub(crate) fn compile(
         routes,
         policies,
         api_keys,
+        users: users?,
         providers,
+        auth_services,
         consumers,
         plans,
         plan_limits,

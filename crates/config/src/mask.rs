@@ -11,6 +11,7 @@ const SECRET_KEYS: &[&str] = &[
     "secret",
     "value",
     "sha256",
+    "argon2id",
     "password",
     "passwd",
     "token",
@@ -54,7 +55,7 @@ pub(crate) fn secrets_by_line(text: &str) -> Vec<Range<usize>> {
                 values_of_secret_keys(line)
                     .into_iter()
                     .chain(tokens(line))
-                    .chain(login(line))
+                    .chain(passwords_in_urls(line))
                     .map(|found| start.saturating_add(found.start)..start.saturating_add(found.end)),
             );
         }
@@ -80,6 +81,21 @@ fn values_of_secret_keys(line: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// What stands between scheme and `@`: a user and a password, or a password alone.
+fn passwords_in_urls(line: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for (at, scheme) in line.match_indices("://") {
+        let start = at.saturating_add(scheme.len());
+        let rest = line.get(start..).unwrap_or_default();
+        let authority = rest.split(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'')).next();
+        let Some((user, _)) = authority.and_then(|authority| authority.rsplit_once('@')) else { continue };
+        if user.contains(':') && !is_placeholder(user.split_once(':').map_or(user, |(_, password)| password)) {
+            found.push(start..start.saturating_add(user.len()));
+        }
+    }
+    found
+}
+
 /// JWTs begin with a JSON object in base64url.
 fn tokens(line: &str) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
@@ -92,17 +108,9 @@ fn tokens(line: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// User and password in a URL: what stands between `://` and the last `@` of the same word.
-fn login(line: &str) -> Option<Range<usize>> {
-    let (scheme, rest) = line.split_once("://")?;
-    let word = rest.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')).next()?;
-    let start = scheme.len().saturating_add("://".len());
-    Some(start..start.saturating_add(word.rfind('@')?))
-}
-
 /// Whether this URL brings a password along.
 pub(crate) fn has_login(url: &str) -> bool {
-    login(url).and_then(|login| url.get(login)).is_some_and(|login| login.contains(':'))
+    !passwords_in_urls(url).is_empty()
 }
 
 /// The word before a colon; looks back only as far as a secret key is long.
@@ -184,6 +192,10 @@ mod tests {
         check("X-Api-Key: tg_1", "X-Api-Key: ****");
         check("keys: [{ value: a }]", "keys: [{ value: **}]");
         check("x: Bearer eyJhbGciOi.J9.x end", "x: Bearer *************** end");
+        check("url: http://gate:hunter2@a.example/x@y", "url: http://************@a.example/x@y");
+        check("url: redis://:hunter2@a", "url: redis://********@a");
+        check("url: http://gate:${PASSWORD}@a.example/", "url: http://gate:${PASSWORD}@a.example/");
+        check("url: http://a.example/x:y@z", "url: http://a.example/x:y@z");
         check("secret: aü€b", "secret: *\u{b7}\u{2022}*");
         check("consumerId: value", "consumerId: value");
         check("url: \"rediss://gate:p@ss@host:6379/0\" # ours", "url: \"rediss://*********@host:6379/0\" # ours");

@@ -3,6 +3,7 @@
 //! The doc comments here are what editors show and what the reference page says. Serde stops here: no other module derives it.
 //! Names are not resolved and sections not compared; that is `compile`.
 
+mod auth_service;
 mod choice;
 mod errors;
 mod identity;
@@ -19,19 +20,25 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use auth_service::{AuthService, RememberAnswers, ServiceTls};
 pub use choice::{Discovery, EndpointEntry, PathEntry, Threads};
 pub use errors::{Disclose, ErrorResponse, ErrorTemplate, Errors};
 pub use identity::{
     Algorithm, ApiKeys, ClaimRule, ClaimValue, DiscoveryDetails, IdentityHeaders, JwtKey, JwtProvider, Location,
+    Passwords,
 };
 pub use limit::{
     ApiKey, Concurrency, Consumer, Mode, Plan, Quota, QuotaHeaders, QuotaPeriod, RateLimit, Throttle, ThrottleWhen,
+    User,
 };
 pub use process::{
     AccessLog, AccessLogFormat, Limits, Listener, RequestId, RequestIdAccept, STATE_DIR, Server, Telemetry,
 };
-pub use route::{ApiKeyAuth, Auth, Body, Conditions, Defaults, IpAccess, JwtAuth, NoAuth, Route, TrailingSlash};
-pub use scenario::{Scenario, ScenarioExpect, ScenarioRequest};
+pub use route::{
+    ApiKeyAuth, Auth, BasicAuth, Body, Conditions, Defaults, ForwardAuth, IpAccess, JwtAuth, NoAuth, Route,
+    TrailingSlash,
+};
+pub use scenario::{Scenario, ScenarioAuthAnswer, ScenarioExpect, ScenarioRequest};
 pub use store::{OnFailure, Redis, Scope, Store, Sync};
 pub use upstream::{Balance, EndpointDetails, Keepalive, Timeouts, Upstream, UpstreamTls};
 pub use whoami::Whoami;
@@ -84,6 +91,12 @@ pub struct RawConfig {
     /// Where API keys are looked for.
     #[serde(default)]
     pub api_keys: ApiKeys,
+    /// How user names and passwords are dealt with.
+    #[serde(default)]
+    pub passwords: Passwords,
+    /// Services that are asked whether a request may pass, by name.
+    #[serde(default)]
+    pub auth_services: BTreeMap<String, AuthService>,
     /// Headers that tell the upstream who calls. A client's own headers of these names are removed on every route.
     #[serde(default)]
     pub identity_headers: IdentityHeaders,

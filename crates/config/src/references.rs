@@ -63,8 +63,9 @@ pub(crate) fn check(spans: &Spans, sources: &Sources, diagnostics: &mut Diagnost
         }
     }
     let providers = pass.given(Given::Keys("jwtProviders"));
+    let services = pass.given(Given::Keys("authServices"));
     for auth in find(pass.root, &["routes", "*", "auth"]).into_iter().chain(find(pass.root, &["defaults", "auth"])) {
-        pass.auth(auth, &providers);
+        pass.auth(auth, &providers, &services);
     }
     pass.throttle_consumers();
     for route in find(pass.root, &["routes", "*"]) {
@@ -103,21 +104,25 @@ impl<'a> Pass<'a> {
         self.diagnostics.push(diagnostic.help(help));
     }
 
-    /// Providers stand at any depth of `any` and `all`.
-    fn auth(&mut self, auth: &Node, providers: &[&str]) {
+    /// Providers and services stand at any depth of `any` and `all`.
+    fn auth(&mut self, auth: &Node, providers: &[&str], services: &[&str]) {
         if let Some(provider) = auth.get("jwt").and_then(|jwt| jwt.node.get("provider")) {
             self.name(&provider.node, ("JWT provider", "jwtProviders"), providers);
         }
+        if let Some(service) = auth.get("forwardAuth").and_then(|forward| forward.node.get("service")) {
+            self.name(&service.node, ("auth service", "authServices"), services);
+        }
         for key in ["any", "all"] {
             for way in auth.get(key).map(|ways| items(&ways.node)).unwrap_or_default() {
-                self.auth(way, providers);
+                self.auth(way, providers, services);
             }
         }
     }
 
-    /// A consumer that only tokens name needs no entry in the config.
+    /// A consumer that only tokens or auth services name needs no entry in the config.
     fn throttle_consumers(&mut self) {
-        if !self.given(Given::Keys("jwtProviders")).is_empty() {
+        let named_elsewhere = ["jwtProviders", "authServices"];
+        if named_elsewhere.iter().any(|section| !self.given(Given::Keys(section)).is_empty()) {
             return;
         }
         let known = self.given(Given::Items("consumers", "id"));

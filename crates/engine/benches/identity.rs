@@ -210,5 +210,6 @@ fn head(headers: &HeaderMap) -> RequestHead<'_> {
         peer,
         client: peer,
         peer_trusted: false,
+        certificate: None,
     }
 }

@@ -1,7 +1,9 @@
 //! THE order. Every request goes through these steps, one below the other; `admit` ends where the quota has to be charged, because
 //! counts may live elsewhere, and `settle` goes on from there. Nothing imports this module.
 //!
-//! Where a token may have been signed with a key that is being fetched, `admit` stops before the identity and `resume` goes on from there.
+//! Who calls may hang on what is not known yet. Where somebody else has to say it, or long work has to find it out, `admit` ends in a
+//! question and `resume` goes on with the answer; where keys are being fetched, `look_again` goes on when they have come, or not. Both
+//! walk a route's ways in anew with what is known by then; what stands before the identity is not asked again.
 //!
 //! route, address, throttles by address, identity, plan, concurrency, throttles, length and type, quota. A call that is refused must not
 //! be billed, so throttles stand before the quota and the quota last; identity is costly, so addresses are throttled before it. A slot
@@ -31,18 +33,25 @@ use limits::clock::Now;
 use limits::gauge::Entered;
 use limits::shared::Scope;
 
+mod asking;
 mod authenticate;
 mod examine;
+mod paused;
 mod settle;
 mod shared;
 mod waiting;
 mod whoami;
 
+pub use asking::{Answer, Asking, Question};
 pub use examine::{Asked, Examined, examine_token};
 pub use settle::{Admission, Counted, Pending, QUOTAS_MAX, settle};
 pub use shared::{SharedAnswer, SharedCharge};
 pub use waiting::{PROVIDERS_MAX, Waiting};
 pub use whoami::Introduction;
+
+use asking::Halt;
+use authenticate::Walk;
+use paused::{Known, Paused};
 
 /// Throttles of one step that one request can fall under; the compiler of the config refuses a route that could need more.
 pub const THROTTLES_MAX: usize = 8;
@@ -54,6 +63,7 @@ pub const CONCURRENCY_MAX: usize = 4;
 type Slots = ArrayVec<Entered, CONCURRENCY_MAX>;
 
 /// What became of a request before anything was charged.
+#[expect(clippy::large_enum_variant, reason = "a box would be an allocation on every admitted request")]
 #[derive(Debug)]
 pub enum Outcome {
     Denied {
@@ -66,12 +76,14 @@ pub enum Outcome {
         route: RouteId,
         path: String,
     },
+    /// It is not known yet who calls: [`resume`] goes on with the answer.
+    Ask(Box<Asking>),
     /// Everything but the quota has agreed.
     Pending(Pending),
     /// The caller asked who it is. Boxed: rare, and large.
     Whoami(Box<Introduction>),
-    /// Keys are being fetched that the identity depends on; [`resume`] decides with what has come by then.
-    Waiting(Waiting),
+    /// Keys are being fetched that the identity depends on: [`look_again`] goes on with what has come by then.
+    Waiting(Box<Waiting>),
 }
 
 /// What the steps have found out and taken, filled in place: it is large, and every move of it is a copy on each request.
@@ -130,13 +142,31 @@ pub fn admit(snapshot: &Snapshot, live: &Live, head: &RequestHead<'_>, now: Now,
     let room = Room { snapshot, live, head, now, id, route };
     let mut gathered = Gathered::default();
     match before_identity(room, trail, &mut gathered) {
-        Ok(()) => from_identity(room, gathered, Patience::Asks, trail),
+        Ok(()) => from_identity(room, gathered, Known::default(), trail),
         Err(denial) => Outcome::Denied { route: Some(id), identity: Identity::default(), denial },
     }
 }
 
-/// Goes on where `admit` stopped for want of keys. What throttles by address have taken stays taken; never waits again.
+/// Goes on where [`admit`] ended in a question. Nothing that was taken before the question is taken again. The request and the
+/// trail are those that `admit` had; what is counted from here on, is counted at `now`.
 pub fn resume(
+    asking: Asking,
+    answer: Answer,
+    snapshot: &Snapshot,
+    live: &Live,
+    head: &RequestHead<'_>,
+    now: Now,
+    trail: &mut Trail,
+) -> Outcome {
+    let Asking { mut paused, question } = asking;
+    let Some(route) = snapshot.route(paused.route) else { return gone() };
+    let room = Room { snapshot, live, head, now, id: paused.route, route };
+    paused.known.answers.take(room, question, answer);
+    go_on(room, paused, trail)
+}
+
+/// Goes on where [`admit`] stopped for want of keys, as [`resume`] does after a question; never stops for them again.
+pub fn look_again(
     waiting: Waiting,
     snapshot: &Snapshot,
     live: &Live,
@@ -144,13 +174,21 @@ pub fn resume(
     now: Now,
     trail: &mut Trail,
 ) -> Outcome {
-    let Waiting { route: id, limited, providers: _ } = waiting;
-    let Some(route) = snapshot.route(id) else {
-        let denial = Denial::new(Reason::InternalError).because("a request went on with another config");
-        return Outcome::Denied { route: None, identity: Identity::default(), denial };
-    };
-    let room = Room { snapshot, live, head, now, id, route };
-    from_identity(room, Gathered { limited, ..Gathered::default() }, Patience::HasAsked, trail)
+    let Waiting { mut paused, providers: _ } = waiting;
+    let Some(route) = snapshot.route(paused.route) else { return gone() };
+    paused.known.patience = Patience::HasAsked;
+    go_on(Room { snapshot, live, head, now, id: paused.route, route }, paused, trail)
+}
+
+fn go_on(room: Room<'_>, paused: Paused, trail: &mut Trail) -> Outcome {
+    let Paused { route: _, limited, known } = paused;
+    from_identity(room, Gathered { limited, ..Gathered::default() }, known, trail)
+}
+
+/// A request begins and ends with one config.
+fn gone() -> Outcome {
+    let denial = Denial::new(Reason::InternalError).because("a request went on with another config");
+    Outcome::Denied { route: None, identity: Identity::default(), denial }
 }
 
 /// What the throttles have come to so far.
@@ -181,13 +219,22 @@ fn before_identity(room: Room<'_>, trail: &mut Trail, gathered: &mut Gathered) -
     throttle(room, room.caller(&nobody), first, Step::AddressThrottle, trail, &mut gathered.limited)
 }
 
-fn from_identity(room: Room<'_>, mut gathered: Gathered, patience: Patience, trail: &mut Trail) -> Outcome {
+fn from_identity(room: Room<'_>, mut gathered: Gathered, known: Known, trail: &mut Trail) -> Outcome {
     let mut providers = ArrayVec::new();
-    let mut walk = authenticate::Walk { patience, coming: &mut providers };
-    let authenticated = authenticate::run(room, &room.route.rules.auth, &mut walk);
-    if authenticated.is_err() && patience == Patience::Asks && !providers.is_empty() {
-        return Outcome::Waiting(Waiting { route: room.id, limited: gathered.limited, providers });
+    let walked = authenticate::run(room, &room.route.rules.auth, &mut Walk { known: &known, coming: &mut providers });
+    // Before anybody is asked: a token whose key comes needs nobody's word.
+    if walked.is_err() && known.patience == Patience::Asks && !providers.is_empty() {
+        let paused = Paused { route: room.id, limited: gathered.limited, known };
+        return Outcome::Waiting(Box::new(Waiting { paused, providers }));
     }
+    let authenticated = match walked {
+        Ok(identity) => Ok(identity),
+        Err(Halt::Denied(denial)) => Err(denial),
+        Err(Halt::Ask(question)) => {
+            let paused = Paused { route: room.id, limited: gathered.limited, known };
+            return Outcome::Ask(Box::new(Asking { paused, question: *question }));
+        }
+    };
     match after_identity(room, authenticated, trail, &mut gathered) {
         Ok(()) => Outcome::Pending(Pending::new(room, gathered)),
         Err(denial) => Outcome::Denied { route: Some(room.id), identity: gathered.identity, denial },

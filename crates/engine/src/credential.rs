@@ -157,6 +157,7 @@ mod tests {
             peer,
             client: peer,
             peer_trusted: false,
+            certificate: None,
         };
         assert_eq!(place.find(&head), *expected);
     }

@@ -2,6 +2,8 @@
 
 use crate::names::{Name, PolicyId};
 use crate::reason::{Kind, Reason};
+use http::{HeaderName, HeaderValue};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Why a request ends here.
@@ -36,6 +38,25 @@ pub enum Detail {
     CrowdedThrottle { limit: Name },
     /// 429 of a quota.
     Quota { limit: u64, resets_unix_s: u64 },
+    /// An auth service's own answer, which the client gets unless the operator has words of its own.
+    Passed(Arc<Passed>),
+}
+
+/// What an auth service said, as far as it is passed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passed {
+    pub service: Name,
+    pub status: u16,
+    /// Those that are let through, Content-Type aside.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    pub body: Option<PassedBody>,
+}
+
+/// Not empty, and as large as it is allowed to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassedBody {
+    pub content_type: HeaderValue,
+    pub bytes: Vec<u8>,
 }
 
 impl Denial {

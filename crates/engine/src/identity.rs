@@ -2,6 +2,7 @@
 
 use crate::names::{Name, PlanId, PolicyId, RouteId};
 use crate::naming::durable;
+use http::{HeaderName, HeaderValue};
 use limits::keyed::Key;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -81,14 +82,42 @@ pub struct VerifiedToken {
     pub key: Key,
 }
 
+/// A client's certificate that the listener has verified: signed by an authority that the operator trusts, valid now, and its key
+/// proved. There is no TLS listener yet, so nobody hands one in, and no policy asks for one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerCertificate {
+    /// Of the whole certificate in DER.
+    pub sha256: [u8; 32],
+    /// The subject's common name.
+    pub common_name: Option<Name>,
+    /// The subject's alternative names that are DNS names or URIs, in their order.
+    pub alternative_names: Vec<Name>,
+}
+
+/// Whom an auth service has let in, in its own words.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Vouched {
+    pub service: Name,
+    /// The value of its `consumerHeader`.
+    pub consumer: Option<Name>,
+    /// [`consumer_key`] of it.
+    pub consumer_key: Option<Key>,
+    /// The value of its `planHeader`.
+    pub plan: Option<Name>,
+    /// What upstream is told of it.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
 /// All that the identity step found out. Nothing in it for a route that is open.
 #[derive(Clone, Debug, Default)]
 pub struct Identity {
     pub api_key: Option<Arc<ApiKeyHolder>>,
     pub token: Option<Arc<VerifiedToken>>,
-    /// The consumer that the API key or the token's consumer claim names in the config.
+    /// One for each auth service that was asked.
+    pub vouched: Vec<Arc<Vouched>>,
+    /// The consumer that the API key, the password, the token's consumer claim or the auth service names in the config.
     pub consumer: Option<Arc<Consumer>>,
-    /// The plan: the token's plan claim before the consumer's own.
+    /// The plan: the token's plan claim or the auth service's word before the consumer's own.
     pub plan: Option<Arc<ConsumerPlan>>,
 }
 
@@ -102,20 +131,20 @@ impl Identity {
     /// What limits with `key: consumerId` count.
     #[must_use]
     pub fn consumer_key(&self) -> Option<Key> {
-        match (&self.consumer, &self.token) {
-            (Some(consumer), _) => Some(consumer.key),
-            (None, Some(token)) => token.consumer_key,
-            (None, None) => None,
+        if let Some(consumer) = &self.consumer {
+            return Some(consumer.key);
         }
+        let of_token = self.token.as_ref().and_then(|token| token.consumer_key);
+        of_token.or_else(|| self.vouched.iter().find_map(|vouched| vouched.consumer_key))
     }
 
-    /// The caller's name, also when only a token knows it.
+    /// The caller's name, also when only a token or an auth service knows it.
     #[must_use]
     pub fn consumer_id(&self) -> Option<&Name> {
-        match (&self.consumer, &self.token) {
-            (Some(consumer), _) => Some(&consumer.id),
-            (None, Some(token)) => token.consumer.as_ref(),
-            (None, None) => None,
+        if let Some(consumer) = &self.consumer {
+            return Some(&consumer.id);
         }
+        let of_token = self.token.as_ref().and_then(|token| token.consumer.as_ref());
+        of_token.or_else(|| self.vouched.iter().find_map(|vouched| vouched.consumer.as_ref()))
     }
 }

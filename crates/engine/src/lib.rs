@@ -8,6 +8,7 @@
 #![warn(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should"))]
 
+pub mod auth_service;
 pub mod authority;
 pub mod calendar;
 pub mod chain;
@@ -22,6 +23,7 @@ pub mod naming;
 pub mod path;
 pub mod policy;
 pub mod reason;
+pub mod remembered;
 pub mod reply;
 pub mod request;
 pub mod route;

@@ -1,8 +1,11 @@
 //! What outlives a reload: every counter's state, who is in flight, the tokens that were verified and the keys that were fetched. Keyed
 //! by name, so that a policy that keeps its name keeps its state, whatever else the new config says.
 
+use crate::policy::basic::VERIFIED_MAX;
+use crate::policy::forward_auth::Standing;
 use crate::policy::jwks::remote::RemoteKeys;
 use crate::policy::token_cache::TokenCache;
+use crate::remembered::Remembered;
 use limits::buckets::Buckets;
 use limits::crowd::Crowd;
 use limits::cursor::Cursors;
@@ -13,12 +16,17 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Buckets whose number the config bounds: consumers, API keys, routes.
 pub const BUCKETS_NAMED_MAX: usize = 1_000_000;
-/// Buckets by header and claim values. Apart from the others, so that made-up values push no consumer's bucket out.
+/// Buckets by header and claim values, and of addresses that send wrong passwords. Apart from the others, so that made-up values push no consumer's bucket out.
 pub const BUCKETS_OPEN_MAX: usize = 1_000_000;
 /// Addresses and tokens that are counted exactly, unless the config says otherwise.
 pub const ACTIVE_KEYS_DEFAULT: usize = 100_000;
 /// Providers' token caches that are kept at once.
 const TOKEN_CACHES_MAX: usize = 256;
+/// Auth services whose answers are kept at once.
+const STANDINGS_MAX: usize = 256;
+
+/// What one auth service has said.
+type Standings = Arc<Remembered<Standing>>;
 
 #[derive(Debug)]
 pub struct Live {
@@ -34,6 +42,9 @@ pub struct Live {
     gauges: Mutex<HashMap<String, Weak<Gauge>>>,
     /// By provider and place. Held by the snapshots that use them: what none does is forgotten.
     remote_keys: Mutex<HashMap<(String, String), Weak<RemoteKeys>>>,
+    /// Passwords that were verified.
+    pub passwords: Arc<Remembered<()>>,
+    standings: Mutex<HashMap<String, (usize, Standings)>>,
 }
 
 impl Live {
@@ -48,6 +59,8 @@ impl Live {
             token_caches: Mutex::default(),
             gauges: Mutex::default(),
             remote_keys: Mutex::default(),
+            passwords: Arc::new(Remembered::new(VERIFIED_MAX)),
+            standings: Mutex::default(),
         }
     }
 
@@ -94,6 +107,22 @@ impl Live {
         let gauge = Arc::new(Gauge::small());
         gauges.insert(name.to_owned(), Arc::downgrade(&gauge));
         gauge
+    }
+
+    /// What the auth service called `name` has said; empty when the size changed. What it said under other rules is not found.
+    pub fn standings(&self, name: &str, entries_max: usize) -> Standings {
+        let mut kept = self.standings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((size, standings)) = kept.get(name)
+            && *size == entries_max
+        {
+            return Arc::clone(standings);
+        }
+        let standings = Arc::new(Remembered::new(entries_max));
+        if kept.len() >= STANDINGS_MAX {
+            kept.clear();
+        }
+        kept.insert(name.to_owned(), (entries_max, Arc::clone(&standings)));
+        standings
     }
 }
 

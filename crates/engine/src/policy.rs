@@ -2,7 +2,9 @@
 
 pub mod access;
 pub mod api_key;
+pub mod basic;
 pub mod concurrency;
+pub mod forward_auth;
 pub mod ip_access;
 pub mod jwks;
 pub mod jwt;

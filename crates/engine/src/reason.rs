@@ -199,6 +199,49 @@ reasons! {
         /// A claim's value or type breaks its rule.
         ClaimMismatch "claim_mismatch" "A claim of the token is not accepted.",
     }
+    /// The route asks for a user and a password and none were sent.
+    BasicMissing "basic_missing" 401 "Password missing" Client {
+        /// The route asks for a user and a password (RFC 7617) and none were sent.
+        BasicMissing "basic_missing" "This resource requires a user name and a password.",
+    }
+    /// The user and password that were sent open nothing.
+    BasicInvalid "basic_invalid" 401 "Password invalid" Client {
+        /// Not base64 of a user, a colon and a password in UTF-8, or more than one (RFC 7617, 2).
+        BasicUnreadable "basic_unreadable" "The user name or the password is not valid.",
+        /// No consumer has a user of this name.
+        UserUnknown "user_unknown" "The user name or the password is not valid.",
+        /// The password is not the user's.
+        PasswordMismatch "password_mismatch" "The user name or the password is not valid.",
+    }
+    /// More passwords wait to be verified than the gateway has time for.
+    BasicBusy "basic_busy" 503 "Password check busy" Operator {
+        /// More passwords wait to be verified, in all or from one address, than the gateway takes on.
+        BasicBusy "basic_busy" "Your password cannot be checked now. Try again later.",
+    }
+    /// The auth service answered 401: it asks for a credential, or for another one.
+    AuthRequired "auth_required" 401 "Authentication required" Client {
+        /// The auth service answered 401.
+        AuthRequired "auth_required" "This resource requires you to be signed in.",
+    }
+    /// The auth service answered with a redirect, and `redirects` lets it through: the client is sent to sign in.
+    AuthRedirected "auth_redirected" 302 "Sign-in required" Client {
+        /// The auth service answered 301, 302, 303, 307 or 308 with a Location.
+        AuthRedirected "auth_redirected" "This resource requires you to be signed in.",
+    }
+    /// The auth service answered 403: it knows the caller and does not let it in.
+    AuthDenied "auth_denied" 403 "Access denied" Client {
+        /// The auth service answered 403.
+        AuthDenied "auth_denied" "You do not have access to this resource.",
+    }
+    /// The auth service gave no answer that decides, so the request is refused.
+    AuthServiceUnavailable "auth_service_unavailable" 503 "Auth service unavailable" Operator {
+        /// It could not be reached, broke off, answered with another status, or without what the config expects of it.
+        AuthServiceFailed "auth_service_failed" "Your access cannot be checked now. Try again later.",
+        /// It took longer than the service's `timeout`.
+        AuthServiceTimeout "auth_service_timeout" "Your access cannot be checked now. Try again later.",
+        /// As many calls to it are under way as `concurrentMax` allows.
+        AuthServiceBusy "auth_service_busy" "Your access cannot be checked now. Try again later.",
+    }
     /// The caller is known, but the route asks for a scope that its token does not have.
     ScopeInsufficient "scope_insufficient" 403 "Scope insufficient" Client {
         /// The token lacks a scope that the route asks for.
@@ -213,6 +256,8 @@ reasons! {
     ThrottlingLimitReached "throttling_limit_reached" 429 "Throttling limit reached" Client {
         /// A throttle's sustained rate and burst are used up.
         ThrottlingLimitReached "throttling_limit_reached" "Too many requests. Wait and try again.",
+        /// Too many wrong passwords came from this address: `passwords.failuresPerMinute`.
+        PasswordFailuresExceeded "password_failures_exceeded" "Too many requests. Wait and try again.",
     }
     /// As many requests are in flight at once as a concurrency limit allows.
     ConcurrencyLimitReached "concurrency_limit_reached" 429 "Concurrency limit reached" Client {

@@ -19,7 +19,7 @@ pub use accept::MediaType;
 pub use headers::is_reserved;
 pub use rules::{Disclose, ErrorRules, ErrorTemplate, Selector};
 
-use crate::denial::{Denial, Detail};
+use crate::denial::{Denial, Detail, Passed};
 use crate::names::{PolicyId, RouteId};
 use crate::reason::{Kind, Reason};
 use crate::template::Values;
@@ -125,21 +125,28 @@ impl Errors {
         let denial = occurrence.denial;
         let accept = Accept::read(occurrence.accept);
         let Choice { wording, by_accept } = choose(self.scopes(occurrence), denial.reason, accept);
-        let status = wording.and_then(|wording| wording.status).unwrap_or(denial.reason.status());
+        let passed = passed(denial);
+        let status = wording.and_then(|wording| wording.status);
+        let status = status.or(passed.map(|passed| passed.status)).unwrap_or(denial.reason.status());
         let values = self.values(occurrence, status);
         let has_body = !matches!(status, 204 | 205 | 304);
         let mut body = Vec::with_capacity(if has_body { BODY_BYTES_USUAL } else { 0 });
-        let (content_type, negotiated) = match wording {
-            Some(Wording { content_type, body: Some(template), .. }) => {
+        let passed_body = passed.and_then(|passed| passed.body.as_ref());
+        let (content_type, negotiated) = match (wording, passed_body) {
+            (Some(Wording { content_type, body: Some(template), .. }), _) => {
                 if has_body {
                     template.render(&values, &mut body);
                 }
                 (content_type.as_ref().unwrap_or(&self.default).content_type.clone(), false)
             }
-            Some(Wording { content_type: own, body: None, .. }) => {
+            (_, Some(passed)) if has_body => {
+                body.extend_from_slice(&passed.bytes);
+                (passed.content_type.clone(), false)
+            }
+            (Some(Wording { content_type: own, body: None, .. }), _) => {
                 (self.default_body(own.as_ref(), accept, &values, has_body, &mut body), own.is_none())
             }
-            None => (self.default_body(None, accept, &values, has_body, &mut body), true),
+            (None, _) => (self.default_body(None, accept, &values, has_body, &mut body), true),
         };
         let lines = wording.map_or(&self.lines, |wording| &wording.lines);
         let mut head = Head { lines, headers: Vec::with_capacity(HEADERS_USUAL.saturating_add(lines.len())) };
@@ -194,7 +201,12 @@ impl Errors {
             head.put(name, value);
         }
         let reason = self.reasons.get(denial.reason as usize);
+        let passed = passed(denial).map_or(&[][..], |passed| &passed.headers);
+        for (name, value) in passed {
+            head.put(name.clone(), value.clone());
+        }
         let challenge = match status {
+            401 if passed.iter().any(|(name, _)| name == header::WWW_AUTHENTICATE) => None,
             401 | 403 if matches!(denial.detail, Detail::Scopes(_)) => headers::scope_challenge(denial),
             401 => reason.map(|reason| reason.challenge.clone()),
             _ => None,
@@ -244,7 +256,7 @@ impl Errors {
             ..Values::default()
         };
         match &denial.detail {
-            Detail::None | Detail::Text(_) | Detail::NoCredential => {}
+            Detail::None | Detail::Text(_) | Detail::NoCredential | Detail::Passed(_) => {}
             Detail::Allow(methods) => values.allow = methods,
             Detail::Accept(types) => values.accept = types,
             Detail::Scopes(scopes) => values.scopes = scopes,
@@ -260,6 +272,22 @@ impl Errors {
 
     fn of_kind(&self, kind: Kind) -> Option<&OfKind> {
         self.kinds.get(kind as usize)
+    }
+}
+
+/// What an auth service has said, which goes out where the operator has no words of its own.
+fn passed(denial: &Denial) -> Option<&Passed> {
+    match &denial.detail {
+        Detail::Passed(passed) => Some(passed),
+        Detail::None
+        | Detail::Text(_)
+        | Detail::Allow(_)
+        | Detail::Accept(_)
+        | Detail::Scopes(_)
+        | Detail::NoCredential
+        | Detail::Throttle { .. }
+        | Detail::CrowdedThrottle { .. }
+        | Detail::Quota { .. } => None,
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::authority::Authority;
 use crate::client;
 use crate::denial::Denial;
+use crate::identity::PeerCertificate;
 use crate::path;
 use crate::reason::Reason;
 use http::{HeaderMap, Method, header};
@@ -45,6 +46,8 @@ pub struct RequestHead<'a> {
     pub client: IpAddr,
     /// The peer is one of `trustedProxies`.
     pub peer_trusted: bool,
+    /// The peer's own. Never read from a header, whoever sends it.
+    pub certificate: Option<&'a PeerCertificate>,
 }
 
 /// What [`RequestHead::parse`] needs from the config.
@@ -84,7 +87,14 @@ impl<'a> RequestHead<'a> {
             peer,
             client: client::client_address(headers, peer, &rules.trusted_proxies),
             peer_trusted,
+            certificate: None,
         })
+    }
+
+    /// For a listener that has verified one.
+    #[must_use]
+    pub fn with_certificate(self, certificate: Option<&'a PeerCertificate>) -> Self {
+        Self { certificate, ..self }
     }
 }
 

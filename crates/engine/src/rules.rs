@@ -36,6 +36,10 @@ pub enum Auth {
     /// Anybody: `none: {}`, said in so many words.
     Open,
     ApiKey,
+    /// A user and a password of the config.
+    Basic,
+    /// The place in [`crate::snapshot::Snapshot::auth_services`].
+    Forward(usize),
     Jwt {
         /// The place in [`crate::snapshot::Snapshot::providers`].
         provider: usize,
@@ -45,6 +49,18 @@ pub enum Auth {
     Any(Vec<Auth>),
     /// All of them.
     All(Vec<Auth>),
+}
+
+impl Auth {
+    /// Whether the gateway may have to ask somebody, or to work for long, before it knows.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        match self {
+            Self::Basic | Self::Forward(_) => true,
+            Self::Open | Self::ApiKey | Self::Jwt { .. } => false,
+            Self::Any(ways) | Self::All(ways) => ways.iter().any(Self::asks),
+        }
+    }
 }
 
 /// One route of the snapshot.

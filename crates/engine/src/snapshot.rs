@@ -1,9 +1,11 @@
 //! One config, compiled: everything that decides, immutable, held by each request from its beginning to its end.
 
+use crate::auth_service::AuthService;
 use crate::denial::{Denial, Detail};
 use crate::identity::{Consumer, ConsumerPlan};
 use crate::names::{ByConfig, Name, Place, PlanId, PolicyId, RouteId, UpstreamId};
 use crate::policy::api_key::ApiKeys;
+use crate::policy::basic::Users;
 use crate::policy::concurrency::Concurrency;
 use crate::policy::jwt::Provider;
 use crate::policy::quota::Quota;
@@ -27,7 +29,9 @@ pub struct Snapshot {
     pub routes: Vec<Route>,
     pub policies: Vec<PolicyInfo>,
     pub api_keys: ApiKeys,
+    pub users: Users,
     pub providers: Vec<Provider>,
+    pub auth_services: Vec<AuthService>,
     pub consumers: ByConfig<Name, Arc<Consumer>>,
     pub plans: ByConfig<Name, Arc<ConsumerPlan>>,
     /// How much each plan grants, by [`PlanId`].
@@ -102,12 +106,15 @@ pub struct ToldUpstream {
     pub plan: Option<HeaderName>,
     /// Claim name and field name.
     pub claims: Vec<(Box<str>, HeaderName)>,
+    /// What auth services say of the caller; the values come with [`crate::identity::Vouched`].
+    pub vouched: Vec<HeaderName>,
 }
 
 impl ToldUpstream {
     /// All field names that are ours alone.
     pub fn names(&self) -> impl Iterator<Item = &HeaderName> {
-        self.consumer.iter().chain(&self.plan).chain(self.claims.iter().map(|(_, name)| name))
+        let claims = self.claims.iter().map(|(_, name)| name);
+        self.consumer.iter().chain(&self.plan).chain(claims).chain(&self.vouched)
     }
 }
 

@@ -49,7 +49,11 @@ fn check(snapshot: &Snapshot, live: &Live) {
                     if pending.charges().count() == 1 { &[Counted::Granted { used: 1 }] } else { &counted };
                 settle(pending, snapshot, counted, now, &mut trail).expect("admitted");
             }
-            other @ (Outcome::Denied { .. } | Outcome::Redirect { .. } | Outcome::Waiting(_) | Outcome::Whoami(_)) => {
+            other @ (Outcome::Denied { .. }
+            | Outcome::Redirect { .. }
+            | Outcome::Ask(_)
+            | Outcome::Waiting(_)
+            | Outcome::Whoami(_)) => {
                 panic!("{other:?}")
             }
         }

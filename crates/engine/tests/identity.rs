@@ -96,6 +96,7 @@ mod identity {
             peer,
             client: peer,
             peer_trusted: false,
+            certificate: None,
         })
     }
 

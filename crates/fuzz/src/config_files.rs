@@ -3,7 +3,7 @@
 use config::diagnostic::{Code, Severity};
 use config::source::Memory;
 use config::{Config, Format, Loaded};
-use engine::chain::{Outcome, admit, resume, settle};
+use engine::chain::{Outcome, admit, look_again, settle};
 use engine::live::Live;
 use engine::reply::Occurrence;
 use engine::request::{RequestHead, RequestParts};
@@ -111,11 +111,16 @@ fn answers(config: &Config, live: &Live, (method, target, fields): &Asked) {
     let mut trail = Trail::default();
     let mut outcome = admit(snapshot, live, &head, now, &mut trail);
     if let Outcome::Waiting(waiting) = outcome {
-        outcome = resume(waiting, snapshot, live, &head, now, &mut trail);
+        outcome = look_again(*waiting, snapshot, live, &head, now, &mut trail);
     }
     let refused = match outcome {
         Outcome::Waiting(_) => panic!("waits twice"),
         Outcome::Denied { route, identity, denial } => Some((route, identity, denial)),
+        // Nobody is asked here.
+        Outcome::Ask(asking) => {
+            assert!(snapshot.route(asking.route()).is_some());
+            return;
+        }
         Outcome::Redirect { route, path } => {
             assert!(snapshot.route(route).is_some() && path.starts_with('/'));
             None

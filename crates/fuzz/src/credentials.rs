@@ -57,6 +57,7 @@ fn check(location: &Location, query: Option<&str>, headers: &HeaderMap, mut expe
         peer: address,
         client: address,
         peer_trusted: false,
+        certificate: None,
     };
     let found = location.find(&head);
     match (found, expected.pop(), expected.is_empty()) {

@@ -10,6 +10,7 @@ mod credentials;
 mod forwarding;
 mod keys;
 mod metadata;
+mod passwords;
 mod paths;
 mod replies;
 mod routes;
@@ -24,6 +25,7 @@ pub use credentials::credential;
 pub use forwarding::forwarded;
 pub use keys::jwks;
 pub use metadata::key_metadata;
+pub use passwords::basic;
 pub use paths::path_normal_form;
 pub use replies::accept;
 pub use routes::route_match;
@@ -38,6 +40,7 @@ pub type Target = fn(&[u8]);
 /// Every target by its name: the binary's, the corpus folder's and the function's.
 pub const TARGETS: &[(&str, Target)] = &[
     ("accept", accept),
+    ("basic", basic),
     ("body_guard", body_guard),
     ("chunked", chunked),
     ("config_parse", config_parse),

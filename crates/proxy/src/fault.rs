@@ -18,8 +18,12 @@ pub(crate) enum Progress {
 
 /// The refusal that stands for a network failure.
 pub(crate) fn denial(error: &Error, progress: Progress) -> Denial {
-    let text = error.to_string();
-    Denial::new(reason(error, progress)).because(text.chars().take(DETAIL_CHARACTERS_MAX).collect::<String>())
+    Denial::new(reason(error, progress)).because(shown(error))
+}
+
+/// An error in its own words, as the record has them.
+pub(crate) fn shown(error: &Error) -> String {
+    error.to_string().chars().take(DETAIL_CHARACTERS_MAX).collect()
 }
 
 /// What Pingora calls a body that breaks the chunked coding; the constants themselves are not public.

@@ -1,10 +1,12 @@
 //! A snapshot made ready to serve: metric handles resolved, peers prebuilt, error text assembled. Swapped as one on reload.
 
+use crate::callout::PreparedService;
 use crate::key_sets::{KeySets, Source};
 use crate::resolve::{Resolved, Resolver};
+use engine::auth_service::AuthService;
 use engine::names::{PlanId, RouteId, UpstreamId};
 use engine::snapshot::Snapshot;
-use engine::upstream::{Address, Endpoint, Upstream};
+use engine::upstream::{Address, Endpoint, Tls, Upstream};
 use pingora::upstreams::peer::{HttpPeer, HttpUpstreamRequestPolicy};
 use pingora::utils::tls::WrappedX509;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -34,6 +36,7 @@ pub(crate) struct Installed {
     no_route: RouteMetrics,
     pub(crate) access_log: Arc<AccessLog>,
     upstreams: Vec<Prepared>,
+    auth_services: Vec<PreparedService>,
     plans: Vec<PlanMetrics>,
     /// The sets that providers fetch, by their place; none for one that no route asks.
     key_sources: Vec<Option<Arc<Source>>>,
@@ -45,7 +48,7 @@ pub(crate) struct Prepared {
     endpoints: Vec<PreparedEndpoint>,
 }
 
-struct PreparedEndpoint {
+pub(crate) struct PreparedEndpoint {
     peer: HttpPeer,
     name: Option<Arc<Resolved>>,
 }
@@ -65,6 +68,7 @@ impl Installed {
             access_log,
             upstreams: snapshot.upstreams.iter().map(|upstream| prepare(upstream, metrics, resolver)).collect(),
             plans: plans(&snapshot, metrics),
+            auth_services: auth_services(&snapshot, metrics, resolver),
             snapshot,
         }
     }
@@ -85,6 +89,10 @@ impl Installed {
         self.key_sources.iter().flatten()
     }
 
+    pub(crate) fn auth_service(&self, place: usize) -> Option<(&AuthService, &PreparedService)> {
+        Some((self.snapshot.auth_services.get(place)?, self.auth_services.get(place)?))
+    }
+
     pub(crate) fn plan_metrics(&self, id: PlanId) -> Option<&PlanMetrics> {
         self.plans.get(id.index())
     }
@@ -93,7 +101,13 @@ impl Installed {
 impl Prepared {
     /// A peer for that endpoint; none while its name has no address.
     pub(crate) async fn peer(&self, endpoint: usize) -> Option<HttpPeer> {
-        let PreparedEndpoint { peer, name } = self.endpoints.get(endpoint)?;
+        self.endpoints.get(endpoint)?.peer().await
+    }
+}
+
+impl PreparedEndpoint {
+    pub(crate) async fn peer(&self) -> Option<HttpPeer> {
+        let Self { peer, name } = self;
         let mut peer = peer.clone();
         if let Some(name) = name {
             peer._address = pingora::protocols::l4::socket::SocketAddr::Inet(name.address().await?);
@@ -109,25 +123,28 @@ fn plans(snapshot: &Snapshot, metrics: &Metrics) -> Vec<PlanMetrics> {
     plans.into_iter().map(|plan| metrics.plan(&plan.name)).collect()
 }
 
+fn auth_services(snapshot: &Snapshot, metrics: &Metrics, resolver: &Resolver) -> Vec<PreparedService> {
+    let prepare = |service: &AuthService| {
+        let name = service.policy.name();
+        let mut endpoint =
+            bare_endpoint(&service.endpoint, service.tls.as_ref(), &format!("authServices.{name}"), resolver);
+        // All time-outs are the call's own one.
+        endpoint.peer.options.connection_timeout = Some(service.timeout);
+        endpoint.peer.options.total_connection_timeout = Some(service.timeout);
+        PreparedService::new(service, endpoint, metrics.auth_service(name))
+    };
+    snapshot.auth_services.iter().map(prepare).collect()
+}
+
 fn prepare(upstream: &Upstream, metrics: &Metrics, resolver: &Resolver) -> Prepared {
     let endpoints = upstream.endpoints.iter().map(|endpoint| prepare_endpoint(upstream, endpoint, resolver)).collect();
     Prepared { metrics: metrics.upstream(&upstream.name), endpoints }
 }
 
 fn prepare_endpoint(upstream: &Upstream, endpoint: &Endpoint, resolver: &Resolver) -> PreparedEndpoint {
-    let (address, name) = match &endpoint.address {
-        Address::Socket(address) => (*address, None),
-        // Replaced by the resolved address before each use.
-        Address::Name { host, port } => {
-            (SocketAddr::from((Ipv4Addr::UNSPECIFIED, *port)), Some(resolver.name(host, *port)))
-        }
-    };
-    let server_name = upstream.tls.as_ref().map(|tls| tls.server_name.to_string()).unwrap_or_default();
-    let mut peer = HttpPeer::new(address, upstream.tls.is_some(), server_name);
-    // The pool's own key has neither authorities nor time-outs: two upstreams never share a connection.
-    peer.group_key = group_key(upstream);
+    let mut prepared = bare_endpoint(endpoint, upstream.tls.as_ref(), &upstream.name, resolver);
     let timeouts = upstream.timeouts;
-    let options = &mut peer.options;
+    let options = &mut prepared.peer.options;
     options.connection_timeout = Some(timeouts.connect);
     options.total_connection_timeout = Some(timeouts.connect);
     // Reads have the deadline of the request (`deadline.rs`), which costs one timer a connection instead of one a read.
@@ -135,11 +152,27 @@ fn prepare_endpoint(upstream: &Upstream, endpoint: &Endpoint, resolver: &Resolve
     options.write_timeout = Some(timeouts.idle);
     options.idle_timeout = Some(upstream.idle_timeout);
     options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
-    if let Some(tls) = &upstream.tls
+    prepared
+}
+
+/// Where it is and how its certificate is checked; no time-outs yet.
+fn bare_endpoint(endpoint: &Endpoint, tls: Option<&Tls>, owner: &str, resolver: &Resolver) -> PreparedEndpoint {
+    let (address, name) = match &endpoint.address {
+        Address::Socket(address) => (*address, None),
+        // Replaced by the resolved address before each use.
+        Address::Name { host, port } => {
+            (SocketAddr::from((Ipv4Addr::UNSPECIFIED, *port)), Some(resolver.name(host, *port)))
+        }
+    };
+    let server_name = tls.map(|tls| tls.server_name.to_string()).unwrap_or_default();
+    let mut peer = HttpPeer::new(address, tls.is_some(), server_name);
+    // The pool's own key has neither authorities nor time-outs: two upstreams never share a connection.
+    peer.group_key = group_key(owner, tls);
+    if let Some(tls) = tls
         && !tls.authorities.is_empty()
     {
         let authorities: Vec<WrappedX509> = tls.authorities.iter().map(|der| wrapped(der)).collect();
-        options.ca = Some(Arc::from(authorities));
+        peer.options.ca = Some(Arc::from(authorities));
     }
     PreparedEndpoint { peer, name }
 }
@@ -148,10 +181,10 @@ fn wrapped(der: &[u8]) -> WrappedX509 {
     WrappedX509::new(der.to_vec(), pingora::utils::tls::parse_x509)
 }
 
-fn group_key(upstream: &Upstream) -> u64 {
+fn group_key(owner: &str, tls: Option<&Tls>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    upstream.name.hash(&mut hasher);
-    if let Some(tls) = &upstream.tls {
+    owner.hash(&mut hasher);
+    if let Some(tls) = tls {
         tls.server_name.hash(&mut hasher);
         tls.authorities.hash(&mut hasher);
     }

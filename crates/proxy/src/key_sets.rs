@@ -179,7 +179,7 @@ fn used(snapshot: &Snapshot) -> HashSet<usize> {
 
 fn ask(auth: &Auth, used: &mut HashSet<usize>) {
     match auth {
-        Auth::Open | Auth::ApiKey => {}
+        Auth::Open | Auth::ApiKey | Auth::Basic | Auth::Forward(_) => {}
         Auth::Jwt { provider, scopes: _ } => drop(used.insert(*provider)),
         Auth::Any(ways) | Auth::All(ways) => ways.iter().for_each(|way| ask(way, used)),
     }

@@ -3,6 +3,7 @@
 //!
 //! Reading order: [`gateway`] (the hooks), `phase` (what each does), `respond` (the one writer of replies), `server`.
 
+mod callout;
 mod connection;
 mod context;
 mod deadline;
@@ -12,6 +13,7 @@ mod gateway;
 mod installed;
 mod intake;
 mod key_sets;
+mod passwords;
 mod phase;
 mod probes;
 mod resolve;

@@ -1,6 +1,7 @@
 //! The rooms that a request goes through, one file each.
 
 pub(crate) mod admit;
+pub(crate) mod ask;
 pub(crate) mod body;
 pub(crate) mod connect;
 pub(crate) mod finish;

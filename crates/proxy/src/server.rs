@@ -1,8 +1,10 @@
 //! The process around the gateway: listeners, the telemetry address, background work, and the way it stops.
 
+use crate::callout::Callouts;
 use crate::installed::{Installed, LogSettings};
 use crate::intake::Caps;
 use crate::key_sets::{self, KeySetReport, KeySets};
+use crate::passwords::Passwords;
 use crate::phase::receive;
 use crate::probes::Probes;
 use crate::resolve::{REFRESH_INTERVAL, Resolver};
@@ -144,6 +146,8 @@ impl Server {
             key_sets,
             connections,
             storms,
+            callouts: Callouts::default(),
+            passwords: Passwords::default(),
             ready,
             next_log,
         };

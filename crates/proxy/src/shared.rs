@@ -1,8 +1,10 @@
 //! What all requests share: the installed snapshot, the counters that outlive it, and where telemetry goes.
 
+use crate::callout::Callouts;
 use crate::installed::{Installed, LogSettings};
 use crate::intake::Caps;
 use crate::key_sets::KeySets;
+use crate::passwords::Passwords;
 use crate::resolve::Resolver;
 use crate::storms::Storms;
 use arc_swap::ArcSwap;
@@ -29,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) connections: Caps,
     /// Who loops on what was refused.
     pub(crate) storms: Storms,
+    pub(crate) callouts: Callouts,
+    pub(crate) passwords: Passwords,
     pub(crate) ready: AtomicBool,
     /// The access log that the next snapshot writes to.
     pub(crate) next_log: Mutex<Arc<AccessLog>>,

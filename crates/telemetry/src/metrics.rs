@@ -10,7 +10,7 @@ mod present;
 mod store;
 mod store_error;
 
-pub use handles::{PlanMetrics, RouteMetrics, UpstreamMetrics};
+pub use handles::{PlanMetrics, RouteMetrics, ServiceMetrics, UpstreamMetrics};
 pub use key_sets::KeySetMetrics;
 pub use store_error::StoreError;
 
@@ -102,6 +102,12 @@ metrics! {
     upstream_requests: IntCounterVec "tollgate_upstream_requests_total" ["upstream", "outcome"];
     /// From sending the request to the first byte of the upstream's response.
     upstream_first_byte: HistogramVec "tollgate_upstream_first_byte_seconds" ["upstream"] in REQUEST_SECONDS;
+    /// Calls to an auth service: `allowed`, `denied`, `redirected`, `failed`, `timeout` or `busy`. What is remembered is no call.
+    auth_service_requests: IntCounterVec "tollgate_auth_service_requests_total" ["service", "outcome"];
+    /// From the look-up of an auth service's address to the last byte of its answer.
+    auth_service_duration: HistogramVec "tollgate_auth_service_duration_seconds" ["service"] in REQUEST_SECONDS;
+    /// Passwords that were verified: `match`, `mismatch`, or `busy` for those that were not. What is remembered is not verified.
+    password_checks: IntCounterVec "tollgate_password_checks_total" ["outcome"];
     /// The largest share of its quota that any key of the plan has used in the period of the last request; 1 is all of it.
     quota_used_ratio: GaugeVec "tollgate_quota_used_ratio" ["plan"];
     /// Counters of quotas that are held in memory, of 1000000 that there is room for.
@@ -264,6 +270,18 @@ impl Metrics {
             unknown: key_set_unknown.with_label_values(of),
             suppressed: key_set_suppressed.with_label_values(of),
         }
+    }
+
+    #[must_use]
+    pub fn auth_service(&self, service: &str) -> ServiceMetrics {
+        let Families { auth_service_requests, auth_service_duration, .. } = &self.families;
+        let duration = auth_service_duration.with_label_values(&[service]);
+        ServiceMetrics::new(service, auth_service_requests.clone(), duration)
+    }
+
+    /// `outcome` is a word from a closed list.
+    pub fn password_checked(&self, outcome: &'static str) {
+        self.families.password_checks.with_label_values(&[outcome]).inc();
     }
 
     /// Names and codes of a refusal; [`NONE`] where there is no route or policy.

@@ -1,6 +1,7 @@
 //! A test upstream on raw sockets: it keeps what it received, byte for byte, and misbehaves on demand. Runs on a thread and a runtime
 //! of its own, so that it answers whatever the test is waiting for.
 
+mod gatekeeper;
 mod misbehave;
 mod record;
 mod serve;
@@ -33,6 +34,8 @@ pub enum Behaviour {
     /// An answer for each path, and 404 for others.
     ByPath(Vec<(String, Answer)>),
     Misbehave(Misbehaviour),
+    /// An auth service: what it answers is in the credential that it is shown, see [`gatekeeper`].
+    Gatekeeper,
 }
 
 /// A response. `Content-Length` is added.
@@ -80,6 +83,17 @@ pub fn echo() -> Upstream {
 pub fn fixed(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Upstream {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     started(Behaviour::Fixed(Answer { status, headers, body: body.to_vec() }))
+}
+
+/// An auth service that does what the bearer token says: `allow/NAME` lets in and names the consumer, `plan/NAME` names it and a plan,
+/// `deny` is 403 with a page, `move` a redirect, `bare/STATUS` that status and nothing else, and the name of a [`Misbehaviour`] is
+/// one. Anything else, and nothing at all, is 401 with a page, a challenge and a cookie.
+///
+/// # Panics
+/// If no socket or thread can be had.
+#[must_use]
+pub fn gatekeeper() -> Upstream {
+    started(Behaviour::Gatekeeper)
 }
 
 /// An upstream that always misbehaves in one way.

@@ -88,6 +88,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: KeyCommand,
     },
+    /// Passwords
+    Password {
+        #[command(subcommand)]
+        command: PasswordCommand,
+    },
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
     /// Print the version and what it was built from
@@ -115,6 +120,7 @@ impl Command {
             | Self::Token(_)
             | Self::Keys { .. }
             | Self::Key { .. }
+            | Self::Password { .. }
             | Self::Completions { .. }
             | Self::Version
             | Self::Reference { .. } => false,
@@ -194,6 +200,16 @@ pub(crate) struct Which {
     pub(crate) consumer: Option<String>,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum PasswordCommand {
+    /// Hash a password for the config; it is asked for on a terminal, else it is the first line of the standard input
+    Hash {
+        /// The user that will have it, for the config lines that are printed
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
+    },
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DiagnosticFormat {
     Text,
@@ -253,6 +269,12 @@ pub(crate) struct Explain {
     /// The key set of a provider that a running gateway fetches; can be given more than once
     #[arg(long, value_name = "PROVIDER=FILE")]
     pub(crate) jwks: Vec<KeyFile>,
+    /// What the auth services are taken to answer: a status. Nobody is asked; without it, what they decide stays undecided
+    #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(200..=599))]
+    pub(crate) auth_answer: Option<u16>,
+    /// A header line of that answer, `Name: value`; can be given more than once
+    #[arg(long, value_name = "LINE", requires = "auth_answer")]
+    pub(crate) auth_header: Vec<String>,
     /// The address the request comes from
     #[arg(long, default_value = "127.0.0.1", value_name = "IP")]
     pub(crate) client: IpAddr,

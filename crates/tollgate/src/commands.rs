@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod key;
 mod keys;
+mod password;
 mod quota;
 mod reasons;
 mod reference;
@@ -15,7 +16,7 @@ mod test;
 mod token;
 mod version;
 
-use crate::cli::{Arguments, Command, KeyCommand};
+use crate::cli::{Arguments, Command, KeyCommand, PasswordCommand};
 pub(crate) use crate::failure::Failure;
 use crate::origin::Origin;
 use crate::output;
@@ -31,6 +32,8 @@ use std::process::ExitCode;
 pub(crate) enum Outcome {
     Yes,
     No,
+    /// It takes somebody else's word, which was not asked for.
+    Undecided,
 }
 
 impl From<Outcome> for ExitCode {
@@ -38,6 +41,7 @@ impl From<Outcome> for ExitCode {
         match outcome {
             Outcome::Yes => Self::SUCCESS,
             Outcome::No => Self::from(1),
+            Outcome::Undecided => Self::from(2),
         }
     }
 }
@@ -59,6 +63,7 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
         Command::Token(arguments) => token::run(&arguments),
         Command::Key { command: KeyCommand::New { consumer } } => key::new(consumer.as_deref()),
         Command::Keys { config, format } => keys::run(&config, format),
+        Command::Password { command: PasswordCommand::Hash { user } } => password::hash(user.as_deref()),
         Command::Completions { shell } => {
             // By way of memory: clap_complete panics if its reader goes away.
             let mut script = Vec::new();
@@ -97,6 +102,7 @@ fn facts(denial: &Denial) -> Option<String> {
         Detail::Accept(types) => Some(format!("the types accepted here are {types}")),
         Detail::Scopes(scopes) => Some(format!("the route asks for the scopes {scopes}")),
         Detail::NoCredential => Some("neither an API key nor a token was sent".to_owned()),
+        Detail::Passed(passed) => Some(format!("auth service {} answered {}", passed.service, passed.status)),
         Detail::Throttle { limit } => Some(format!("throttle {limit} is used up")),
         Detail::CrowdedThrottle { limit } => Some(format!("throttle {limit} is used up, counted together with others")),
         Detail::Quota { limit, resets_unix_s } => Some(format!(

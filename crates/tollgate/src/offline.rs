@@ -2,23 +2,30 @@
 //! wire check on, and decides nothing itself.
 
 use crate::fetched_keys;
-use engine::chain::{self, Outcome};
+use config::AuthAnswer;
+use engine::chain::{self, Asking, Outcome, Pending, Waiting};
 use engine::denial::Denial;
 use engine::identity::Identity;
 use engine::live::Live;
 use engine::names::RouteId;
-use engine::reason::Reason;
 use engine::reply::{Occurrence, Reply};
 use engine::request::{RequestHead, RequestParts};
 use engine::snapshot::Snapshot;
 use engine::trail::Trail;
 use engine::wire::{HeadLimits, check_head};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use limits::clock::Now;
 use std::borrow::Cow;
 use std::net::IpAddr;
 use store::quotas::charge;
 use store::{Counters, SharedLimits};
+
+mod ask;
+mod written;
+
+pub(crate) use ask::Call;
+pub(crate) use written::split_url;
+
+use written::Written;
 
 /// Quota counters that an offline run may need.
 const COUNTERS_MAX: usize = 10_000;
@@ -32,6 +39,8 @@ pub(crate) struct OfflineRequest {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<Vec<u8>>,
     pub(crate) client: IpAddr,
+    /// What every auth service is taken to answer. None leaves undecided what one has to decide.
+    pub(crate) auth_answer: Option<AuthAnswer>,
 }
 
 /// What the gateway would do with it.
@@ -64,13 +73,15 @@ pub(crate) enum Verdict {
     Answer {
         reply: Reply,
     },
+    /// An auth service decides, and it was not asked.
+    Undecided(Call),
 }
 
 impl Decided {
     /// The status that the gateway itself would send; none when upstream answers.
     pub(crate) fn status(&self) -> Option<u16> {
         match &self.verdict {
-            Verdict::Forward { .. } => None,
+            Verdict::Forward { .. } | Verdict::Undecided(_) => None,
             Verdict::Refuse { reply, .. } | Verdict::Answer { reply } => Some(reply.status),
             Verdict::Redirect { .. } => Some(308),
         }
@@ -79,7 +90,7 @@ impl Decided {
     pub(crate) fn denial(&self) -> Option<&Denial> {
         match &self.verdict {
             Verdict::Refuse { denial, .. } => Some(denial),
-            Verdict::Forward { .. } | Verdict::Redirect { .. } | Verdict::Answer { .. } => None,
+            Verdict::Forward { .. } | Verdict::Redirect { .. } | Verdict::Answer { .. } | Verdict::Undecided(_) => None,
         }
     }
 }
@@ -120,46 +131,78 @@ impl<'a> Offline<'a> {
             Err(denial) => return self.refused_early(denial, trail, now),
         };
         let mut outcome = chain::admit(self.snapshot, self.live, &head, now, &mut trail);
-        if let Outcome::Waiting(waiting) = outcome {
-            for provider in waiting.providers().iter().filter_map(|place| self.snapshot.providers.get(*place)) {
-                fetched_keys::not_here(provider, now);
-            }
-            outcome = chain::resume(waiting, self.snapshot, self.live, &head, now, &mut trail);
-        }
-        match outcome {
-            Outcome::Waiting(_) => self.refused_early(Denial::new(Reason::InternalError), trail, now),
-            Outcome::Denied { route, identity, denial } => self.refused(&head, route, identity, denial, trail, now),
-            Outcome::Redirect { route, path } => Decided {
-                trail,
-                route: Some(route),
-                identity: Identity::default(),
-                address: Some(head.client),
-                verdict: Verdict::Redirect { location: with_query(&path, head.query) },
-            },
-            Outcome::Whoami(introduction) => {
-                let reply = introduction.reply(|charge| self.counters.used(charge.counter, charge.window));
-                let identity = introduction.identity().clone();
-                let address = Some(head.client);
-                Decided { trail, route: None, identity, address, verdict: Verdict::Answer { reply } }
-            }
-            Outcome::Pending(mut pending) => {
-                let route = pending.route();
-                let charging = charge(&self.counters, &self.shared, &mut pending, self.snapshot, &head, now);
-                let counted = poll_once(charging);
-                match chain::settle(pending, self.snapshot, &counted, now, &mut trail) {
-                    Ok(mut admission) => {
-                        let identity = admission.identity().clone();
-                        // Without an announced length the gateway counts what arrives.
-                        let body = request.body.as_ref().map_or(0, Vec::len);
-                        if let Err(denial) = admission.allowance().spend(body) {
-                            return self.refused(&head, Some(route), identity, denial, trail, now);
-                        }
-                        let verdict = self.forwarded(&head, admission.upstream());
-                        Decided { verdict, trail, route: Some(route), identity, address: Some(head.client) }
-                    }
-                    Err((denial, identity)) => self.refused(&head, Some(route), identity, denial, trail, now),
+        loop {
+            outcome = match outcome {
+                Outcome::Waiting(waiting) => {
+                    self.without_keys(&waiting, now);
+                    chain::look_again(*waiting, self.snapshot, self.live, &head, now, &mut trail)
+                }
+                Outcome::Ask(asking) => match ask::answer(asking.question(), request.auth_answer.as_ref()) {
+                    Some(answer) => chain::resume(*asking, answer, self.snapshot, self.live, &head, now, &mut trail),
+                    None => return self.undecided(&asking, &head, trail),
+                },
+                Outcome::Pending(pending) => return self.charged(pending, request, &head, trail, now),
+                Outcome::Denied { route, identity, denial } => {
+                    return self.refused(&head, route, identity, denial, trail, now);
+                }
+                Outcome::Redirect { route, path } => {
+                    return Decided {
+                        trail,
+                        route: Some(route),
+                        identity: Identity::default(),
+                        address: Some(head.client),
+                        verdict: Verdict::Redirect { location: with_query(&path, head.query) },
+                    };
+                }
+                Outcome::Whoami(introduction) => {
+                    let reply = introduction.reply(|charge| self.counters.used(charge.counter, charge.window));
+                    let identity = introduction.identity().clone();
+                    let address = Some(head.client);
+                    return Decided { trail, route: None, identity, address, verdict: Verdict::Answer { reply } };
                 }
             }
+        }
+    }
+
+    /// Nobody fetches keys here: those that were not given count as not to be had.
+    fn without_keys(&self, waiting: &Waiting, now: Now) {
+        for provider in waiting.providers().iter().filter_map(|place| self.snapshot.providers.get(*place)) {
+            fetched_keys::not_here(provider, now);
+        }
+    }
+
+    fn undecided(&self, asking: &Asking, head: &RequestHead<'_>, trail: Trail) -> Decided {
+        Decided {
+            trail,
+            route: Some(asking.route()),
+            identity: Identity::default(),
+            address: Some(head.client),
+            verdict: Verdict::Undecided(Call::of(asking.question(), self.snapshot)),
+        }
+    }
+
+    fn charged(
+        &self,
+        mut pending: Pending,
+        request: &OfflineRequest,
+        head: &RequestHead<'_>,
+        mut trail: Trail,
+        now: Now,
+    ) -> Decided {
+        let route = pending.route();
+        let counted = poll_once(charge(&self.counters, &self.shared, &mut pending, self.snapshot, head, now));
+        match chain::settle(pending, self.snapshot, &counted, now, &mut trail) {
+            Ok(mut admission) => {
+                let identity = admission.identity().clone();
+                // Without an announced length the gateway counts what arrives.
+                let body = request.body.as_ref().map_or(0, Vec::len);
+                if let Err(denial) = admission.allowance().spend(body) {
+                    return self.refused(head, Some(route), identity, denial, trail, now);
+                }
+                let verdict = self.forwarded(head, admission.upstream());
+                Decided { verdict, trail, route: Some(route), identity, address: Some(head.client) }
+            }
+            Err((denial, identity)) => self.refused(head, Some(route), identity, denial, trail, now),
         }
     }
 
@@ -258,71 +301,6 @@ pub(crate) fn near_misses(snapshot: &Snapshot, request: &OfflineRequest, max: us
 /// Stands where a running gateway would put the request's own.
 const REQUEST_ID: &str = "00000000-0000-0000-0000-000000000000";
 
-/// The request as bytes on the wire.
-struct Written {
-    head: Vec<u8>,
-    method: String,
-    target: String,
-    fields: Vec<(String, String)>,
-}
-
-/// And as the parsed parts of a head that is well-formed.
-struct Lines {
-    method: Method,
-    target: String,
-    headers: HeaderMap,
-}
-
-impl Written {
-    fn of(request: &OfflineRequest) -> Self {
-        let (authority, target) = split_url(&request.url);
-        let mut fields = request.headers.clone();
-        let has =
-            |fields: &[(String, String)], name: &str| fields.iter().any(|(field, _)| field.eq_ignore_ascii_case(name));
-        if !has(&fields, "host") {
-            fields.insert(0, ("Host".into(), authority.to_owned()));
-        }
-        if let Some(body) = &request.body
-            && !has(&fields, "content-length")
-            && !has(&fields, "transfer-encoding")
-        {
-            fields.push(("Content-Length".into(), body.len().to_string()));
-        }
-        let mut head = format!("{} {target} HTTP/1.1\r\n", request.method).into_bytes();
-        for (name, value) in &fields {
-            head.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
-        }
-        head.extend_from_slice(b"\r\n");
-        Self { head, method: request.method.clone(), target: target.into_owned(), fields }
-    }
-
-    /// After the wire check nothing of this fails.
-    fn parse(self) -> Result<Lines, Denial> {
-        use engine::reason::Reason::HeaderMalformed;
-        let unfit = |what: &str| Denial::new(HeaderMalformed).because(format!("{what} cannot stand in a request"));
-        let method = Method::from_bytes(self.method.as_bytes()).map_err(|_| unfit("the method"))?;
-        let mut headers = HeaderMap::new();
-        for (name, value) in &self.fields {
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unfit("a header name"))?;
-            // Bytes above ASCII may stand in a value, and spaces around it are not part of it.
-            let value = HeaderValue::from_bytes(value.trim_matches([' ', '\t']).as_bytes());
-            headers.append(name, value.map_err(|_| unfit("a header value"))?);
-        }
-        Ok(Lines { method, target: self.target, headers })
-    }
-}
-
-/// Authority and origin form of an absolute URL; what has no scheme is taken as curl does, for `http`.
-pub(crate) fn split_url(url: &str) -> (&str, Cow<'_, str>) {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let rest = rest.split('#').next().unwrap_or_default();
-    match rest.find(['/', '?']).and_then(|at| rest.split_at_checked(at)) {
-        Some((authority, target)) if target.starts_with('/') => (authority, target.into()),
-        Some((authority, query)) => (authority, format!("/{query}").into()),
-        None => (rest, "/".into()),
-    }
-}
-
 fn with_query(path: &str, query: Option<&str>) -> String {
     match query {
         Some(query) => format!("{path}?{query}"),
@@ -338,22 +316,5 @@ fn poll_once<T>(future: impl Future<Output = T>) -> T {
         if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return output;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::split_url;
-
-    #[test]
-    fn urls_are_split_as_curl_does() {
-        let check = |url: &str, authority: &str, target: &str| {
-            let (found, found_target) = split_url(url);
-            assert_eq!((found, &*found_target), (authority, target), "{url}");
-        };
-        check("http://a.example/x?y=1#z", "a.example", "/x?y=1");
-        check("https://a.example", "a.example", "/");
-        check("a.example:8080/x", "a.example:8080", "/x");
-        check("http://a.example?q", "a.example", "/?q");
     }
 }

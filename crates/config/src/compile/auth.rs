@@ -9,10 +9,17 @@ use crate::raw;
 
 /// The schema has seen to it that exactly one is given.
 pub(super) fn compile(raw: &raw::Auth, pointer: &str, names: &Names<'_>, desk: &mut Desk<'_>) -> Option<Auth> {
-    let raw::Auth { api_key, jwt, any, all, none } = raw;
+    let raw::Auth { api_key, basic, jwt, forward_auth, any, all, none } = raw;
     if let Some(jwt) = jwt {
         let provider = names.provider(&jwt.provider, &format!("{pointer}/jwt/provider"), desk)?;
         return Some(Auth::Jwt { provider, scopes: jwt.scopes.iter().map(|scope| scope.as_str().into()).collect() });
+    }
+    if let Some(forward) = forward_auth {
+        let service = names.auth_service(&forward.service, &format!("{pointer}/forwardAuth/service"), desk)?;
+        return Some(Auth::Forward(service));
+    }
+    if let Some(raw::BasicAuth {}) = basic {
+        return Some(Auth::Basic);
     }
     match (any, all, api_key, none) {
         (Some(list), _, _, _) => ways(list, "any", pointer, names, desk).map(Auth::Any),

@@ -14,7 +14,7 @@ use crate::raw::{self, RawConfig};
 use crate::spans::deeper;
 
 /// Fields that carry the message itself: an identity in one of them would break it.
-const RESERVED: [HeaderName; 8] = [
+pub(super) const RESERVED: [HeaderName; 8] = [
     header::HOST,
     header::CONNECTION,
     header::CONTENT_LENGTH,
@@ -118,5 +118,6 @@ pub(super) fn told(raw: &RawConfig, desk: &mut Desk<'_>) -> ToldUpstream {
         consumer: get(&headers.consumer),
         plan: get(&headers.plan),
         claims: headers.claims.iter().map(|(claim, name)| (claim.as_str().into(), name.get().clone())).collect(),
+        vouched: super::auth_services::told(raw, desk),
     }
 }

@@ -107,9 +107,10 @@ pub(super) fn throttles<'r>(
     for (index, throttle) in raw.throttles.iter().enumerate() {
         let pointer = format!("/throttles/{index}");
         let known = raw.consumers.iter().map(|consumer| &*consumer.id);
-        let has_providers = !raw.jwt_providers.is_empty();
+        let has_providers = !raw.jwt_providers.is_empty()
+            || raw.auth_services.values().any(|service| service.consumer_header.is_some());
         for (at, consumer) in throttle.when.consumers.iter().enumerate() {
-            // A consumer that only tokens name needs no entry in the config.
+            // A consumer that only tokens or auth services name needs no entry in the config.
             if !has_providers && !raw.consumers.iter().any(|known| known.id == *consumer) {
                 desk.unknown(
                     &format!("{pointer}/when/consumers/{at}"),

@@ -12,6 +12,8 @@ pub(super) struct Names<'r> {
     pub(super) upstreams: HashMap<&'r str, UpstreamId>,
     /// Places in the snapshot's list of providers.
     pub(super) providers: HashMap<&'r str, usize>,
+    /// Places in the snapshot's list of auth services.
+    pub(super) auth_services: HashMap<&'r str, usize>,
     pub(super) raw: &'r RawConfig,
 }
 
@@ -27,6 +29,7 @@ impl<'r> Names<'r> {
             routes: route_names.into_iter().enumerate().map(|(index, name)| (name, RouteId(number(index)))).collect(),
             upstreams: upstreams.map(|(index, name)| (&**name, UpstreamId(number(index)))).collect(),
             providers: raw.jwt_providers.keys().enumerate().map(|(index, name)| (&**name, index)).collect(),
+            auth_services: raw.auth_services.keys().enumerate().map(|(index, name)| (&**name, index)).collect(),
             raw,
         }
     }
@@ -57,6 +60,15 @@ impl<'r> Names<'r> {
                 name,
                 self.raw.jwt_providers.keys().map(|name| &**name),
             );
+        }
+        found
+    }
+
+    pub(super) fn auth_service(&self, name: &str, pointer: &str, desk: &mut Desk<'_>) -> Option<usize> {
+        let found = self.auth_services.get(name).copied();
+        if found.is_none() {
+            let known = self.raw.auth_services.keys().map(|name| &**name);
+            desk.unknown(pointer, ("auth service", "authServices"), name, known);
         }
         found
     }

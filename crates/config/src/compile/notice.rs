@@ -20,36 +20,48 @@ pub(super) fn unused(raw: &RawConfig, desk: &mut Desk<'_>) {
         let help = "remove it, or name it as a route's `upstream`";
         desk.warn(Code::Unused, &deeper("/upstreams", name), format!("no route leads to upstream `{name}`"), help);
     }
-    let mut providers = HashSet::new();
+    let (mut providers, mut services) = (HashSet::new(), HashSet::new());
     for auth in routes.filter_map(|route| route.auth.as_ref()).chain(&raw.defaults.auth) {
-        asked(auth, &mut providers);
+        asked(auth, &mut providers, &mut services);
+    }
+    for name in raw.auth_services.keys().filter(|name| !services.contains(name.as_str())) {
+        let help = "remove it, or name it in a route's `auth: { forwardAuth: { service: … } }`";
+        desk.warn(Code::Unused, &deeper("/authServices", name), format!("no route asks auth service `{name}`"), help);
     }
     for name in raw.jwt_providers.keys().filter(|name| !providers.contains(name.as_str())) {
         let help = "remove it, or name it in a route's `auth: { jwt: { provider: … } }`";
         desk.warn(Code::Unused, &deeper("/jwtProviders", name), format!("no route asks provider `{name}`"), help);
     }
     let plans: HashSet<&str> = raw.consumers.iter().filter_map(|consumer| consumer.plan.as_deref()).collect();
-    let by_claim = raw.jwt_providers.values().any(|provider| provider.plan_claim.is_some());
+    let by_claim = raw.jwt_providers.values().any(|provider| provider.plan_claim.is_some())
+        || raw.auth_services.values().any(|service| service.plan_header.is_some());
     for name in raw.plans.keys().filter(|name| !by_claim && !plans.contains(name.as_str())) {
         let help = "give it to a consumer, or set a provider's `planClaim`";
         desk.warn(Code::Unused, &deeper("/plans", name), format!("nobody has plan `{name}`"), help);
     }
 }
 
-fn asked<'r>(auth: &'r raw::Auth, providers: &mut HashSet<&'r str>) {
+fn asked<'r>(auth: &'r raw::Auth, providers: &mut HashSet<&'r str>, services: &mut HashSet<&'r str>) {
     providers.extend(auth.jwt.as_ref().map(|jwt| jwt.provider.as_str()));
+    services.extend(auth.forward_auth.as_ref().map(|forward| forward.service.as_str()));
     for way in auth.any.iter().chain(&auth.all).flatten() {
-        asked(way, providers);
+        asked(way, providers, services);
     }
 }
 
 /// Limits that count something else than they say, and routes that nobody can call.
 pub(super) fn routes(raw: &RawConfig, routes: &[(RouteId, Route)], desk: &mut Desk<'_>) {
     let has_keys = raw.consumers.iter().any(|consumer| !consumer.api_keys.is_empty());
+    let has_users = raw.consumers.iter().any(|consumer| !consumer.passwords.is_empty());
     for (_, route) in routes {
         let index = raw.routes.iter().position(|raw| *raw.name == *route.name).unwrap_or_default();
         let pointer = format!("/routes/{index}");
-        if needs_key(&route.rules.auth) && !has_keys {
+        if needs(&route.rules.auth, |way| matches!(way, Auth::Basic)) && !has_users {
+            let help = "add `passwords` to a consumer (`tollgate password hash` makes the hash)";
+            let message = format!("route `{}` asks for a user and a password and no consumer has any", route.name);
+            desk.warn(Code::Pointless, &pointer, message, help);
+        }
+        if needs(&route.rules.auth, |way| matches!(way, Auth::ApiKey)) && !has_keys {
             let help = "add `consumers` with `apiKeys` (`tollgate key new` makes one)";
             let message = format!("route `{}` asks for an API key and no consumer has one", route.name);
             desk.warn(Code::Pointless, &pointer, message, help);
@@ -72,12 +84,12 @@ pub(super) fn routes(raw: &RawConfig, routes: &[(RouteId, Route)], desk: &mut De
     }
 }
 
-fn needs_key(auth: &Auth) -> bool {
+/// Whether nobody gets in without a way of that sort.
+fn needs(auth: &Auth, is_sort: fn(&Auth) -> bool) -> bool {
     match auth {
-        Auth::ApiKey => true,
-        Auth::Open | Auth::Jwt { .. } => false,
-        Auth::Any(ways) => ways.iter().all(needs_key),
-        Auth::All(ways) => ways.iter().any(needs_key),
+        Auth::Open | Auth::ApiKey | Auth::Basic | Auth::Forward(_) | Auth::Jwt { .. } => is_sort(auth),
+        Auth::Any(ways) => ways.iter().all(|way| needs(way, is_sort)),
+        Auth::All(ways) => ways.iter().any(|way| needs(way, is_sort)),
     }
 }
 

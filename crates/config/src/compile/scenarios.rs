@@ -26,6 +26,15 @@ pub struct TestRequest {
     pub client: IpAddr,
     /// Seconds since 1970; none is now.
     pub at_unix_s: Option<u64>,
+    /// None leaves undecided what an auth service has to decide.
+    pub auth_answer: Option<AuthAnswer>,
+}
+
+/// What every auth service is taken to answer.
+#[derive(Clone, Debug)]
+pub struct AuthAnswer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
 }
 
 /// What is not given is not compared.
@@ -45,6 +54,9 @@ pub(super) fn compile(raw: &RawConfig, names: &Names<'_>, desk: &mut Desk<'_>) -
 fn one(raw: &raw::Scenario, pointer: &str, names: &Names<'_>, desk: &mut Desk<'_>) -> TestCase {
     let (request, expect) = (&raw.request, &raw.expect);
     patterns::header_names(&request.headers, &format!("{pointer}/request/headers"), desk);
+    if let Some(answer) = &request.auth_answer {
+        patterns::header_names(&answer.headers, &format!("{pointer}/request/authAnswer/headers"), desk);
+    }
     if let Some(route) = &expect.route {
         names.route(route, &format!("{pointer}/expect/route"), desk);
     }
@@ -61,6 +73,10 @@ fn one(raw: &raw::Scenario, pointer: &str, names: &Names<'_>, desk: &mut Desk<'_
             body: request.body.clone(),
             client: request.client.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), crate::text::IpAddress::get),
             at_unix_s: request.at.map(crate::text::Moment::unix_seconds),
+            auth_answer: request.auth_answer.as_ref().map(|answer| AuthAnswer {
+                status: answer.status,
+                headers: answer.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            }),
         },
         expect: Expect {
             status: expect.status,

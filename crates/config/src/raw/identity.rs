@@ -264,6 +264,26 @@ impl Default for ApiKeys {
     }
 }
 
+/// How user names and passwords are dealt with.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Passwords {
+    /// How long a verified password need not be verified again; verifying takes tens of milliseconds. 0s to 1h.
+    #[schemars(extend("x-range" = ["0s", "1h"]))]
+    pub remember_for: Duration,
+    /// How many wrong passwords one address may send in a minute, and at once. Beyond them it is refused unheard. 1 to 100000.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub failures_per_minute: u32,
+    /// Whether `Authorization` is taken out before the request goes on, if its user is one of the config's.
+    pub hide_from_upstream: bool,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self { remember_for: Duration::of_seconds(300), failures_per_minute: 20, hide_from_upstream: true }
+    }
+}
+
 /// Headers that tell the upstream who calls.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -141,6 +141,9 @@ pub struct Consumer {
     /// The consumer's API keys. Two at once are how keys are rotated.
     #[serde(default)]
     pub api_keys: Vec<ApiKey>,
+    /// The consumer's users, for routes with `auth: { basic: {} }`.
+    #[serde(default)]
+    pub passwords: Vec<User>,
 }
 
 /// One API key. Exactly one of `sha256` and `value`.
@@ -168,6 +171,25 @@ impl std::fmt::Debug for ApiKey {
         let Self { sha256: _, value: _, label, expires, revoked } = self;
         let mut shown = formatter.debug_struct("ApiKey");
         shown.field("label", label).field("expires", expires).field("revoked", revoked).finish_non_exhaustive()
+    }
+}
+
+/// A user name and its password.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct User {
+    /// The user's name, without a colon. One name belongs to one consumer.
+    #[schemars(length(min = 1, max = 256))]
+    pub user: String,
+    /// The password's argon2id hash as `tollgate password hash` prints it.
+    #[schemars(length(min = 1, max = 512))]
+    pub argon2id: String,
+}
+
+impl std::fmt::Debug for User {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { user, argon2id: _ } = self;
+        formatter.debug_struct("User").field("user", user).finish_non_exhaustive()
     }
 }
 

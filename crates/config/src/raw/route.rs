@@ -113,14 +113,18 @@ pub enum TrailingSlash {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("oneOf" = [
-    {"required": ["apiKey"]}, {"required": ["jwt"]}, {"required": ["any"]}, {"required": ["all"]}, {"required": ["none"]},
+    {"required": ["apiKey"]}, {"required": ["basic"]}, {"required": ["jwt"]}, {"required": ["forwardAuth"]}, {"required": ["any"]}, {"required": ["all"]}, {"required": ["none"]},
 ]))]
 pub struct Auth {
     /// Consumers with an API key.
     pub api_key: Option<ApiKeyAuth>,
+    /// Users with a password.
+    pub basic: Option<BasicAuth>,
     /// Bearers of a JWT.
     pub jwt: Option<JwtAuth>,
-    /// Whoever satisfies one of these; they are tried in order.
+    /// Whom an auth service lets in.
+    pub forward_auth: Option<ForwardAuth>,
+    /// Whoever satisfies one of these; they are tried in order, `basic` and `forwardAuth` last.
     #[schemars(length(min = 1))]
     pub any: Option<Vec<Auth>>,
     /// Who satisfies all of these; the first names the consumer.
@@ -134,6 +138,20 @@ pub struct Auth {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ApiKeyAuth {}
+
+/// Users with a password (RFC 7617). Written `{}`: the users are the consumers' `passwords`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BasicAuth {}
+
+/// Whom an auth service lets in.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ForwardAuth {
+    /// The service's name in `authServices`.
+    #[schemars(length(min = 1))]
+    pub service: String,
+}
 
 /// Everybody. Written `{}`.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -39,11 +39,26 @@ pub struct ScenarioRequest {
     pub client: Option<IpAddress>,
     /// When the request comes. Now by default.
     pub at: Option<Moment>,
+    /// What the auth services are taken to answer: nobody is asked. Without it a route that needs such an answer stays undecided.
+    pub auth_answer: Option<ScenarioAuthAnswer>,
+}
+
+/// What an auth service is taken to answer.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ScenarioAuthAnswer {
+    /// The status.
+    #[schemars(range(min = 200, max = 599))]
+    pub status: u16,
+    /// Headers.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = {"format": "tollgate-header-name"}))]
+    pub headers: BTreeMap<String, String>,
 }
 
 impl std::fmt::Debug for ScenarioRequest {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { method, url, headers: _, body: _, client, at } = self;
+        let Self { method, url, headers: _, body: _, client, at, auth_answer: _ } = self;
         let mut shown = formatter.debug_struct("ScenarioRequest");
         shown.field("method", method).field("url", url).field("client", client).field("at", at).finish_non_exhaustive()
     }

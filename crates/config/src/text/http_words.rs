@@ -10,6 +10,10 @@ const METHOD_BYTES_MAX: usize = 32;
 pub struct HeaderName(http::HeaderName);
 
 impl HeaderName {
+    pub(crate) const fn of(name: http::HeaderName) -> Self {
+        Self(name)
+    }
+
     #[must_use]
     pub const fn get(&self) -> &http::HeaderName {
         &self.0

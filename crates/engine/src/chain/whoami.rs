@@ -103,6 +103,7 @@ fn authenticate(room: Room<'_>) -> Result<(Identity, Option<usize>), Denial> {
     let identity = Identity {
         api_key: key,
         token: of_token.token,
+        vouched: Vec::new(),
         consumer: consumer.or(of_token.consumer),
         plan: plan.or(of_token.plan),
     };

@@ -120,7 +120,12 @@ mod tests {
             scopes: Vec::new(),
             key: Key::from_u128(7 << 64),
         };
-        Identity { api_key: Some(Arc::new(holder)), token: Some(Arc::new(token)), consumer: Some(consumer), plan: None }
+        Identity {
+            api_key: Some(Arc::new(holder)),
+            token: Some(Arc::new(token)),
+            consumer: Some(consumer),
+            ..Identity::default()
+        }
     }
 
     /// `by value consumer` of the counter.

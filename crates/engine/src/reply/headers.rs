@@ -88,15 +88,23 @@ pub(super) fn alternatives(denial: &Denial, status: u16) -> Option<(HeaderName, 
 pub(super) fn challenge(reason: Reason) -> HeaderValue {
     const API_KEY: HeaderValue = HeaderValue::from_static("ApiKey realm=\"tollgate\"");
     const BEARER: HeaderValue = HeaderValue::from_static("Bearer realm=\"tollgate\"");
+    // RFC 7617, 2.1: passwords are read as UTF-8.
+    const BASIC: HeaderValue = HeaderValue::from_static("Basic realm=\"tollgate\", charset=\"UTF-8\"");
     match reason.kind() {
-        Kind::JwtMissing | Kind::ScopeInsufficient | Kind::JwksUnavailable => BEARER,
+        // Of an auth service that names no scheme itself nothing is known but that it wants a sign-in.
+        Kind::JwtMissing | Kind::ScopeInsufficient | Kind::JwksUnavailable | Kind::AuthRequired => BEARER,
         Kind::JwtMalformed | Kind::JwtSignatureInvalid | Kind::JwtClaimValueInvalid => {
             let description = quotable(reason.detail());
             let text =
                 format!("Bearer realm=\"tollgate\", error=\"invalid_token\", error_description=\"{description}\"");
             HeaderValue::from_str(&text).unwrap_or(BEARER)
         }
+        Kind::BasicMissing | Kind::BasicInvalid => BASIC,
         Kind::ApiKeyMissing
+        | Kind::BasicBusy
+        | Kind::AuthRedirected
+        | Kind::AuthDenied
+        | Kind::AuthServiceUnavailable
         | Kind::ApiKeyInvalid
         | Kind::ApiKeyForbidden
         | Kind::BadRequest
@@ -141,6 +149,7 @@ fn quotable(text: &str) -> String {
 }
 
 /// RFC 9209, 2.3: what went wrong between us and the next hop. None for what the client did.
+#[expect(clippy::too_many_lines, reason = "a line for each reason, and nothing else")]
 pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
     match reason {
         Reason::DnsFailed => Some("dns_error"),
@@ -156,7 +165,13 @@ pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
         }
         Reason::HandshakeFailed => Some("tls_protocol_error"),
         Reason::UpstreamProtocolError => Some("http_protocol_error"),
-        Reason::InternalError | Reason::QuotaStoreUnavailable | Reason::JwksUnavailable => Some("proxy_internal_error"),
+        Reason::InternalError
+        | Reason::QuotaStoreUnavailable
+        | Reason::JwksUnavailable
+        | Reason::BasicBusy
+        | Reason::AuthServiceFailed
+        | Reason::AuthServiceTimeout
+        | Reason::AuthServiceBusy => Some("proxy_internal_error"),
         // `connection_limit_reached` would speak of the connections to the next hop; these are the client's.
         Reason::ConnectionsExhausted | Reason::AddressConnectionsExhausted => Some("proxy_internal_response"),
         Reason::HeaderMalformed
@@ -192,6 +207,14 @@ pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
         | Reason::ClaimMismatch
         | Reason::ScopeInsufficient
         | Reason::IpDenied
+        | Reason::BasicMissing
+        | Reason::BasicUnreadable
+        | Reason::UserUnknown
+        | Reason::PasswordMismatch
+        | Reason::PasswordFailuresExceeded
+        | Reason::AuthRequired
+        | Reason::AuthRedirected
+        | Reason::AuthDenied
         | Reason::ThrottlingLimitReached
         | Reason::ConcurrencyLimitReached
         | Reason::QuotaExceeded

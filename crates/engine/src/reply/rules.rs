@@ -147,7 +147,9 @@ mod tests {
         for reason in Reason::ALL {
             let client = Selector::ClientErrors.rank(*reason).is_some();
             let server = Selector::ServerErrors.rank(*reason).is_some();
-            assert!(client != server, "{}", reason.code());
+            assert!(!(client && server), "{}", reason.code());
+            // An auth service's redirect is a refusal, but no error.
+            assert_eq!(client || server, reason.status() >= 400, "{}", reason.code());
             assert_eq!(Selector::Any.rank(*reason), Some(Rank::Any));
         }
     }

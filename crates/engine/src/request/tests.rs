@@ -1,5 +1,6 @@
 use super::{RequestHead, RequestParts, RequestRules, Scheme};
 use crate::denial::Detail;
+use crate::identity::PeerCertificate;
 use crate::reason::Reason;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::net::{IpAddr, Ipv4Addr};
@@ -16,6 +17,7 @@ fn parsed(method: &str, target: &str, lines: &[(&str, &str)]) -> String {
     let parts = RequestParts { method: &method, target, headers: &headers, peer: PEER, tls: false };
     match RequestHead::parse(parts, &rules) {
         Ok(head) => {
+            assert_eq!(head.certificate, None, "no header brings one");
             assert_eq!((head.peer, head.client, head.peer_trusted, head.scheme), (PEER, PEER, false, Scheme::Http));
             format!("{} {} {}", head.host, head.path, head.query.map_or(String::from("-"), |query| format!("?{query}")))
         }
@@ -126,4 +128,18 @@ fn a_refused_host_says_what_is_wrong() {
     let denial = RequestHead::parse(parts, &rules).unwrap_err();
     assert_eq!(denial.reason, Reason::HostMissing);
     assert_eq!(denial.detail, Detail::Text("the Host header and the target name different hosts".into()));
+}
+
+#[test]
+fn a_certificate_comes_from_the_listener_alone() {
+    let certificate = PeerCertificate {
+        sha256: [7; 32],
+        common_name: Some("acme".into()),
+        alternative_names: vec!["acme.example".into()],
+    };
+    let headers = HeaderMap::from_iter([(http::header::HOST, HeaderValue::from_static("a"))]);
+    let rules = RequestRules { trusted_proxies: Vec::new(), uri_bytes_max: 64 };
+    let parts = RequestParts { method: &Method::GET, target: "/", headers: &headers, peer: PEER, tls: true };
+    let head = RequestHead::parse(parts, &rules).unwrap().with_certificate(Some(&certificate));
+    assert_eq!((head.certificate, &*head.path), (Some(&certificate), "/"));
 }

@@ -10,10 +10,11 @@ use engine::live::Live;
 use engine::names::{Place, PlanId, PolicyId, RouteId, UpstreamId};
 use engine::naming::durable;
 use engine::policy::api_key::{ApiKeyEntry, ApiKeys};
+use engine::policy::basic::{PasswordRules, Users};
 use engine::policy::concurrency::Concurrency;
 use engine::policy::ip_access::{IpAccess, Networks};
 use engine::policy::jwks::KeySet;
-use engine::policy::jwt::{Algorithm, ConsumerClaim, Provider, ProviderRules};
+use engine::policy::jwt::{Algorithm, ConsumerClaim, Provider, ProviderKeys, ProviderRules};
 use engine::policy::quota::Quota;
 use engine::policy::throttle::{Applies, Throttle};
 use engine::reply::{ErrorRules, Errors};
@@ -73,6 +74,8 @@ pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Sn
         routes: (0..routes).map(|index| route(index, asks)).collect(),
         policies: (0..4).map(|_| policy()).collect(),
         api_keys: ApiKeys::new(vec![entry], location, true),
+        users: Users::new(Vec::new(), password_rules(), live),
+        auth_services: Vec::new(),
         providers: if asks == Asks::Jwt { vec![provider(live, tokens_max)] } else { Vec::new() },
         consumers: [(consumer.id.clone(), consumer)].into_iter().collect(),
         plans: [(plan.name.clone(), plan)].into_iter().collect(),
@@ -98,6 +101,10 @@ pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Sn
         whoami: None,
         told: ToldUpstream::default(),
     }
+}
+
+pub fn password_rules() -> PasswordRules {
+    PasswordRules { remember: Duration::from_secs(60), failures: Rate::new(100, 3).expect("a rate"), hide: true }
 }
 
 fn route_match(index: usize) -> RouteMatch {
@@ -252,6 +259,11 @@ pub fn signer() -> Signer {
 
 fn provider(live: &Live, tokens_max: usize) -> Provider {
     let keys = KeySet::from_jwks(testkit::tokens::jwks(&[&signer()]).as_bytes()).expect("keys");
+    provider_with(keys, live, tokens_max)
+}
+
+/// A provider of tokens that name consumers in `sub`.
+pub fn provider_with(keys: impl Into<ProviderKeys>, live: &Live, tokens_max: usize) -> Provider {
     let rules = ProviderRules {
         issuer: Some("https://idp.example.com/".into()),
         audiences: Vec::new(),

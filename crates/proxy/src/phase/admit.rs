@@ -2,17 +2,18 @@
 
 use crate::context::{RequestContext, Stage};
 use crate::fields::forget_spelling;
+use crate::phase::ask;
 use crate::respond;
 use crate::shared::Shared;
-use engine::chain::{self, Outcome};
+use engine::chain::{self, Outcome, Pending};
 use engine::denial::Denial;
 use engine::identity::Identity;
-use engine::reason::Reason;
 use engine::reply::Reply;
 use engine::request::{RequestHead, RequestParts};
 use engine::snapshot::AcceptRequestId;
 use http::{HeaderName, HeaderValue};
 use limits::clock::Now;
+use limits::counts::QuotaCharge;
 use pingora::Result;
 use pingora::http::RequestHeader;
 use pingora_proxy::Session;
@@ -78,43 +79,62 @@ async fn decide(
         }
     };
     note(&head, target, context);
+    let mut now = now;
     let mut outcome = chain::admit(snapshot, &shared.live, &head, now, &mut context.trail);
-    if let Outcome::Waiting(waiting) = outcome {
-        let sources = waiting.providers().iter().filter_map(|provider| installed.key_source(*provider));
-        shared.key_sets.wait_for(sources).await;
-        outcome = chain::resume(waiting, snapshot, &shared.live, &head, limits::clock::now(), &mut context.trail);
-    }
-    match outcome {
-        Outcome::Denied { route, identity, denial } => {
-            context.route = route;
-            refuse(context, identity, denial)
-        }
-        Outcome::Redirect { route, path } => {
-            context.route = Some(route);
-            Decision::Redirect(match head.query {
-                Some(query) => format!("{path}?{query}"),
-                None => path,
-            })
-        }
-        Outcome::Whoami(introduction) => {
-            context.refused_identity = introduction.identity().clone();
-            Decision::Answer(introduction.reply(|charge| shared.counters.used(charge.counter, charge.window)))
-        }
-        // Waits once.
-        Outcome::Waiting(_) => {
-            Decision::Refuse(Denial::new(Reason::InternalError).because("keys were waited for twice"))
-        }
-        Outcome::Pending(mut pending) => {
-            context.route = Some(pending.route());
-            let counted = charge(&shared.counters, &shared.limits, &mut pending, snapshot, &head, now).await;
-            match chain::settle(pending, snapshot, &counted, now, &mut context.trail) {
-                Ok(admission) => {
-                    context.stage = Stage::Admitted(admission);
-                    Decision::Forward
-                }
-                Err((denial, identity)) => refuse(context, identity, denial),
+    loop {
+        outcome = match outcome {
+            // Boxed, both: most requests wait for nothing, and need no room for it.
+            Outcome::Waiting(waiting) => {
+                context.route = Some(waiting.route());
+                let sources = waiting.providers().iter().filter_map(|provider| installed.key_source(*provider));
+                Box::pin(shared.key_sets.wait_for(sources)).await;
+                now = limits::clock::now();
+                chain::look_again(*waiting, snapshot, &shared.live, &head, now, &mut context.trail)
+            }
+            Outcome::Ask(asking) => {
+                context.route = Some(asking.route());
+                let answer = Box::pin(ask::answer(shared, context, asking.question())).await;
+                now = limits::clock::now();
+                chain::resume(*asking, answer, snapshot, &shared.live, &head, now, &mut context.trail)
+            }
+            Outcome::Pending(pending) => return charged(shared, pending, &head, now, context).await,
+            Outcome::Denied { route, identity, denial } => {
+                context.route = route;
+                return refuse(context, identity, denial);
+            }
+            Outcome::Redirect { route, path } => {
+                context.route = Some(route);
+                return Decision::Redirect(match head.query {
+                    Some(query) => format!("{path}?{query}"),
+                    None => path,
+                });
+            }
+            Outcome::Whoami(introduction) => {
+                context.refused_identity = introduction.identity().clone();
+                let used = |charge: &QuotaCharge| shared.counters.used(charge.counter, charge.window);
+                return Decision::Answer(introduction.reply(used));
             }
         }
+    }
+}
+
+async fn charged(
+    shared: &Shared,
+    mut pending: Pending,
+    head: &RequestHead<'_>,
+    now: Now,
+    context: &mut RequestContext,
+) -> Decision {
+    let installed = std::sync::Arc::clone(&context.installed);
+    let snapshot = &installed.snapshot;
+    context.route = Some(pending.route());
+    let counted = charge(&shared.counters, &shared.limits, &mut pending, snapshot, head, now).await;
+    match chain::settle(pending, snapshot, &counted, now, &mut context.trail) {
+        Ok(admission) => {
+            context.stage = Stage::Admitted(admission);
+            Decision::Forward
+        }
+        Err((denial, identity)) => refuse(context, identity, denial),
     }
 }
 

@@ -105,6 +105,13 @@ fn tell_identity(headers: &mut HeaderMap, snapshot: &Snapshot, admission: &Admis
         hide_key(headers, snapshot);
     }
     let identity = admission.identity();
+    if snapshot.users.hides(headers) {
+        headers.remove(header::AUTHORIZATION);
+    }
+    for (name, value) in identity.vouched.iter().flat_map(|vouched| &vouched.headers) {
+        let unfit = |_| Denial::new(Reason::InternalError).because("what the auth service says cannot be passed on");
+        headers.try_append(name.clone(), value.clone()).map_err(unfit)?;
+    }
     if let (Some(name), Some(id)) = (&told.consumer, identity.consumer_id()) {
         tell(headers, name, id)?;
     }

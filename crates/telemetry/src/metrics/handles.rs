@@ -81,6 +81,25 @@ impl UpstreamMetrics {
     }
 }
 
+/// What is counted for each call to one auth service.
+pub struct ServiceMetrics {
+    service: Box<str>,
+    requests: IntCounterVec,
+    duration: Histogram,
+}
+
+impl ServiceMetrics {
+    pub(super) fn new(service: &str, requests: IntCounterVec, duration: Histogram) -> Self {
+        Self { service: service.into(), requests, duration }
+    }
+
+    /// `outcome` is a word from a closed list.
+    pub fn answered(&self, outcome: &'static str, duration: Duration) {
+        self.requests.with_label_values(&[&*self.service, outcome]).inc();
+        self.duration.observe(duration.as_secs_f64());
+    }
+}
+
 /// How far the keys of one plan have come in their quota.
 pub struct PlanMetrics {
     used_ratio: Gauge,

@@ -21,6 +21,8 @@ fn touched() -> Metrics {
     let keys = metrics.key_set("main");
     keys.ended("changed");
     keys.show(1_700_000_000_123, 2, 5, 3);
+    metrics.auth_service("login").answered("allowed", Duration::from_millis(4));
+    metrics.password_checked("match");
     metrics.denied("orders", "api_key_invalid", "key_revoked", "orders/apiKey");
     metrics.would_deny("orders", "throttling_limit_reached", "throttling_limit_reached", "burst");
     metrics.config_loaded("r1", 1_700_000_000_123);

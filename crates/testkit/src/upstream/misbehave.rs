@@ -39,6 +39,8 @@ pub enum Misbehaviour {
     Garbage,
     /// A head of 1 MiB.
     HugeHead,
+    /// 403 with a body of 1 MiB.
+    HugeBody,
     /// A good response in chunks, with an extension and a trailer.
     Chunked,
     /// A chunk whose size is no number.
@@ -83,6 +85,7 @@ impl Misbehaviour {
             "reset-reused" => Self::ResetReused,
             "garbage" => Self::Garbage,
             "huge-head" => Self::HugeHead,
+            "huge-body" => Self::HugeBody,
             "chunked" => Self::Chunked,
             "bad-chunk" => Self::BadChunk,
             "length-too-long" => Self::LengthTooLong,
@@ -127,19 +130,13 @@ impl Misbehaviour {
             Self::Flood => flood(wire).await,
             Self::Garbage => send(wire, b"\x00\x01\x02 this is not HTTP\r\n\r\n", After::Close).await,
             Self::HugeHead => send(wire, &huge_head(), After::Close).await,
+            Self::HugeBody => send(wire, &plain(403, &"x".repeat(1 << 20)), After::KeepAlive).await,
             Self::Chunked => send(wire, CHUNKED, After::KeepAlive).await,
             Self::BadChunk => send(wire, BAD_CHUNK, After::Close).await,
             Self::LengthTooLong => {
                 send(wire, b"HTTP/1.1 200 Test\r\nContent-Length: 99\r\n\r\nshort", After::Close).await
             }
-            Self::LengthTooShort => {
-                send(
-                    wire,
-                    b"HTTP/1.1 200 Test\r\nContent-Length: 4\r\n\r\nlongHTTP/1.1 200 Forged\r\n\r\n",
-                    After::KeepAlive,
-                )
-                .await
-            }
+            Self::LengthTooShort => send(wire, LENGTH_TOO_SHORT, After::KeepAlive).await,
             Self::TwoLengths => {
                 send(wire, b"HTTP/1.1 200 Test\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nlong!", After::Close)
                     .await
@@ -161,6 +158,7 @@ impl Misbehaviour {
     }
 }
 
+const LENGTH_TOO_SHORT: &[u8] = b"HTTP/1.1 200 Test\r\nContent-Length: 4\r\n\r\nlongHTTP/1.1 200 Forged\r\n\r\n";
 const CHUNKED: &[u8] = b"HTTP/1.1 200 Test\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n\
     4;name=value\r\npart\r\nA\r\n and parts\r\n0\r\nX-Sum: 14\r\n\r\n";
 const BAD_CHUNK: &[u8] = b"HTTP/1.1 200 Test\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\nxyz\r\n";

@@ -1,5 +1,6 @@
 //! The upstream's side of a connection: read, record, answer.
 
+use super::gatekeeper::{self, Judgement};
 use super::misbehave::{After, Misbehaviour, plain};
 use super::record::Received;
 use super::{Answer, Behaviour, Shared};
@@ -37,6 +38,10 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
                 let missing = || Answer { status: 404, headers: Vec::new(), body: b"nothing here".to_vec() };
                 answer(&mut wire, &received, found.map_or_else(missing, |(_, answer)| answer)).await
             }
+            Behaviour::Gatekeeper => match gatekeeper::judged(&received) {
+                Judgement::Answer(judged) => answer(&mut wire, &received, judged).await,
+                Judgement::Misbehave(how) => how.act(&mut wire, &received, nth > 0).await,
+            },
             Behaviour::Misbehave(how) => how.act(&mut wire, &received, nth > 0).await,
         };
         match after {

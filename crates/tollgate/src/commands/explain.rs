@@ -32,7 +32,11 @@ pub(crate) fn run(arguments: &Explain) -> Result<Outcome, Failure> {
         ListFormat::Text => output::result(text(&config.snapshot, &request, &decided)),
         ListFormat::Json => output::result_line(format_args!("{:#}", json(&config.snapshot, &request, &decided))),
     }
-    Ok(if decided.denial().is_some() { Outcome::No } else { Outcome::Yes })
+    Ok(match &decided.verdict {
+        Verdict::Forward { .. } | Verdict::Redirect { .. } | Verdict::Answer { .. } => Outcome::Yes,
+        Verdict::Refuse { .. } => Outcome::No,
+        Verdict::Undecided(_) => Outcome::Undecided,
+    })
 }
 
 /// One step, as both formats show it.
@@ -132,6 +136,15 @@ fn verdict_text(out: &mut String, verdict: &Verdict) {
         Verdict::Redirect { location } => {
             let _ = writeln!(out, "\nredirected: 308 Location: {location}");
         }
+        Verdict::Undecided(call) => {
+            let _ = writeln!(out, "\nundecided: auth service {} decides, and explain asks nobody", call.service);
+            let _ = writeln!(out, "a running gateway asks\n  GET {}", call.url);
+            for (name, value) in &call.fields {
+                let _ = writeln!(out, "  {name}: {value}");
+            }
+            let help = "give its answer: --auth-answer 200, with --auth-header 'Name: value' for what it says";
+            let _ = writeln!(out, "{help}");
+        }
         Verdict::Refuse { denial, reply } => {
             let _ = writeln!(out, "\nrefused: {} {} ({})", reply.status, denial.kind().code(), denial.reason.code());
             if let Some(facts) = super::facts(denial) {
@@ -181,6 +194,9 @@ fn json(snapshot: &Snapshot, request: &OfflineRequest, decided: &Decided) -> Val
             "verdict": "answer", "status": reply.status, "headers": headers(reply),
             "body": String::from_utf8_lossy(&reply.body),
         }),
+        Verdict::Undecided(call) => {
+            json!({ "verdict": "undecided", "authService": call.service, "url": call.url, "headers": call.fields })
+        }
         Verdict::Refuse { denial, reply } => {
             json!({
                 "verdict": "deny", "status": reply.status, "kind": denial.kind().code(), "reason": denial.reason.code(),

@@ -17,6 +17,8 @@ struct Found {
     reason: Option<String>,
     route: Option<String>,
     upstream: Option<String>,
+    /// The auth service that decides, and was not asked.
+    undecided: Option<String>,
 }
 
 pub(crate) fn run(path: &Path, against: Option<&str>, jwks: &[KeyFile]) -> Result<Outcome, Failure> {
@@ -56,14 +58,20 @@ fn decide(offline: &Offline<'_>, test: &TestCase) -> Found {
         headers: test.request.headers.clone(),
         body: test.request.body.clone().map(String::into_bytes),
         client: test.request.client,
+        auth_answer: test.request.auth_answer.clone(),
     };
     let at = test.request.at_unix_s.map_or_else(now, Now::at_unix_seconds);
     let decided = offline.decide(&request, at);
     let upstream = match &decided.verdict {
         Verdict::Forward { upstream, .. } => Some(upstream.clone()),
-        Verdict::Refuse { .. } | Verdict::Redirect { .. } | Verdict::Answer { .. } => None,
+        Verdict::Refuse { .. } | Verdict::Redirect { .. } | Verdict::Answer { .. } | Verdict::Undecided(_) => None,
+    };
+    let undecided = match &decided.verdict {
+        Verdict::Undecided(call) => Some(call.service.clone()),
+        Verdict::Forward { .. } | Verdict::Refuse { .. } | Verdict::Redirect { .. } | Verdict::Answer { .. } => None,
     };
     Found {
+        undecided,
         status: decided.status().or(upstream.is_some().then_some(FORWARDED)),
         reason: decided.denial().map(|denial| denial.reason.code().to_owned()),
         route: decided.route.and_then(|id| offline.snapshot.route(id)).map(|route| route.name.to_string()),
@@ -77,6 +85,10 @@ const FORWARDED: u16 = 200;
 /// Over the wire the gateway tells neither route nor upstream; there only status and reason can be held against it.
 fn differences(expect: &Expect, found: &Found, over_the_wire: bool) -> Vec<String> {
     let mut differences = Vec::new();
+    if let Some(service) = &found.undecided {
+        differences
+            .push(format!("auth service {service} decides, and nobody is asked here: give the test an `authAnswer`"));
+    }
     let mut compare = |what: &str, expected: Option<String>, found: Option<String>| {
         if let Some(expected) = expected
             && found.as_deref() != Some(&*expected)

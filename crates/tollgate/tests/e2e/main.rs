@@ -28,6 +28,8 @@ mod reasons_keys;
 mod reasons_routing;
 mod reasons_tls;
 mod reasons_upstream;
+mod reasons_ways;
 mod storms;
 mod trace;
+mod ways;
 mod whoami;

@@ -3,15 +3,17 @@
 use crate::support::Scenario;
 use crate::{
     concurrency, ip_access, reasons_access, reasons_body, reasons_intake, reasons_jwt, reasons_keys, reasons_routing,
-    reasons_tls, reasons_upstream,
+    reasons_tls, reasons_upstream, reasons_ways,
 };
 use engine::reason::Reason;
 use std::collections::HashSet;
 
 /// What no request can bring about in a gateway that works as it should, and the test that covers it.
-const ELSEWHERE: [(Reason, &str); 2] = [
+const ELSEWHERE: [(Reason, &str); 3] = [
     // Takes as many callers as the table of counters has room for.
     (Reason::QuotaStoreUnavailable, "engine/src/policy/quota.rs"),
+    // Takes passwords that cost more than a test has time for.
+    (Reason::BasicBusy, "engine/src/policy/basic/tests.rs"),
     // A fault of the gateway's own.
     (Reason::InternalError, "proxy/src/fault.rs"),
 ];
@@ -30,6 +32,7 @@ fn played() -> Vec<Scenario> {
         reasons_body::scenarios(),
         reasons_upstream::scenarios(),
         reasons_tls::scenarios(),
+        reasons_ways::scenarios(),
     ]
     .into_iter()
     .flatten()

@@ -3,6 +3,7 @@
 mod check;
 mod key;
 mod keys;
+mod password;
 mod run;
 mod smoke;
 

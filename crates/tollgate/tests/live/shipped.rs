@@ -15,6 +15,7 @@ const SERVED: &[(&str, &str, &str, &str, u16)] = &[
     // Its Redis is not there: each gateway grants its part.
     ("examples/cluster.yaml", "api.example.com", "/v1/orders", "example-key-of-acme", 200),
     ("examples/error-templates.yaml", "api.example.com", "/v1/search", "", 200),
+    ("examples/forward-auth.yaml", "shop.example.com", "/sign-in/", "", 200),
     // Its tokens are good on one day only.
     ("examples/jwt.yaml", "api.example.com", "/v1/orders", "", 401),
     ("examples/key-sets.yaml", "api.example.com", "/health", "", 200),

@@ -209,6 +209,8 @@ fn opens(auth: &Auth, identity: &Identity, provider: Option<usize>) -> bool {
     match auth {
         Auth::Open => true,
         Auth::ApiKey => identity.api_key.is_some(),
+        // Neither is asked here who calls, so neither has let anybody in.
+        Auth::Basic | Auth::Forward(_) => false,
         Auth::Jwt { provider: asked, scopes } => {
             let held = identity.token.as_ref().map(|token| &token.scopes);
             provider == Some(*asked) && held.is_some_and(|held| scopes.iter().all(|scope| held.contains(scope)))

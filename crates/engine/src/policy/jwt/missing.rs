@@ -62,7 +62,7 @@ impl Provider {
         let FetchedKeys { source, remote } = fetched;
         let asked = if self.lacks_only_the_key(form, now) {
             // Of the set as it was when the token was held against it, stale or not.
-            let missing = Missing { key: self.missing(form), set: ring.number() };
+            let missing = Missing { key: missing(form), set: ring.number() };
             match patience {
                 Patience::Asks => remote.ask(missing, source.refetch_interval, now),
                 Patience::HasAsked => remote.ask_again(missing),
@@ -97,12 +97,12 @@ impl Provider {
         Times::read(&claims, &self.rules, now, &mut FirstRefusal).is_ok()
             && claims::check(&claims, &self.rules, &mut FirstRefusal).is_ok()
     }
+}
 
-    /// What is remembered as missing: the key's name, or the token itself if it names none.
-    fn missing(&self, form: &Form<'_>) -> Key {
-        match form.header.as_ref().and_then(|header| header.kid.as_ref()) {
-            Some(kid) => durable(&[b"kid", kid.as_bytes()]),
-            None => durable(&[b"token without kid", form.parts.message.as_bytes()]),
-        }
+/// What is remembered as missing: the key's name, or the token itself if it names none.
+fn missing(form: &Form<'_>) -> Key {
+    match form.header.as_ref().and_then(|header| header.kid.as_ref()) {
+        Some(kid) => durable(&[b"kid", kid.as_bytes()]),
+        None => durable(&[b"token without kid", form.parts.message.as_bytes()]),
     }
 }

@@ -26,7 +26,8 @@ pub(super) fn run(offline: &Offline<'_>, file: &Path, client: IpAddr, at: Now) -
     for (number, line) in text.lines().enumerate() {
         let Line { method, url, headers, body } = serde_json::from_str(line)
             .map_err(|error| Failure::Usage(format!("{}:{}: {error}", path(), number.saturating_add(1))))?;
-        let request = OfflineRequest { method, url, headers, body: body.map(String::into_bytes), client };
+        let request =
+            OfflineRequest { method, url, headers, body: body.map(String::into_bytes), client, auth_answer: None };
         let decided = offline.decide(&request, at);
         output::result_line(json(offline.snapshot, &request, &decided));
     }

@@ -3,6 +3,7 @@
 use crate::cli::Explain;
 use crate::commands::Failure;
 use crate::offline::OfflineRequest;
+use config::AuthAnswer;
 
 pub(super) fn of(arguments: &Explain) -> Result<OfflineRequest, Failure> {
     let mut headers = Vec::new();
@@ -33,7 +34,13 @@ pub(super) fn of(arguments: &Explain) -> Result<OfflineRequest, Failure> {
         None if body.is_some() => "POST".into(),
         None => "GET".into(),
     };
-    Ok(OfflineRequest { method, url, headers, body, client: arguments.client })
+    Ok(OfflineRequest { method, url, headers, body, client: arguments.client, auth_answer: auth_answer(arguments)? })
+}
+
+fn auth_answer(arguments: &Explain) -> Result<Option<AuthAnswer>, Failure> {
+    let Some(status) = arguments.auth_answer else { return Ok(None) };
+    let headers = arguments.auth_header.iter().map(|line| header(line)).collect::<Result<_, _>>()?;
+    Ok(Some(AuthAnswer { status, headers }))
 }
 
 /// `Name: value`; `Name;` is an empty one.

@@ -18,7 +18,13 @@ pub(super) fn send(base: &str, test: &TestCase) -> Result<Found, Failure> {
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     let problem: Option<serde_json::Value> = serde_json::from_str(body).ok();
     let member = |name: &str| problem.as_ref()?.get(name)?.as_str().map(str::to_owned);
-    Ok(Found { status, reason: member("reason").or_else(|| member("code")), route: None, upstream: None })
+    Ok(Found {
+        status,
+        reason: member("reason").or_else(|| member("code")),
+        route: None,
+        upstream: None,
+        undecided: None,
+    })
 }
 
 fn exchange(base: &str, test: &TestCase) -> std::io::Result<String> {

@@ -140,7 +140,7 @@ fn candidates<'a>(
 
 fn asked_by(auth: &Auth, tell: &mut impl FnMut(usize, &[Box<str>])) {
     match auth {
-        Auth::Open | Auth::ApiKey => {}
+        Auth::Open | Auth::ApiKey | Auth::Basic | Auth::Forward(_) => {}
         Auth::Jwt { provider, scopes } => tell(*provider, scopes),
         Auth::Any(ways) | Auth::All(ways) => ways.iter().for_each(|way| asked_by(way, tell)),
     }

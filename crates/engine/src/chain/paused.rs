@@ -1,0 +1,30 @@
+//! A request that stopped before its identity: what has been taken of its limits, and what is known of who calls. Nothing can be
+//! forwarded with it.
+
+use super::Limited;
+use super::asking::Answers;
+use crate::names::RouteId;
+use crate::policy::jwt::Patience;
+
+/// All that a request takes along over a pause.
+#[derive(Debug)]
+pub(super) struct Paused {
+    pub(super) route: RouteId,
+    /// Stays taken.
+    pub(super) limited: Limited,
+    pub(super) known: Known,
+}
+
+/// What a walk through the ways in goes by. Each pause adds to it and none takes from it, so that a request which waits for keys and
+/// asks a service, or the reverse, comes to an end.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) patience: Patience,
+    pub(super) answers: Answers,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self { patience: Patience::Asks, answers: Answers::default() }
+    }
+}
