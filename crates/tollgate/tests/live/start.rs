@@ -78,15 +78,19 @@ fn the_signals_are_taken_over_before_the_config_is_opened() {
     for _ in 0..10 {
         process.signal(Signal::SIGHUP);
     }
-    // Opens as soon as the program reads. Written once: a reader that has not seen the end yet would take a second text for more of
-    // the first.
+    // Opens as soon as the program reads. Whoever opens the name after this reader finds a plain file: a second text in the pipe could
+    // be taken for more of the first.
     let text = config(listen);
+    let plain = folder.path.join("plain.yaml");
+    std::fs::write(&plain, &text).unwrap();
     let mut told = false;
     until("the listener", || {
         assert!(process.0.try_wait().unwrap().is_none(), "{}", said(&folder));
         if !told && let Ok(mut writer) = nonblocking_writer(&pipe) {
-            // A reader that has gone on in between tries again.
-            told = writer.write_all(text.as_bytes()).is_ok();
+            std::fs::rename(&plain, &pipe).unwrap();
+            // A reader that has gone on in between opens the plain file.
+            writer.write_all(text.as_bytes()).ok();
+            told = true;
         }
         TcpStream::connect(listen).is_ok().then_some(())
     });
