@@ -63,6 +63,10 @@ fn main() -> Result<()> {
     let programs = find_programs(&options, &cases)?;
     let out_dir = options.folder.join("out");
     let work_dir = out_dir.join("work");
+    // Counts of quotas outlive a process: those of the last run would be in this one's way.
+    if work_dir.exists() {
+        fs::remove_dir_all(&work_dir)?;
+    }
     fs::create_dir_all(&work_dir)?;
     let work_dir = work_dir.canonicalize()?;
     let repository = options.folder.join("..");

@@ -1,6 +1,7 @@
 //! Several gateways, one Redis: what they admit together, and what becomes of them when it goes away.
 
 use crate::support::{gateway, get, until};
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 use testkit::gateway::Gateway;
 use testkit::redis::RedisServer;
@@ -75,8 +76,18 @@ async fn four_gateways_admit_a_shared_limit_together() {
     assert_eq!(flood(&gateways, "/exact", 100).await, 40);
     assert_eq!(flood(&gateways, "/small", 40).await, 7, "too small to be leased");
     for (target, limit) in [("/lease", 400), ("/pace", 100)] {
-        let admitted = flood(&gateways, target, limit * 2).await;
-        assert!(admitted <= limit && admitted * 100 >= limit * 98, "{target}: {admitted}");
+        let admitted = Cell::new(flood(&gateways, target, limit * 2).await);
+        // What one holds and does not use comes back to the others.
+        until("98 % of the limit", async || {
+            let enough = admitted.get() * 100 >= limit * 98;
+            if !enough {
+                admitted.set(admitted.get() + flood(&gateways, target, 16).await);
+            }
+            enough.then_some(())
+        })
+        .await;
+        admitted.set(admitted.get() + flood(&gateways, target, 32).await);
+        assert!(admitted.get() <= limit, "{target}: {}", admitted.get());
     }
     let refused = gateways[3].get("/exact").expect(429).await;
     assert_eq!(
