@@ -78,10 +78,15 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
 
 /// A config that is to be used: its mistakes go to stderr, and only one without any comes back.
 pub(crate) fn load(path: &Path, live: &Live) -> Result<config::Config, Failure> {
-    if let Err(source) = std::fs::File::open(path) {
-        return Err(Failure::Read { path: path.display().to_string(), source });
-    }
+    must_open(path)?;
     Origin::disk(path).load_or_tell(live)
+}
+
+/// A file that is not there or may not be read is no mistake in a config. A pipe is not tried: what is written to it comes once.
+fn must_open(path: &Path) -> Result<(), Failure> {
+    let opened = std::fs::metadata(path)
+        .and_then(|found| if found.is_file() { std::fs::File::open(path).map(drop) } else { Ok(()) });
+    opened.map_err(|source| Failure::Read { path: path.display().to_string(), source })
 }
 
 /// The time of `--at`, or now.

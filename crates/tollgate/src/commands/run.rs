@@ -7,9 +7,7 @@ use std::path::Path;
 
 pub(crate) fn run(path: &Path) -> Result<Outcome, Failure> {
     let control = startup::take_over()?;
-    if let Err(source) = std::fs::File::open(path) {
-        return Err(Failure::Read { path: path.display().to_string(), source });
-    }
+    super::must_open(path)?;
     startup::serve(control, Origin::disk(path), startup::ControlSocket::InStateDir, |_| {})?;
     Ok(Outcome::Yes)
 }
