@@ -1,6 +1,6 @@
 //! Editing a head's fields. Pingora keeps the spelling of each field name in a second map, which it searches, copies and allocates
 //! for on every change. Names are the same in any case (RFC 9110, 5.1), so the gateway gives the spelling up once and edits the
-//! values alone: that is a tenth of what a request costs (`docs/decisions/0022-field-names-in-lower-case.md`).
+//! values alone (`docs/decisions/0022-field-names-in-lower-case.md`).
 
 use http::{HeaderMap, HeaderValue};
 use pingora::http::{RequestHeader, ResponseHeader};
