@@ -1,8 +1,7 @@
 //! What outlives a reload: every counter's state, who is in flight, the tokens that were verified and the keys that were fetched. Keyed
 //! by name, so that a policy that keeps its name keeps its state, whatever else the new config says.
 
-use crate::policy::basic::VERIFIED_MAX;
-use crate::policy::forward_auth::Standing;
+use crate::policy::forward_auth::remember::Standing;
 use crate::policy::jwks::remote::RemoteKeys;
 use crate::policy::token_cache::TokenCache;
 use crate::remembered::Remembered;
@@ -18,6 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 pub const BUCKETS_NAMED_MAX: usize = 1_000_000;
 /// Buckets by header and claim values, and of addresses that send wrong passwords. Apart from the others, so that made-up values push no consumer's bucket out.
 pub const BUCKETS_OPEN_MAX: usize = 1_000_000;
+/// Passwords that are remembered as verified at once.
+pub const PASSWORDS_MAX: usize = 10_000;
 /// Addresses and tokens that are counted exactly, unless the config says otherwise.
 pub const ACTIVE_KEYS_DEFAULT: usize = 100_000;
 /// Providers' token caches that are kept at once.
@@ -59,7 +60,7 @@ impl Live {
             token_caches: Mutex::default(),
             gauges: Mutex::default(),
             remote_keys: Mutex::default(),
-            passwords: Arc::new(Remembered::new(VERIFIED_MAX)),
+            passwords: Arc::new(Remembered::new(PASSWORDS_MAX)),
             standings: Mutex::default(),
         }
     }

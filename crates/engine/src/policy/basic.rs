@@ -27,9 +27,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Passwords that are remembered as verified at once.
-pub const VERIFIED_MAX: usize = 10_000;
-
 /// One user of the config.
 #[derive(Debug)]
 pub struct User {

@@ -5,7 +5,7 @@
 //! refuses.
 
 mod answer;
-mod remember;
+pub(crate) mod remember;
 
 pub use answer::{BODY_BYTES_MAX, ServiceAnswer, ServiceReply};
 pub use remember::{RememberRules, Standing};
