@@ -131,15 +131,17 @@ impl Source {
         let is_new = before.is_none_or(|before| *before.why != *why);
         if is_new {
             let (provider, from) = (&*self.provider, rules.place.text());
-            let has_set = self.remote.has_come();
-            warn!(
-                provider,
-                from,
-                why,
-                failures = times,
-                has_set,
-                "key set not fetched, the last one serves while it may"
-            );
+            if self.remote.has_come() {
+                warn!(provider, from, why, failures = times, "key set not fetched, the last one serves while it may");
+            } else {
+                warn!(
+                    provider,
+                    from,
+                    why,
+                    failures = times,
+                    "key set not fetched, and there is none yet: tokens get 503"
+                );
+            }
         }
     }
 }
