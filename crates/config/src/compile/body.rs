@@ -78,8 +78,9 @@ pub(super) fn compile(owner: &str, raw: &raw::Body, held: Size, at: &str, desk: 
 
 /// What holds for a body that is held as a whole and read as JSON.
 fn readable(raw: &raw::Body, bytes_max: Size, held: Size, at: &str, desk: &mut Desk<'_>) {
-    let sizes = [("bytesMax", bytes_max), ("decompressedBytesMax", raw.decompressed_bytes_max.unwrap_or(bytes_max))];
-    for (key, size) in sizes.into_iter().filter(|(_, size)| *size > READ_BYTES_MAX) {
+    let sizes = [("bytesMax", Some(bytes_max)), ("decompressedBytesMax", raw.decompressed_bytes_max)];
+    let sizes = sizes.into_iter().filter_map(|(key, size)| Some((key, size?)));
+    for (key, size) in sizes.filter(|(_, size)| *size > READ_BYTES_MAX) {
         let message = format!("{} is {size} where a body is read", quoted(key));
         let help = format!("at most {READ_BYTES_MAX}: the whole body is held until the schema has been asked");
         desk.error(Code::OutOfRange, &format!("{at}/{key}"), message, help);

@@ -110,7 +110,8 @@ pub(crate) async fn read_early(
         return Ok(None);
     }
     session.as_mut().enable_retry_buffering();
-    while let Some(bytes) = session.as_mut().read_request_body().await? {
+    // Pingora says whose fault a failed read is only where it reads itself.
+    while let Some(bytes) = session.as_mut().read_request_body().await.map_err(|error| error.into_down())? {
         let spent = context.admission_mut().map_or(Ok(()), |admission| admission.allowance().spend(bytes.len()));
         if let Err(denial) = spent {
             return Ok(Some(denial));
