@@ -100,7 +100,10 @@ pub(crate) async fn read_early(
     let request = session.req_header();
     let Some(wanted) = reading.wants(&request.method, &request.headers) else { return Ok(None) };
     if request.version == Version::HTTP_11 && expects_continue(&request.headers) {
+        // Any head that is written before the body has ended is taken for an answer in haste, which costs the connection.
+        session.as_mut().set_close_on_response_before_downstream_finish(false);
         session.as_mut().write_continue_response().await?;
+        session.as_mut().set_close_on_response_before_downstream_finish(true);
     }
     let later = wanted.length.is_some_and(|length| usize::try_from(length).map_or(true, |it| it > REPLAYED_BYTES_MAX));
     let share = shared.held_bodies.share();

@@ -169,7 +169,7 @@ async fn a_body_is_asked_for_only_if_it_may_pass() {
         assert_eq!(connection.interim().await.unwrap(), 100);
         connection.write(body).await.unwrap();
         let response = connection.read("POST").await.unwrap();
-        assert_eq!(response.status, status, "{response}");
+        assert_eq!((response.status, response.header("connection")), (status, Some("keep-alive")), "{response}");
     }
     assert_eq!(gateway.upstream(0).received().len(), 1);
     assert_eq!(gateway.upstream(0).received()[0].header("expect"), None);
