@@ -8,6 +8,7 @@
 #![warn(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should"))]
 
+pub mod answer;
 pub mod auth_service;
 pub mod authority;
 pub mod calendar;
@@ -23,9 +24,11 @@ pub mod naming;
 pub mod path;
 pub mod policy;
 pub mod reason;
+pub mod redirect;
 pub mod remembered;
 pub mod reply;
 pub mod request;
+pub mod response;
 pub mod route;
 pub mod rules;
 pub mod snapshot;
@@ -33,5 +36,6 @@ pub mod standing;
 pub mod template;
 pub mod trail;
 pub mod upstream;
+pub mod vary;
 pub mod whoami;
 pub mod wire;

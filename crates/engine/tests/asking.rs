@@ -129,7 +129,11 @@ fn played_with(
                 outcome = look_again(*waiting, snapshot, live, &head, START, &mut trail);
                 continue;
             }
-            Outcome::Pending(_) | Outcome::Denied { .. } | Outcome::Redirect { .. } | Outcome::Whoami(_) => break,
+            Outcome::Pending(_)
+            | Outcome::Denied { .. }
+            | Outcome::Redirect { .. }
+            | Outcome::Preflight { .. }
+            | Outcome::Whoami(_) => break,
         };
         let answer = match asking.question() {
             Question::Password(question) => {
@@ -157,7 +161,11 @@ fn played_with(
             said + pending.identity().consumer_id().map_or("-", |id| id)
         }
         Outcome::Denied { denial, .. } => said + denial.reason.code(),
-        Outcome::Redirect { .. } | Outcome::Ask(_) | Outcome::Waiting(_) | Outcome::Whoami(_) => panic!("{outcome:?}"),
+        Outcome::Redirect { .. }
+        | Outcome::Preflight { .. }
+        | Outcome::Ask(_)
+        | Outcome::Waiting(_)
+        | Outcome::Whoami(_) => panic!("{outcome:?}"),
     }
 }
 

@@ -3,13 +3,16 @@
 
 use crate::fetched_keys;
 use config::AuthAnswer;
-use engine::chain::{self, Asking, Outcome, Pending, Waiting};
+use engine::answer::own_answer;
+use engine::chain::{self, Admission, Asking, Outcome, Pending, Waiting};
 use engine::denial::Denial;
 use engine::identity::Identity;
 use engine::live::Live;
 use engine::names::RouteId;
+use engine::reason::Kind;
 use engine::reply::{Occurrence, Reply};
 use engine::request::{RequestHead, RequestParts};
+use engine::response::Author;
 use engine::snapshot::Snapshot;
 use engine::trail::Trail;
 use engine::wire::{HeadLimits, check_head};
@@ -154,6 +157,16 @@ impl<'a> Offline<'a> {
                         verdict: Verdict::Redirect { location: with_query(&path, head.query) },
                     };
                 }
+                Outcome::Preflight { route, reply } => {
+                    let (identity, address) = (Identity::default(), Some(head.client));
+                    return Decided {
+                        trail,
+                        route: Some(route),
+                        identity,
+                        address,
+                        verdict: Verdict::Answer { reply },
+                    };
+                }
                 Outcome::Whoami(introduction) => {
                     let reply = introduction.reply(|charge| self.counters.used(charge.counter, charge.window));
                     let identity = introduction.identity().clone();
@@ -199,11 +212,32 @@ impl<'a> Offline<'a> {
                 if let Err(denial) = admission.allowance().spend(body) {
                     return self.refused(head, Some(route), identity, denial, trail, now);
                 }
-                let verdict = self.forwarded(head, admission.upstream());
+                let verdict = match admission.upstream() {
+                    Some(upstream) => self.forwarded(head, upstream),
+                    None => self.own_answer(&admission, head, now),
+                };
                 Decided { verdict, trail, route: Some(route), identity, address: Some(head.client) }
             }
             Err((denial, identity)) => self.refused(head, Some(route), identity, denial, trail, now),
         }
+    }
+
+    /// That of a route without upstream.
+    fn own_answer(&self, admission: &Admission, head: &RequestHead<'_>, now: Now) -> Verdict {
+        let reply = own_answer(admission, self.snapshot, head, REQUEST_ID, now);
+        let reply = reply.unwrap_or_else(|| Reply { status: 500, headers: Vec::new(), body: Vec::new() });
+        Verdict::Answer { reply: self.dressed(Some(admission.route()), Author::Route, head, reply) }
+    }
+
+    /// With what the route puts on its answers.
+    fn dressed(&self, route: Option<RouteId>, author: Author, head: &RequestHead<'_>, mut reply: Reply) -> Reply {
+        if let Some(rules) = route.and_then(|route| self.snapshot.route(route)?.response.as_deref()) {
+            let mut fields: http::HeaderMap = reply.headers.into_iter().collect();
+            rules.edit(author, reply.status, head.headers, &mut fields);
+            let pairs = fields.iter().map(|(name, value)| (name.clone(), value.clone()));
+            reply.headers = pairs.collect();
+        }
+        reply
     }
 
     fn head_limits(&self) -> HeadLimits {
@@ -254,6 +288,8 @@ impl<'a> Offline<'a> {
             now,
         });
         let address = Some(head.client);
+        let author = if denial.kind() == Kind::CorsOriginDenied { Author::Cors } else { Author::Gateway };
+        let reply = self.dressed(route, author, head, reply);
         Decided { trail, route, identity, address, verdict: Verdict::Refuse { denial, reply } }
     }
 

@@ -107,6 +107,8 @@ pub(super) fn challenge(reason: Reason) -> HeaderValue {
         | Kind::AuthServiceUnavailable
         | Kind::ApiKeyInvalid
         | Kind::ApiKeyForbidden
+        | Kind::CorsOriginDenied
+        | Kind::RouteGone
         | Kind::BadRequest
         | Kind::UriTooLong
         | Kind::HeadersTooLarge
@@ -207,6 +209,10 @@ pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
         | Reason::ClaimMismatch
         | Reason::ScopeInsufficient
         | Reason::IpDenied
+        | Reason::CorsOriginDenied
+        | Reason::CorsMethodDenied
+        | Reason::CorsHeaderDenied
+        | Reason::RouteGone
         | Reason::BasicMissing
         | Reason::BasicUnreadable
         | Reason::UserUnknown

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test and bench takes what it needs")]
 #![expect(clippy::expect_used, reason = "a fixture that cannot be made has to stop")]
 
+use engine::answer::Target;
 use engine::counted::CountBy;
 use engine::credential::Location;
 use engine::identity::{ApiKeyHolder, Consumer, ConsumerPlan, PlanRoutes};
@@ -131,9 +132,12 @@ fn route(index: usize, asks: Asks) -> Route {
     Route {
         name: format!("route-{index}").into(),
         place: place(),
-        upstream: UpstreamId(0),
+        target: Target::Upstream(UpstreamId(0)),
+        response: None,
         rules: Rules {
+            cors: None,
             ip_access: None,
+            deprecation: None,
             throttles_before_identity: Vec::new(),
             auth,
             auth_policy: PolicyId(0),

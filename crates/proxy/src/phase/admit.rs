@@ -5,6 +5,7 @@ use crate::fields::forget_spelling;
 use crate::phase::ask;
 use crate::respond;
 use crate::shared::Shared;
+use engine::answer::own_answer;
 use engine::chain::{self, Outcome, Pending};
 use engine::denial::Denial;
 use engine::identity::Identity;
@@ -42,6 +43,10 @@ pub(crate) async fn run(shared: &Shared, session: &mut Session, context: &mut Re
             respond::write(session, context, reply).await?;
             Ok(true)
         }
+        Decision::OfRoute(reply) => {
+            respond::answer(session, context, reply).await?;
+            Ok(true)
+        }
         Decision::Redirect(path) => {
             context.stage = Stage::Answered;
             respond::redirect(session, context, &path).await?;
@@ -56,6 +61,8 @@ enum Decision {
     Redirect(String),
     /// The gateway's own answer.
     Answer(Reply),
+    /// That of a route without upstream, to a request that was admitted.
+    OfRoute(Reply),
 }
 
 async fn decide(
@@ -109,6 +116,10 @@ async fn decide(
                     None => path,
                 });
             }
+            Outcome::Preflight { route, reply } => {
+                context.route = Some(route);
+                return Decision::Answer(reply);
+            }
             Outcome::Whoami(introduction) => {
                 context.refused_identity = introduction.identity().clone();
                 let used = |charge: &QuotaCharge| shared.counters.used(charge.counter, charge.window);
@@ -131,8 +142,12 @@ async fn charged(
     let counted = charge(&shared.counters, &shared.limits, &mut pending, snapshot, head, now).await;
     match chain::settle(pending, snapshot, &counted, now, &mut context.trail) {
         Ok(admission) => {
+            let reply = match admission.upstream() {
+                Some(_) => None,
+                None => own_answer(&admission, snapshot, head, context.request_id.as_str(), now),
+            };
             context.stage = Stage::Admitted(admission);
-            Decision::Forward
+            reply.map_or(Decision::Forward, Decision::OfRoute)
         }
         Err((denial, identity)) => refuse(context, identity, denial),
     }
