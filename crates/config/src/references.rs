@@ -139,9 +139,9 @@ impl<'a> Pass<'a> {
         let Some(name) = route.get("name") else { return };
         let defaults = self.root.get("defaults").map(|entry| &entry.node);
         let says = |key: &str| route.get(key).or_else(|| defaults?.get(key)).is_some();
-        let answers_itself = says("redirect") || says("respond");
+        let leads = says("upstream") || says("redirect") || says("respond");
         for (key, what, help) in MISSING {
-            if !says(key) && !(key == "upstream" && answers_itself) {
+            if !(says(key) || (key == "upstream" && leads)) {
                 self.missing(name, what, help);
             }
         }

@@ -158,20 +158,11 @@ impl<'a> Offline<'a> {
                     };
                 }
                 Outcome::Preflight { route, reply } => {
-                    let (identity, address) = (Identity::default(), Some(head.client));
-                    return Decided {
-                        trail,
-                        route: Some(route),
-                        identity,
-                        address,
-                        verdict: Verdict::Answer { reply },
-                    };
+                    return answered(&head, Some(route), Identity::default(), reply, trail);
                 }
                 Outcome::Whoami(introduction) => {
                     let reply = introduction.reply(|charge| self.counters.used(charge.counter, charge.window));
-                    let identity = introduction.identity().clone();
-                    let address = Some(head.client);
-                    return Decided { trail, route: None, identity, address, verdict: Verdict::Answer { reply } };
+                    return answered(&head, None, introduction.identity().clone(), reply, trail);
                 }
             }
         }
@@ -312,6 +303,11 @@ impl<'a> Offline<'a> {
         let identity = Identity::default();
         Decided { trail, route: None, identity, address: None, verdict: Verdict::Refuse { denial, reply } }
     }
+}
+
+/// By the gateway itself.
+fn answered(head: &RequestHead<'_>, route: Option<RouteId>, identity: Identity, reply: Reply, trail: Trail) -> Decided {
+    Decided { trail, route, identity, address: Some(head.client), verdict: Verdict::Answer { reply } }
 }
 
 /// What comes close to matching, in words.

@@ -155,13 +155,12 @@ fn origin(text: &str, pointer: &str, desk: &mut Desk<'_>) -> Option<OriginPatter
 /// Origins that more people can have than one would think.
 fn wide(pattern: &OriginPattern, pointer: &str, desk: &mut Desk<'_>) {
     match pattern {
-        OriginPattern::Any => {}
         OriginPattern::Exact(origin) if **origin == *"null" => {
             let message = "`null` is the origin of every sandboxed frame: any site can have it";
             let help = "give the page an origin of its own; remove this unless everybody may call";
             desk.warn(Code::Unsafe, pointer, message, help);
         }
-        OriginPattern::Exact(_) => {}
+        OriginPattern::Any | OriginPattern::Exact(_) => {}
         OriginPattern::Below(below) => {
             let name = below.parent().split(':').next().unwrap_or_default();
             if !name.contains('.') && name != "localhost" {

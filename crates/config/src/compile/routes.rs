@@ -48,7 +48,7 @@ pub(super) fn compile(
         let Some(id) = names.routes.get(&*route.name).copied() else { continue };
         let matched = merged.matches(id, desk);
         let paths = matched.as_ref().map_or(&[][..], |matched: &RouteMatch| &matched.paths);
-        let asked = merged.route(id, paths, raw, names, throttles, rules, desk);
+        let asked = merged.route((id, paths), raw, names, throttles, rules, desk);
         if let (Some(matched), Some(asked)) = (matched, asked) {
             table.push(matched);
             routes.push((id, asked));
@@ -164,8 +164,7 @@ impl<'r> Merged<'r> {
 
     fn route(
         &self,
-        id: RouteId,
-        paths: &[PathPattern],
+        (id, paths): (RouteId, &[PathPattern]),
         raw: &RawConfig,
         names: &Names<'_>,
         throttles: &[NamedThrottle<'_>],

@@ -93,10 +93,12 @@ fn origin(snapshot: &Snapshot, request: &OfflineRequest, decided: &Decided, entr
     for (name, value) in request.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("origin")) {
         fields.append(name.parse::<http::HeaderName>().ok()?, value.parse().ok()?);
     }
-    Some(match rule.permitted(&fields) {
-        true => "the origin is permitted".to_owned(),
-        false => "the origin is not permitted: a browser keeps the answer from the script".to_owned(),
-    })
+    let told = if rule.permitted(&fields) {
+        "the origin is permitted"
+    } else {
+        "the origin is not permitted: a browser keeps the answer from the script"
+    };
+    Some(told.to_owned())
 }
 
 fn near_misses(snapshot: &Snapshot, request: &OfflineRequest, decided: &Decided) -> Vec<String> {

@@ -46,17 +46,14 @@ async fn seen(gateway: &Gateway, page: &Upstream, host: &str) -> Value {
     let browser = Browser::open(&url);
     let reported = async {
         loop {
-            let reports = page.received().into_iter().filter(|received| received.path() == "/report");
-            if let Some(report) = reports.last() {
+            if let Some(report) = page.received().into_iter().find(|received| received.path() == "/report") {
                 return serde_json::from_slice::<Value>(&report.body).unwrap();
             }
             sleep(POLL).await;
         }
     };
-    match timeout(PATIENCE, reported).await {
-        Ok(report) => report,
-        Err(_) => panic!("the page said nothing within {PATIENCE:?}; the browser said\n{}", browser.said()),
-    }
+    let report = timeout(PATIENCE, reported).await;
+    report.unwrap_or_else(|_| panic!("the page said nothing within {PATIENCE:?}; the browser said\n{}", browser.said()))
 }
 
 fn call<'a>(report: &'a Value, name: &str) -> &'a Value {
