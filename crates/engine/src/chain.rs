@@ -38,6 +38,7 @@ use limits::shared::Scope;
 mod asking;
 mod authenticate;
 mod examine;
+mod own_answer;
 mod paused;
 mod preflight;
 mod settle;
@@ -47,6 +48,7 @@ mod whoami;
 
 pub use asking::{Answer, Asking, Question};
 pub use examine::{Asked, Examined, examine_token};
+pub use own_answer::own_answer;
 pub use settle::{Admission, Counted, Pending, QUOTAS_MAX, settle};
 pub use shared::{SharedAnswer, SharedCharge};
 pub use waiting::{PROVIDERS_MAX, Waiting};

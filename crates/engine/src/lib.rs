@@ -8,7 +8,6 @@
 #![warn(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should"))]
 
-pub mod answer;
 pub mod auth_service;
 pub mod authority;
 pub mod calendar;
@@ -33,6 +32,7 @@ pub mod route;
 pub mod rules;
 pub mod snapshot;
 pub mod standing;
+pub mod target;
 pub mod template;
 pub mod trail;
 pub mod upstream;

@@ -1,6 +1,5 @@
 //! All that one route asks of a request, defaults already merged in. `chain` takes it apart without `..`.
 
-use crate::answer::Target;
 use crate::names::{Name, Place, PolicyId};
 use crate::policy::concurrency::Concurrency;
 use crate::policy::cors::Cors;
@@ -10,6 +9,7 @@ use crate::policy::payload::Payload;
 use crate::policy::quota::Quota;
 use crate::policy::throttle::Throttle;
 use crate::response::ResponseRules;
+use crate::target::Target;
 use std::sync::Arc;
 
 /// A route's own rules, in the order in which they are asked.

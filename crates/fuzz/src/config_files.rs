@@ -3,8 +3,7 @@
 use config::diagnostic::{Code, Severity};
 use config::source::Memory;
 use config::{Config, Format, Loaded};
-use engine::answer::own_answer;
-use engine::chain::{Outcome, admit, look_again, settle};
+use engine::chain::{Outcome, admit, look_again, own_answer, settle};
 use engine::live::Live;
 use engine::reply::Occurrence;
 use engine::request::{RequestHead, RequestParts};

@@ -3,8 +3,7 @@
 
 use crate::fetched_keys;
 use config::AuthAnswer;
-use engine::answer::own_answer;
-use engine::chain::{self, Admission, Asking, Outcome, Pending, Waiting};
+use engine::chain::{self, Admission, Asking, Outcome, Pending, Waiting, own_answer};
 use engine::denial::Denial;
 use engine::identity::Identity;
 use engine::live::Live;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use engine::answer::Target;
 use engine::chain::{CONCURRENCY_MAX, THROTTLES_MAX};
 use engine::counted::CountBy;
 use engine::names::RouteId;
@@ -17,6 +16,7 @@ use engine::route::host::HostPattern;
 use engine::route::path::PathPattern;
 use engine::route::table::{Ambiguous, MethodMismatch, Methods, RouteMatch, RouteTable, TrailingSlash};
 use engine::rules::{Auth, Route, Rules};
+use engine::target::Target;
 use engine::trail::Mode;
 
 use super::desk::Desk;

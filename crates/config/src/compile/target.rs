@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use engine::answer::Target;
 use engine::redirect::{Location, LocationFault, Redirect};
 use engine::reply::{FixedBody, FixedResponse};
 use engine::route::path::PathPattern;
+use engine::target::Target;
 use engine::template::Escape;
 use http::HeaderValue;
 

@@ -3,7 +3,6 @@
 #![allow(dead_code, reason = "each test and bench takes what it needs")]
 #![expect(clippy::expect_used, reason = "a fixture that cannot be made has to stop")]
 
-use engine::answer::Target;
 use engine::counted::CountBy;
 use engine::credential::Location;
 use engine::identity::{ApiKeyHolder, Consumer, ConsumerPlan, PlanRoutes};
@@ -28,6 +27,7 @@ use engine::snapshot::{
     AcceptRequestId, IntakeRules, PolicyInfo, RateLimitField, RequestIdRules, Snapshot, ToldUpstream,
 };
 use engine::standing::QuotaHeaders;
+use engine::target::Target;
 use engine::trail::Mode;
 use engine::upstream::{Address, Endpoint, Timeouts, Upstream};
 use http::{HeaderName, HeaderValue, Method};

@@ -1,33 +1,15 @@
-//! What becomes of a request that has been admitted: it goes to an upstream, or the route answers it itself.
+//! The answer of a route that has no upstream, to a request that has been admitted: as far as the chain goes, and no farther than that.
 
-use crate::chain::Admission;
-use crate::names::UpstreamId;
+use super::Admission;
 use crate::redirect::Redirect;
-use crate::reply::{FixedResponse, Reply};
+use crate::reply::Reply;
 use crate::request::RequestHead;
 use crate::snapshot::Snapshot;
+use crate::target::Target;
 use crate::template::Values;
 use http::header::{self, HeaderValue};
 use limits::clock::Now;
 use std::borrow::Cow;
-
-/// Where a route leads.
-#[derive(Debug)]
-pub enum Target {
-    Upstream(UpstreamId),
-    Redirect(Box<Redirect>),
-    Respond(Box<FixedResponse>),
-}
-
-impl Target {
-    #[must_use]
-    pub const fn upstream(&self) -> Option<UpstreamId> {
-        match self {
-            Self::Upstream(id) => Some(*id),
-            Self::Redirect(_) | Self::Respond(_) => None,
-        }
-    }
-}
 
 /// The route's own answer to a request that was admitted; none where an upstream answers.
 #[must_use]
