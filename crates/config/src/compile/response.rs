@@ -88,41 +88,59 @@ pub(super) fn cache_control(
 }
 
 /// Tells each route the request headers on which it hangs that a request comes to it: its own conditions', and those of the routes that
-/// would have had the request with other headers.
+/// would have had the request with other headers. Both lists are in the order of the IDs.
 pub(super) fn vary(table: &[RouteMatch], routes: &mut [(RouteId, Route)]) {
-    let conditional: Vec<&RouteMatch> = table.iter().filter(|route| !route.conditions.headers.is_empty()).collect();
+    let conditional = table.iter().filter(|route| !route.conditions.headers.is_empty());
+    let conditional: Vec<Conditional<'_>> = conditional.map(Conditional::of).collect();
     if conditional.is_empty() {
         return;
     }
-    for matched in table {
-        let others = conditional.iter().filter(|other| other.route == matched.route || could_have(other, matched));
+    for (matched, (_, route)) in table.iter().zip(routes) {
+        let begins: Vec<&str> = matched.paths.iter().map(literal_beginning).collect();
+        let is_it = |other: &&Conditional<'_>| other.route.route == matched.route || other.could_have(matched, &begins);
+        let others = conditional.iter().filter(is_it);
         let names: BTreeSet<&str> =
-            others.flat_map(|other| other.conditions.headers.iter().map(|(name, _)| name.as_str())).collect();
-        if let Some((_, route)) = routes.iter_mut().find(|(id, _)| *id == matched.route).filter(|_| !names.is_empty()) {
+            others.flat_map(|other| other.route.conditions.headers.iter().map(|(name, _)| name.as_str())).collect();
+        if !names.is_empty() {
             route.response.get_or_insert_default().vary = names.into_iter().map(Into::into).collect();
         }
     }
 }
 
-/// Whether a request that is `matched`'s could be `other`'s with other headers. Errs towards yes.
-fn could_have(other: &RouteMatch, matched: &RouteMatch) -> bool {
-    let any = [HostPattern::Any];
-    let hosts = |route: &RouteMatch| if route.hosts.is_empty() { any.to_vec() } else { route.hosts.clone() };
-    let share_host = hosts(other).iter().any(|left| hosts(matched).iter().any(|right| shared(left, right)));
-    let meets = |path: &PathPattern, example: &str| path.matches(example) || path.matches(&format!("{example}/"));
-    share_host
-        && other.methods.overlap(&matched.methods)
-        && other.paths.iter().any(|theirs| {
-            let example = example(theirs);
-            matched.paths.iter().any(|ours| match &example {
-                Some(example) => meets(ours, example),
-                // What a regex means is not known; the paths that can overlap with it are those that are no single one.
-                None => ours.is_regex() || ours.as_str().contains(['*', '{']),
-            })
-        })
+/// A route that asks for headers, and a path for each of its patterns that meets it; none for a regex.
+struct Conditional<'t> {
+    route: &'t RouteMatch,
+    examples: Vec<Option<[String; 2]>>,
 }
 
-fn shared(left: &HostPattern, right: &HostPattern) -> bool {
+impl<'t> Conditional<'t> {
+    fn of(route: &'t RouteMatch) -> Self {
+        Self { route, examples: route.paths.iter().map(example).collect() }
+    }
+
+    /// Whether a request that is `matched`'s could be this one's with other headers. Errs towards yes. `begins` are the literal
+    /// beginnings of its paths: what most comparisons end at.
+    fn could_have(&self, matched: &RouteMatch, begins: &[&str]) -> bool {
+        share_host(self.route, matched)
+            && self.route.methods.overlap(&matched.methods)
+            && self.examples.iter().any(|example| {
+                matched.paths.iter().zip(begins).any(|(ours, begins)| match example {
+                    Some(forms) => forms.iter().any(|form| form.starts_with(begins) && ours.matches(form)),
+                    // What a regex means is not known; the paths that can overlap with it are those that are no single one.
+                    None => ours.is_regex() || ours.as_str().contains(['*', '{']),
+                })
+            })
+    }
+}
+
+fn share_host(left: &RouteMatch, right: &RouteMatch) -> bool {
+    if left.hosts.is_empty() || right.hosts.is_empty() {
+        return true;
+    }
+    left.hosts.iter().any(|left| right.hosts.iter().any(|right| overlap(left, right)))
+}
+
+fn overlap(left: &HostPattern, right: &HostPattern) -> bool {
     match (left, right) {
         (HostPattern::Any, _) | (_, HostPattern::Any) => true,
         (HostPattern::Exact(host), pattern) | (pattern, HostPattern::Exact(host)) => pattern.matches(host),
@@ -132,8 +150,17 @@ fn shared(left: &HostPattern, right: &HostPattern) -> bool {
     }
 }
 
-/// A path that meets the pattern; none for a regex.
-fn example(pattern: &PathPattern) -> Option<String> {
+/// What every path that meets the pattern begins with; of a regex nothing.
+fn literal_beginning(pattern: &PathPattern) -> &str {
+    if pattern.is_regex() {
+        return "";
+    }
+    let literal = pattern.as_str().split(['{', '*']).next().unwrap_or_default();
+    literal.strip_suffix('/').unwrap_or(literal)
+}
+
+/// With and without a slash at the end, as `trailingSlash` may look past it.
+fn example(pattern: &PathPattern) -> Option<[String; 2]> {
     if pattern.is_regex() {
         return None;
     }
@@ -141,5 +168,6 @@ fn example(pattern: &PathPattern) -> Option<String> {
     let text = text.strip_suffix("/*").unwrap_or(text);
     let segments = text.split('/').map(|piece| if piece.starts_with('{') { "x" } else { piece });
     let path = segments.collect::<Vec<_>>().join("/");
-    Some(if path.is_empty() { "/".to_owned() } else { path })
+    let bare = path.strip_suffix('/').unwrap_or(&path);
+    Some([if bare.is_empty() { "/".to_owned() } else { bare.to_owned() }, format!("{bare}/")])
 }
