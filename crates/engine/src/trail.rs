@@ -23,6 +23,7 @@ pub enum Step {
     Throttle,
     Payload,
     Quota,
+    Body,
 }
 
 impl Step {
@@ -40,6 +41,7 @@ impl Step {
             Self::Throttle => "throttle",
             Self::Payload => "payload",
             Self::Quota => "quota",
+            Self::Body => "body",
         }
     }
 }

@@ -78,6 +78,8 @@ async fn a_script_reads_answers_and_errors() {
     check("first report", 200, None);
     let busy = check("second report", 429, Some("throttling_limit_reached"));
     check("wrong type", 415, Some("content_type_unsupported"));
+    check("wrong body", 422, Some("body_schema_mismatch"));
+    check("good body", 200, None);
     check("too large", 413, Some("body_too_large"));
     // What a script needs of the headers, it can read; what nobody has exposed, it cannot.
     assert!(no_key["headers"]["x-request-id"].is_string(), "{no_key}");

@@ -22,6 +22,8 @@ mod key_sets_hostile;
 mod limits;
 mod own_answers;
 mod passing_on;
+mod reading;
+mod reading_large;
 mod reasons;
 mod reasons_access;
 mod reasons_body;
