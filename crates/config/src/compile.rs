@@ -13,6 +13,7 @@ mod keys;
 mod limit;
 mod names;
 mod notice;
+mod parameters;
 mod patterns;
 mod process;
 mod routes;

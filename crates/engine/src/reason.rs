@@ -294,6 +294,17 @@ reasons! {
         /// The chunked coding is broken or the body ends early (RFC 9112, 7.1).
         BodyMalformed "body_malformed" "The request body is not valid.",
     }
+    /// A parameter in the path, the query or a header is not what the route's `parameters` ask for; the error lists each with its place.
+    ParameterInvalid "parameter_invalid" 422 "Parameter invalid" Client {
+        /// A parameter with `required: true` was not sent.
+        ParameterMissing "parameter_missing" "A parameter of the request is missing.",
+        /// A parameter cannot be read as its type, or breaks its schema.
+        ParameterMismatch "parameter_mismatch" "A parameter of the request is not valid.",
+        /// A parameter that is no list was sent more than once.
+        ParameterRepeated "parameter_repeated" "A parameter of the request may be given only once.",
+        /// The query has a parameter that the route does not declare, and `unknownQuery` is `refuse`.
+        ParameterUnknown "parameter_unknown" "The request has a parameter that this resource does not know.",
+    }
     /// No endpoint of the upstream can take the request.
     UpstreamUnavailable "upstream_unavailable" 503 "Upstream unavailable" Upstream {
         /// No endpoint has an address to connect to.
@@ -375,26 +386,4 @@ impl Reason {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Kind, Reason};
-    use std::collections::HashSet;
-
-    #[test]
-    fn codes_are_unique_and_found_by_name() {
-        let kinds: HashSet<_> = Kind::ALL.iter().map(|kind| kind.code()).collect();
-        assert_eq!(kinds.len(), Kind::ALL.len());
-        let reasons: HashSet<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
-        assert_eq!(reasons.len(), Reason::ALL.len());
-        assert!(Kind::ALL.iter().all(|kind| Kind::named(kind.code()) == Some(*kind)));
-        assert!(Reason::ALL.iter().all(|reason| Reason::named(reason.code()) == Some(*reason)));
-    }
-
-    #[test]
-    fn a_reason_that_shares_a_kinds_name_belongs_to_it() {
-        for reason in Reason::ALL {
-            if let Some(kind) = Kind::named(reason.code()) {
-                assert_eq!(reason.kind(), kind);
-            }
-        }
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 use crate::names::{Name, Place, PolicyId, UpstreamId};
 use crate::policy::concurrency::Concurrency;
 use crate::policy::ip_access::IpAccess;
+use crate::policy::parameters::Parameters;
 use crate::policy::payload::Payload;
 use crate::policy::quota::Quota;
 use crate::policy::throttle::Throttle;
@@ -18,6 +19,8 @@ pub struct Rules {
     pub auth_policy: PolicyId,
     pub concurrency: Vec<Concurrency>,
     pub throttles: Vec<Throttle>,
+    /// Boxed: most routes have none.
+    pub parameters: Option<Box<Parameters>>,
     pub payload: Option<Payload>,
     pub quota: Option<Quota>,
 }

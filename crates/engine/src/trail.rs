@@ -19,6 +19,7 @@ pub enum Step {
     Access,
     Concurrency,
     Throttle,
+    Parameters,
     Payload,
     Quota,
 }
@@ -34,6 +35,7 @@ impl Step {
             Self::Access => "access",
             Self::Concurrency => "concurrency",
             Self::Throttle => "throttle",
+            Self::Parameters => "parameters",
             Self::Payload => "payload",
             Self::Quota => "quota",
         }

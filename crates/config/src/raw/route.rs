@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Concurrency, ErrorTemplate, Mode, PathEntry, Quota, RateLimit};
+use super::{Concurrency, ErrorTemplate, Mode, Parameters, PathEntry, Quota, RateLimit};
 use crate::text::{Cidr, MediaType, Method, Size};
 
 /// Which requests go where.
@@ -47,6 +47,8 @@ pub struct Route {
     pub concurrency: Option<Concurrency>,
     /// How many requests in a calendar period.
     pub quota: Option<Quota>,
+    /// What the parts of the path, the query and the headers may be.
+    pub parameters: Option<Parameters>,
     /// What a request may carry.
     pub body: Option<Body>,
     /// Errors in words of this route's own. They go before those of the whole config.
@@ -78,6 +80,8 @@ pub struct Defaults {
     pub concurrency: Option<Concurrency>,
     /// How many requests in a calendar period, on each route.
     pub quota: Option<Quota>,
+    /// What the parts of the path, the query and the headers may be.
+    pub parameters: Option<Parameters>,
     /// What a request may carry.
     pub body: Option<Body>,
     /// Errors of all routes that have none of their own.

@@ -123,6 +123,7 @@ pub(super) fn challenge(reason: Reason) -> HeaderValue {
         | Kind::BodyTooLarge
         | Kind::ContentTypeUnsupported
         | Kind::BodyMalformed
+        | Kind::ParameterInvalid
         | Kind::UpstreamUnavailable
         | Kind::UpstreamConnectFailed
         | Kind::UpstreamTlsFailed
@@ -222,6 +223,10 @@ pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
         | Reason::BodyTooLarge
         | Reason::ContentTypeUnsupported
         | Reason::BodyMalformed
+        | Reason::ParameterMissing
+        | Reason::ParameterMismatch
+        | Reason::ParameterRepeated
+        | Reason::ParameterUnknown
         | Reason::ClientClosedRequest => None,
     }
 }

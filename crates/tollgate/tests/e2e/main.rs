@@ -18,6 +18,7 @@ mod keep_alive;
 mod key_sets;
 mod key_sets_hostile;
 mod limits;
+mod parameters;
 mod passing_on;
 mod reasons;
 mod reasons_access;
