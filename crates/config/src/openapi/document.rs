@@ -90,6 +90,13 @@ impl Documents {
         (spot.span.line > 0).then(|| self.sources.place(spot.span))
     }
 
+    /// The name of a file as seen from the document's folder.
+    pub(super) fn short<'n>(&self, name: &'n str) -> std::borrow::Cow<'n, str> {
+        let folder = self.files.first().and_then(|(root, _)| root.parent()).unwrap_or(Path::new(""));
+        let path = plain(Path::new(name));
+        path.strip_prefix(folder).map_or(name.into(), |short| short.display().to_string().into())
+    }
+
     /// The item, or what it refers to; in words why there is nothing.
     pub(super) fn follow<'d>(&'d self, spot: &Spot<'d>) -> Result<Spot<'d>, String> {
         let mut spot = spot.clone();

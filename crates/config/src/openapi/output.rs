@@ -42,6 +42,9 @@ fn listeners() -> Map {
 
 fn identity(text: &mut String, walk: &Walk<'_, '_>) {
     let security = &walk.security;
+    if security.asks_for_keys || security.asks_for_passwords || !security.providers.is_empty() {
+        text.push('\n');
+    }
     if let Some(location) = &security.key_location {
         let keys = Map::default().with("location", location.clone());
         emit::map(text, &Map::default().with("apiKeys", keys), 0);

@@ -47,6 +47,8 @@ pub(super) struct Walk<'d, 'o> {
     pub(super) report: Report<'d>,
     pub(super) security: Security,
     pub(super) routes: Vec<Route>,
+    /// Of operations that have no `servers` of their own.
+    sites: Vec<Site>,
     names: Vec<String>,
     /// More operations than are imported.
     pub(super) left_out: usize,
@@ -54,7 +56,6 @@ pub(super) struct Walk<'d, 'o> {
 
 /// Where an operation was found.
 struct Operation<'d, 'w> {
-    root: &'w Spot<'d>,
     path: &'w str,
     item: &'w Spot<'d>,
     method: String,
@@ -70,12 +71,14 @@ impl<'d, 'o> Walk<'d, 'o> {
             report: Report::new(documents),
             security: Security::default(),
             routes: Vec::new(),
+            sites: Vec::new(),
             names: Vec::new(),
             left_out: 0,
         }
     }
 
     pub(super) fn run(&mut self, root: &Spot<'d>) {
+        self.sites = servers::sites(&[root], &self.options.hosts, &mut self.report);
         for key in ["webhooks", "x-webhooks"] {
             if let Some(webhooks) = root.get(key).filter(|webhooks| !webhooks.entries().is_empty()) {
                 self.report.note(&webhooks, "webhooks are calls of the service's own: they are not carried over");
@@ -84,13 +87,13 @@ impl<'d, 'o> Walk<'d, 'o> {
         let paths = root.get("paths").map(|paths| paths.entries()).unwrap_or_default();
         for (path, item) in paths.iter().filter(|(path, _)| !path.starts_with("x-")) {
             match self.documents.follow(item) {
-                Ok(item) => self.path(root, path, &item),
+                Ok(item) => self.path(path, &item),
                 Err(why) => self.report.note(item, format!("the path `{path}` is not carried over: {why}")),
             }
         }
     }
 
-    fn path(&mut self, root: &Spot<'d>, path: &str, item: &Spot<'d>) {
+    fn path(&mut self, path: &str, item: &Spot<'d>) {
         let has_get = item.get("get").is_some();
         for (key, spot) in item.entries() {
             if OTHER_KEYS.contains(&key) || key.starts_with("x-") {
@@ -105,13 +108,13 @@ impl<'d, 'o> Walk<'d, 'o> {
                 self.left_out = self.left_out.saturating_add(1);
             } else {
                 self.report.of_route();
-                self.operation(&Operation { root, path, item, method: key.to_ascii_uppercase(), spot });
+                self.operation(&Operation { path, item, method: key.to_ascii_uppercase(), spot });
             }
         }
     }
 
     fn operation(&mut self, operation: &Operation<'d, '_>) {
-        let Operation { root, path, item, method, spot } = operation;
+        let Operation { path, item, method, spot } = operation;
         self.unknown_keys(operation);
         let auth = match self.auth(operation) {
             Ok(auth) => auth,
@@ -123,7 +126,12 @@ impl<'d, 'o> Walk<'d, 'o> {
             }
         };
         let body = body::of_operation(method, spot, self.documents, self.dialect, &mut self.report);
-        let sites = servers::sites(&[spot, item, root], &self.options.hosts, &mut self.report);
+        let has_own =
+            [spot, item].iter().any(|around| around.get("servers").is_some_and(|list| !list.items().is_empty()));
+        let sites = match has_own {
+            true => servers::sites(&[spot, item], &self.options.hosts, &mut self.report),
+            false => self.sites.clone(),
+        };
         let shared = self.report.of_route();
         for site in sites {
             let template = match Template::of(&site.base, path) {
@@ -219,7 +227,8 @@ impl<'d, 'o> Walk<'d, 'o> {
     /// Where a route comes from, and what it lacks.
     fn comments(&self, operation: &Operation<'d, '_>, remarks: Vec<String>) -> Vec<String> {
         let Operation { method, path, spot, .. } = operation;
-        let place = self.documents.place(spot).map(|place| format!(" ({}:{})", place.file, place.line));
+        let place =
+            self.documents.place(spot).map(|place| format!(" ({}:{})", self.documents.short(&place.file), place.line));
         let mut comments = vec![one_line(&format!("{method} {path}{}", place.unwrap_or_default()))];
         let more = remarks.len().saturating_sub(REMARKS_MAX);
         comments.extend(remarks.into_iter().take(REMARKS_MAX).map(|remark| format!("  - {remark}")));

@@ -1,9 +1,11 @@
 //! What could not be carried over, as it is told on stderr and in the config's comments.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use super::document::{Documents, Spot};
-use crate::diagnostic::{Place, quoted};
+use super::tree::Yaml;
+use crate::diagnostic::Place;
 
 /// How many things are told. More of them say nothing new.
 const NOTES_MAX: usize = 1_000;
@@ -26,7 +28,7 @@ impl fmt::Display for Note {
             None => write!(formatter, "{}", self.text)?,
         }
         let pointer = if self.pointer.is_empty() { "/" } else { &self.pointer };
-        write!(formatter, " ({})", quoted(pointer).trim_matches('`'))
+        write!(formatter, " ({})", one_line(pointer))
     }
 }
 
@@ -37,11 +39,26 @@ pub(super) struct Report<'d> {
     left_out: usize,
     of_route: Vec<String>,
     parts: usize,
+    /// Schemas that are made already, by file and pointer.
+    made: HashMap<(usize, String), Made>,
+}
+
+struct Made {
+    schema: Option<Yaml>,
+    remarks: Vec<String>,
+    parts: usize,
+}
+
+/// Where a schema was begun: how many remarks there were of the route, and how many parts.
+#[derive(Clone, Copy)]
+pub(super) struct Begun {
+    remarks: usize,
+    parts: usize,
 }
 
 impl<'d> Report<'d> {
-    pub(super) const fn new(documents: &'d Documents) -> Self {
-        Self { documents, notes: Vec::new(), left_out: 0, of_route: Vec::new(), parts: 0 }
+    pub(super) fn new(documents: &'d Documents) -> Self {
+        Self { documents, notes: Vec::new(), left_out: 0, of_route: Vec::new(), parts: 0, made: HashMap::new() }
     }
 
     pub(super) fn note(&mut self, spot: &Spot<'_>, text: impl Into<String>) {
@@ -75,6 +92,27 @@ impl<'d> Report<'d> {
     pub(super) const fn may_write(&mut self) -> bool {
         self.parts = self.parts.saturating_add(1);
         self.parts <= PARTS_MAX
+    }
+
+    /// A schema that was made before, its remarks and its size counted again.
+    pub(super) fn known(&mut self, key: &(usize, String)) -> Option<Option<Yaml>> {
+        let made = self.made.get(key)?;
+        self.parts = self.parts.saturating_add(made.parts);
+        let new = made.remarks.iter().filter(|remark| !self.of_route.contains(remark));
+        let new: Vec<String> = new.cloned().collect();
+        self.of_route.extend(new);
+        // What would not be written need not be copied.
+        Some(if self.parts > PARTS_MAX { None } else { made.schema.clone() })
+    }
+
+    pub(super) const fn begin(&self) -> Begun {
+        Begun { remarks: self.of_route.len(), parts: self.parts }
+    }
+
+    pub(super) fn keep(&mut self, key: (usize, String), begun: Begun, schema: &Option<Yaml>) {
+        let remarks = self.of_route.iter().skip(begun.remarks).cloned().collect();
+        let parts = self.parts.saturating_sub(begun.parts);
+        self.made.insert(key, Made { schema: schema.clone(), remarks, parts });
     }
 
     pub(super) const fn is_too_large(&self) -> bool {

@@ -91,13 +91,26 @@ struct Part<'d> {
     written: Option<Yaml>,
 }
 
-/// None if nothing of it can be kept; what was lost is told.
+/// None if nothing of it can be kept; what was lost is told. A schema that is used often is made once.
 pub(super) fn write<'d>(
     spot: &Spot<'d>,
     documents: &'d Documents,
     dialect: Dialect,
     report: &mut Report<'d>,
 ) -> Option<Yaml> {
+    let is_reference = spot.text("$ref").is_some() && spot.entries().len() == 1;
+    let target = if is_reference { documents.follow(spot).ok() } else { None };
+    let key = target.map_or((spot.file, spot.pointer.clone()), |target| (target.file, target.pointer));
+    if let Some(known) = report.known(&key) {
+        return known;
+    }
+    let begun = report.begin();
+    let made = made(spot, documents, dialect, report);
+    report.keep(key, begun, &made);
+    made
+}
+
+fn made<'d>(spot: &Spot<'d>, documents: &'d Documents, dialect: Dialect, report: &mut Report<'d>) -> Option<Yaml> {
     let mut writer = Writer { documents, dialect, report, parts: Vec::new(), open: VecDeque::new() };
     let root = writer.schema(spot);
     while let Some(index) = writer.open.pop_front() {
@@ -108,7 +121,7 @@ pub(super) fn write<'d>(
         }
     }
     let whole = writer.assembled(root);
-    sound(whole, spot, report)
+    if report.is_too_large() { None } else { sound(whole, spot, report) }
 }
 
 impl<'d> Writer<'d, '_> {
@@ -136,9 +149,12 @@ impl<'d> Writer<'d, '_> {
             }
         }
         for (key, inner) in entries {
-            self.keyword(key, &inner, spot, &mut map);
+            if key == "required" {
+                self.required(&inner, spot, &mut map);
+            } else {
+                self.keyword(key, &inner, spot, &mut map);
+            }
         }
-        self.required(spot, &mut map);
         if self.dialect == Dialect::V30 {
             bounds(&mut map);
             return nullable(spot, map);
@@ -176,8 +192,7 @@ impl<'d> Writer<'d, '_> {
     }
 
     /// What the service makes itself a client does not send: `required` with `readOnly` is about responses.
-    fn required(&mut self, spot: &Spot<'d>, map: &mut Map) {
-        let Some(required) = spot.get("required") else { return };
+    fn required(&mut self, required: &Spot<'d>, spot: &Spot<'d>, map: &mut Map) {
         let properties = spot.get("properties");
         let is_read_only = |name: &str| {
             let property = properties.as_ref().and_then(|properties| properties.get(name));
@@ -186,7 +201,7 @@ impl<'d> Writer<'d, '_> {
         };
         let names = required.items();
         if names.iter().any(|name| name.node.as_text().is_none()) || !matches!(required.node.value, Value::List(_)) {
-            self.report.note(&required, "`required` of a schema is no list of names: it is not carried over");
+            self.report.note(required, "`required` of a schema is no list of names: it is not carried over");
             return;
         }
         let names: Vec<&str> =
