@@ -15,7 +15,7 @@ fn documents() -> Vec<PathBuf> {
     let entries = fs::read_dir("tests/openapi").unwrap().map(|entry| entry.unwrap().path());
     let is_document = |path: &PathBuf| path.extension().is_some_and(|end| end == "yaml" || end == "json");
     let mut paths: Vec<PathBuf> = entries.filter(is_document).collect();
-    paths.push("../../conf/examples/openapi/orders.yaml".into());
+    paths.push("../../conf/examples/openapi/orders.openapi.yml".into());
     paths.sort();
     paths
 }
@@ -44,7 +44,7 @@ fn every_document_becomes_the_config_that_was_agreed() {
     for path in documents() {
         let made = imported(&path);
         let is_example = path.starts_with("../../conf");
-        let config = path.with_extension(if is_example { "config.yaml" } else { "config" });
+        let config = if is_example { path.with_file_name("orders.config.yml") } else { path.with_extension("config") };
         for (golden, text) in [(config, made.config.clone()), (path.with_extension("notes"), notes(&made))] {
             if is_example && golden.extension().is_some_and(|end| end == "notes") {
                 continue;
