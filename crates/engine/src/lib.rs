@@ -8,16 +8,20 @@
 #![warn(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should"))]
 
+pub mod announced;
 pub mod auth_service;
 pub mod authority;
 pub mod calendar;
 pub mod chain;
 pub mod client;
+pub mod coding;
 pub mod counted;
 pub mod credential;
 pub mod denial;
 pub mod identity;
+pub mod json;
 pub mod live;
+pub mod media_type;
 pub mod names;
 pub mod naming;
 pub mod path;
@@ -28,6 +32,7 @@ pub mod reply;
 pub mod request;
 pub mod route;
 pub mod rules;
+pub mod schema;
 pub mod snapshot;
 pub mod standing;
 pub mod template;

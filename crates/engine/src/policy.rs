@@ -11,5 +11,6 @@ pub mod jwt;
 pub mod parameters;
 pub mod payload;
 pub mod quota;
+pub mod reading;
 pub mod throttle;
 pub mod token_cache;

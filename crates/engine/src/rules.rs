@@ -6,6 +6,7 @@ use crate::policy::ip_access::IpAccess;
 use crate::policy::parameters::Parameters;
 use crate::policy::payload::Payload;
 use crate::policy::quota::Quota;
+use crate::policy::reading::Reading;
 use crate::policy::throttle::Throttle;
 
 /// A route's own rules, in the order in which they are asked.
@@ -23,6 +24,8 @@ pub struct Rules {
     pub parameters: Option<Box<Parameters>>,
     pub payload: Option<Payload>,
     pub quota: Option<Quota>,
+    /// What is read of the body itself, when all others have agreed.
+    pub reading: Option<Reading>,
 }
 
 /// How much a plan grants to each of its consumers.

@@ -22,6 +22,7 @@ pub enum Step {
     Parameters,
     Payload,
     Quota,
+    Body,
 }
 
 impl Step {
@@ -38,6 +39,7 @@ impl Step {
             Self::Parameters => "parameters",
             Self::Payload => "payload",
             Self::Quota => "quota",
+            Self::Body => "body",
         }
     }
 }

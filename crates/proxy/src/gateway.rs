@@ -93,7 +93,7 @@ impl ProxyHttp for Gateway {
         end_of_stream: bool,
         context: &mut Box<RequestContext>,
     ) -> Result<()> {
-        body::count(bytes.as_ref(), end_of_stream, context)
+        body::pass(&self.shared, bytes, end_of_stream, context).await
     }
 
     async fn upstream_response_filter(

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use engine::policy::parameters::{
-    ClosedQuery, HeaderParameter, Parameters, PathParameter, PathTemplate, QueryParameter, QueryStyle, Rule, Schema,
-    Separator, Shape,
+    ClosedQuery, HeaderParameter, Parameters, PathParameter, PathTemplate, QueryParameter, QueryStyle, Rule, Separator,
+    Shape,
 };
 use engine::route::path::PathPattern;
+use engine::schema::{Formats, Schema};
 use engine::trail::Mode;
 use http::HeaderName;
 use serde_json::Value;
@@ -116,7 +117,7 @@ fn query(name: &str, raw: &raw::QueryParameter, at: &str, desk: &mut Desk<'_>) -
             desk.error(Code::Choice, &deeper(at, "explode"), "`deepObject` is always exploded", "remove `explode`");
             return None;
         }
-    } else if is_map(&rule, at, "a query, but with `style: deepObject`,", desk) {
+    } else if is_map(&rule, at, "a query but with `style: deepObject`", desk) {
         return None;
     } else if !is_list && (raw.style != ParameterStyle::Form || raw.explode.is_some()) {
         let key = if raw.style == ParameterStyle::Form { "explode" } else { "style" };
@@ -136,7 +137,7 @@ fn header(name: &str, raw: &raw::HeaderParameter, at: &str, desk: &mut Desk<'_>)
 fn is_map(rule: &Rule, at: &str, place: &str, desk: &mut Desk<'_>) -> bool {
     if rule.shape.is_map() {
         let help = "describe a text, number, boolean or list";
-        let message = format!("a map cannot be read from {place} as it has several spellings");
+        let message = format!("a map has no one spelling in {place}");
         desk.error(Code::Choice, &format!("{at}/schema"), message, help);
     }
     rule.shape.is_map()
@@ -146,11 +147,9 @@ fn rule(raw: Option<&ParameterSchema>, at: &str, desk: &mut Desk<'_>) -> Option<
     let anything = Value::Bool(true);
     let json = raw.map_or(&anything, |ParameterSchema(json)| json);
     let at = format!("{at}/schema");
-    let schema = Schema::compile(json).map_err(|fault| {
-        let message = format!("this is no JSON Schema: {}", quoted(&fault.message).trim_matches('`'));
-        let help = "a schema is checked as draft 2020-12 unless its `$schema` names another one; nothing is fetched, and patterns \
-                    cannot look around or refer back";
-        desk.error(Code::MalformedValue, &format!("{at}{}", fault.pointer), message, help);
+    let schema = Schema::compile(json, Formats::CheckedIfKnown).map_err(|fault| {
+        let message = format!("the schema is not sound: {}", fault.message);
+        desk.error(Code::Schema, &format!("{at}{}", fault.pointer), message, fault.help);
     });
     let shape = Shape::of(json).map_err(|fault| {
         let help = "describe a text, number, boolean, or a list of these";

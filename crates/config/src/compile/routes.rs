@@ -6,7 +6,6 @@ use engine::names::RouteId;
 use engine::policy::concurrency::Concurrency;
 use engine::policy::ip_access::IpAccess;
 use engine::policy::parameters::Parameters;
-use engine::policy::payload::Payload;
 use engine::policy::throttle::Throttle;
 use engine::reply::ErrorRules;
 use engine::route::host::HostPattern;
@@ -15,6 +14,7 @@ use engine::route::table::{Ambiguous, MethodMismatch, Methods, RouteMatch, Route
 use engine::rules::{Auth, Route, Rules};
 use engine::trail::Mode;
 
+use super::body::{self, Body};
 use super::desk::Desk;
 use super::limit::{self, NamedThrottle};
 use super::names::Names;
@@ -177,7 +177,7 @@ impl<'r> Merged<'r> {
         let quota = self.raw.quota.as_ref().or(self.defaults.quota.as_ref());
         let quota_at = if self.raw.quota.is_some() { &*self.pointer } else { "/defaults" };
         let quota = quota.and_then(|quota| limit::quota(&owner, quota, quota_at, desk));
-        let payload = self.payload(&owner, desk);
+        let Body { payload, reading } = self.body(&owner, raw, desk);
         if let Some(templates) = self.raw.errors.as_ref().or(self.defaults.errors.as_ref()) {
             let at = self.at("errors", self.raw.errors.is_some());
             errors.routes.push((id, errors::templates(templates, raw, &at, desk)));
@@ -197,6 +197,7 @@ impl<'r> Merged<'r> {
                 parameters: None,
                 payload,
                 quota,
+                reading,
             },
         })
     }
@@ -294,18 +295,9 @@ impl<'r> Merged<'r> {
         parameters::compile(&owner, rules, raw, &self.at("parameters", !is_default), desk)
     }
 
-    fn payload(&self, owner: &str, desk: &mut Desk<'_>) -> Option<Payload> {
-        let own = self.raw.body.is_some();
-        let body = self.raw.body.as_ref().or(self.defaults.body.as_ref())?;
-        let mode = limit::mode(body.mode);
-        let policy = desk.policy(format!("{owner}.body"), &self.at("body", own), mode, None);
-        let types = body.content_types.iter().flatten();
-        (mode != Mode::Off).then(|| Payload {
-            policy,
-            bytes_max: body.bytes_max.map(crate::text::Size::bytes),
-            content_types: types.map(|accepted| accepted.as_str().to_ascii_lowercase().into()).collect(),
-            require_length: body.require_length,
-            mode,
-        })
+    fn body(&self, owner: &str, raw: &RawConfig, desk: &mut Desk<'_>) -> Body {
+        let at = self.at("body", self.raw.body.is_some());
+        let found = self.raw.body.as_ref().or(self.defaults.body.as_ref());
+        found.map(|found| body::compile(owner, found, raw.limits.held_body_bytes, &at, desk)).unwrap_or_default()
     }
 }

@@ -1,5 +1,7 @@
 //! `requestBody`: which types a route takes, and the schema of a JSON body.
 
+use engine::media_type::is_json;
+
 use super::Dialect;
 use super::document::{Documents, Spot};
 use super::report::Report;
@@ -91,8 +93,4 @@ fn json_schema<'d>(
     let schema = schema::write(&spot, documents, dialect, report)?;
     // One that asks for nothing.
     Some(schema).filter(|schema| schema.as_map().is_some_and(|map| !map.is_empty()))
-}
-
-fn is_json(essence: &str) -> bool {
-    essence == "application/json" || essence == "text/json" || essence.ends_with("+json")
 }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use engine::policy::parameters::Schema;
+use engine::schema::{Formats, Schema};
 
 use super::Dialect;
 use super::document::{Documents, Spot};
@@ -72,6 +72,27 @@ const DESCRIBING: &[&str] = &[
     "nullable",
     "required",
     "discriminator",
+];
+
+/// Formats that can be checked.
+const FORMATS: &[&str] = &[
+    "date",
+    "date-time",
+    "time",
+    "duration",
+    "email",
+    "hostname",
+    "ipv4",
+    "ipv6",
+    "uri",
+    "uri-reference",
+    "iri",
+    "iri-reference",
+    "uri-template",
+    "uuid",
+    "json-pointer",
+    "relative-json-pointer",
+    "regex",
 ];
 
 /// Writes one schema with all that it refers to.
@@ -180,7 +201,10 @@ impl<'d> Writer<'d, '_> {
             }
             map.set(key, written);
         } else if DATA.contains(&key) {
-            map.set(key, inner.node);
+            // One that nobody can check is a remark.
+            if key != "format" || inner.node.as_text().is_some_and(|format| FORMATS.contains(&format)) {
+                map.set(key, inner.node);
+            }
         } else if key == "discriminator" && spot.get("oneOf").or_else(|| spot.get("anyOf")).is_none() {
             self.report.note(
                 inner,
@@ -291,7 +315,7 @@ fn nullable(spot: &Spot<'_>, mut map: Map) -> Yaml {
 /// What the validator does not take is cut out, keyword by keyword.
 fn sound(mut schema: Yaml, spot: &Spot<'_>, report: &mut Report<'_>) -> Option<Yaml> {
     for _ in 0..CUTS_MAX {
-        let fault = match Schema::compile(&schema.to_json()) {
+        let fault = match Schema::compile(&schema.to_json(), Formats::Ignored) {
             Ok(_) => return Some(schema),
             Err(fault) => fault,
         };

@@ -5,11 +5,9 @@
 
 mod decode;
 mod query;
-mod schema;
 mod shape;
 mod template;
 
-pub use schema::{Schema, SchemaFault};
 pub use shape::{Kinds, Shape, ShapeFault};
 pub use template::PathTemplate;
 
@@ -18,6 +16,7 @@ use crate::names::PolicyId;
 use crate::path::without_parameters;
 use crate::reason::Reason;
 use crate::request::RequestHead;
+use crate::schema::Schema;
 use crate::trail::Mode;
 use crate::violation::{Place, VIOLATIONS_MAX, Violation};
 use http::HeaderName;
@@ -162,7 +161,7 @@ impl Rule {
 
     fn check_one(&self, subject: Subject<'_>, raw: &str, decode: Decode, found: &mut Findings) {
         match read(&self.shape, raw, decode) {
-            Ok(value) => self.schema.check(subject, &value, found),
+            Ok(value) => found.judge(subject, &self.schema, &value, 1),
             Err(message) => found.mismatch(subject, "", &message),
         }
     }
@@ -182,7 +181,8 @@ impl Rule {
                 Err(message) => return found.mismatch(subject, &format!("/{index}"), &message),
             }
         }
-        self.schema.check(subject, &Value::Array(list), found);
+        let values = list.len().saturating_add(1);
+        found.judge(subject, &self.schema, &Value::Array(list), values);
     }
 }
 
@@ -221,6 +221,14 @@ impl Findings {
     /// `inside` is the JSON pointer into the value.
     pub(crate) fn mismatch(&mut self, subject: Subject<'_>, inside: &str, message: &str) {
         self.push(Reason::ParameterMismatch, subject, inside, message);
+    }
+
+    /// `values` is how many values the value is made of.
+    fn judge(&mut self, subject: Subject<'_>, schema: &Schema, value: &Value, values: usize) {
+        let Err(violations) = schema.check(subject.place, subject.name, value, values) else { return };
+        self.reason.get_or_insert(Reason::ParameterMismatch);
+        let room = VIOLATIONS_MAX.saturating_sub(self.violations.len());
+        self.violations.extend(violations.into_iter().take(room));
     }
 
     fn unknown(&mut self, subject: Subject<'_>) {

@@ -74,7 +74,8 @@ impl QueryParameter {
             }
         }
         if is_there {
-            self.rule.schema.check(subject, &Value::Object(map), found);
+            let values = map.len().saturating_add(pairs(query).count()).saturating_add(1);
+            found.judge(subject, &self.rule.schema, &Value::Object(map), values);
         } else if self.required {
             found.missing(subject);
         }

@@ -1,18 +1,19 @@
 use super::{
-    ClosedQuery, HeaderParameter, Parameters, PathParameter, PathTemplate, QueryParameter, QueryStyle, Rule, Schema,
-    Separator, Shape,
+    ClosedQuery, HeaderParameter, Parameters, PathParameter, PathTemplate, QueryParameter, QueryStyle, Rule, Separator,
+    Shape,
 };
 use crate::denial::Detail;
 use crate::names::PolicyId;
 use crate::request::{RequestHead, RequestParts, RequestRules};
 use crate::route::path::PathPattern;
+use crate::schema::{Formats, Schema};
 use crate::trail::Mode;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn rule(schema: &Value) -> Rule {
-    Rule { shape: Shape::of(schema).unwrap(), schema: Schema::compile(schema).unwrap() }
+    Rule { shape: Shape::of(schema).unwrap(), schema: Schema::compile(schema, Formats::CheckedIfKnown).unwrap() }
 }
 
 fn none() -> Parameters {
@@ -86,7 +87,7 @@ fn a_value_is_read_to_the_letter() {
     for bad in ["", "05", "%2B5", "5.0", "1e1", "0x5", "+5", "5%20", "5a", "--5", "5,6", "%D9%A5"] {
         check(integer(), bad, "is not an integer");
     }
-    check(integer(), "101", "the value is greater than the maximum of 100");
+    check(integer(), "101", "is greater than 100");
     check(json!({"type": "integer"}), "9223372036854775808", "ok");
     check(json!({"type": "integer"}), "18446744073709551616", "is too large an integer");
     check(json!({"type": "number"}), "18446744073709551616", "ok");
@@ -101,25 +102,17 @@ fn a_value_is_read_to_the_letter() {
     check(json!({"type": "boolean"}), "True", "is not `true` or `false`");
     check(json!({"type": ["integer", "null"]}), "", "ok");
     check(json!({"type": ["integer", "null"]}), "null", "is not an integer or empty");
-    check(
-        json!({"type": ["integer", "string"], "maxLength": 2, "maximum": 5}),
-        "abc",
-        "the value is longer than 2 characters",
-    );
-    check(
-        json!({"type": ["integer", "string"], "maxLength": 2, "maximum": 5}),
-        "6",
-        "the value is greater than the maximum of 5",
-    );
-    check(json!({"type": "string", "minLength": 1}), "", "the value is shorter than 1 character");
+    check(json!({"type": ["integer", "string"], "maxLength": 2, "maximum": 5}), "abc", "is longer than 2 characters");
+    check(json!({"type": ["integer", "string"], "maxLength": 2, "maximum": 5}), "6", "is greater than 5");
+    check(json!({"type": "string", "minLength": 1}), "", "is shorter than 1 characters");
     check(json!({"type": "string", "maxLength": 1}), "%C3%A9", "ok");
     check(json!({"type": "string"}), "%C3", "is not percent-encoded UTF-8");
     check(json!({"type": "string", "const": "a b"}), "a+b", "ok");
-    check(json!({"enum": ["a", "b"]}), "c", "the value is not one of \"a\" or \"b\"");
+    check(json!({"enum": ["a", "b"]}), "c", "is none of [\"a\",\"b\"]");
     check(json!({"enum": [1, 2]}), "2", "ok");
     check(json!({"$ref": "#/$defs/n", "$defs": {"n": {"type": "integer"}}}), "x", "is not an integer");
     check(json!({"allOf": [{"type": ["integer", "string"]}, {"type": "number"}]}), "x", "is not an integer");
-    check(json!({"format": "uuid"}), "x", "the value is not a \"uuid\"");
+    check(json!({"format": "uuid"}), "x", "is not of the format uuid");
     check(json!({}), "anything", "ok");
     check(json!(true), "5", "ok");
 }
@@ -158,17 +151,13 @@ fn lists_are_written_in_the_style_that_is_asked_for() {
     check(QueryStyle::Repeated, "ids=1&x=y&ids=2", "ok");
     check(QueryStyle::Repeated, "ids=1&ids=x", "parameter_mismatch; query ids/1: is not an integer");
     check(QueryStyle::Repeated, "ids=1,2", "parameter_mismatch; query ids/0: is not an integer");
-    check(
-        QueryStyle::Repeated,
-        "ids=1&ids=2&ids=3&ids=4",
-        "parameter_mismatch; query ids: the value has more than 3 items",
-    );
+    check(QueryStyle::Repeated, "ids=1&ids=2&ids=3&ids=4", "parameter_mismatch; query ids: has more than 3 items");
     let comma = QueryStyle::Separated(Separator::Comma);
     check(comma, "ids=1,2,3", "ok");
     check(comma, "ids=1,2&ids=3", "parameter_repeated; query ids: stands more than once");
     check(comma, "ids=1%2C2", "parameter_mismatch; query ids/0: is not an integer");
     check(comma, "ids=1,", "parameter_mismatch; query ids/1: is not an integer");
-    check(comma, "ids=1,1", "parameter_mismatch; query ids: the value has non-unique elements");
+    check(comma, "ids=1,1", "parameter_mismatch; query ids: has the same item twice");
     let space = QueryStyle::Separated(Separator::Space);
     check(space, "ids=1%202+3", "ok");
     check(space, "ids=1,2", "parameter_mismatch; query ids/0: is not an integer");
@@ -188,7 +177,7 @@ fn a_deep_object_is_one_level_of_properties() {
     };
     check("", "ok");
     check("f[colour]=red&f%5Bsize%5D=5&f[tags]=true&f[tags]=false&fx=1", "ok");
-    check("f[size]=5", "parameter_mismatch; query f: \"colour\" is a required property");
+    check("f[size]=5", "parameter_mismatch; query f: \"colour\" is required");
     check("f[colour]=red&f[size]=x", "parameter_mismatch; query f/size: is not an integer");
     check("f[colour]=red&f[colour]=red", "parameter_mismatch; query f/colour: stands more than once");
     for bad in ["f=1", "f[a][b]=1", "f[a=1", "f[]]=1"] {
