@@ -173,20 +173,19 @@ impl Security {
             let discovery = scheme.text("openIdConnectUrl").and_then(|url| {
                 url.strip_suffix("/.well-known/openid-configuration").filter(|issuer| issuer.starts_with("https://"))
             });
-            let (issuer, comment) = match discovery {
+            let begun =
+                |issuer: String| Map::default().with("issuer", issuer).with("algorithms", vec!["RS256", "ES256"]);
+            let (map, comment) = match discovery {
                 Some(issuer) => (
-                    issuer.to_owned(),
+                    begun(issuer.to_owned()).with("discovery", true),
                     "the issuer is the one of `openIdConnectUrl`; say which audiences your tokens have",
                 ),
                 None => (
-                    "https://issuer.invalid".to_owned(),
+                    begun("https://issuer.invalid".to_owned())
+                        .with("discovery", Map::default().with("gatesReadiness", false)),
                     "FILL IN: the document does not say who issues the tokens; until then no token is accepted",
                 ),
             };
-            let map = Map::default()
-                .with("issuer", issuer)
-                .with("algorithms", vec!["RS256", "ES256"])
-                .with("discovery", true);
             self.providers.push((provider.clone(), map, comment.to_owned()));
         }
         Scheme::Jwt { provider }
