@@ -80,11 +80,10 @@ fn path(
         } else if !owner.is_default || known.contains(name.as_str()) {
             let message =
                 format!("not every path of route {} has {}", quoted(owner.name), quoted(&format!("{{{name}}}")));
-            let help = match known.is_empty() {
-                true => "name a whole segment in each path: `/v1/orders/{id}`; a regex has no parameters".to_owned(),
-                false => {
-                    format!("its paths have {}; paths with other parameters need a route of their own", listed(&known))
-                }
+            let help = if known.is_empty() {
+                "name a whole segment in each path: `/v1/orders/{id}`; a regex has no parameters".to_owned()
+            } else {
+                format!("its paths have {}; paths with other parameters need a route of their own", listed(&known))
             };
             let place = desk.key_place(&at);
             desk.push(crate::diagnostic::Diagnostic::error(Code::UnknownName, place, message).help(help));

@@ -116,21 +116,17 @@ impl<'d, 'o> Walk<'d, 'o> {
     fn operation(&mut self, operation: &Operation<'d, '_>) {
         let Operation { path, item, method, spot } = operation;
         self.unknown_keys(operation);
-        let auth = match self.auth(operation) {
-            Ok(auth) => auth,
-            Err(()) => {
-                return self.report.note(
-                    spot,
-                    format!("{method} {path} is left out: nothing that it asks of callers can be asked for here"),
-                );
-            }
+        let Some(auth) = self.auth(operation) else {
+            let text = format!("{method} {path} is left out: nothing that it asks of callers can be asked for here");
+            return self.report.note(spot, text);
         };
         let body = body::of_operation(method, spot, self.documents, self.dialect, &mut self.report);
         let has_own =
             [spot, item].iter().any(|around| around.get("servers").is_some_and(|list| !list.items().is_empty()));
-        let sites = match has_own {
-            true => servers::sites(&[spot, item], &self.options.hosts, &mut self.report),
-            false => self.sites.clone(),
+        let sites = if has_own {
+            servers::sites(&[spot, item], &self.options.hosts, &mut self.report)
+        } else {
+            self.sites.clone()
         };
         let shared = self.report.of_route();
         for site in sites {
@@ -190,20 +186,21 @@ impl<'d, 'o> Walk<'d, 'o> {
         map
     }
 
-    fn auth(&mut self, operation: &Operation<'d, '_>) -> Result<Yaml, ()> {
+    /// None if what it asks for cannot be asked for.
+    fn auth(&mut self, operation: &Operation<'d, '_>) -> Option<Yaml> {
         let key = |key: &str| Yaml::Map(Map::default().with(key, Map::default()));
         match self.options.access {
-            Access::Open => return Ok(key("none")),
+            Access::Open => return Some(key("none")),
             Access::ApiKey => {
                 self.security.asks_for_keys = true;
-                return Ok(key("apiKey"));
+                return Some(key("apiKey"));
             }
             Access::AsWritten => {}
         }
         match self.security.demand(&operation.spot, self.documents, &mut self.report) {
-            Demand::Auth(auth) => Ok(auth),
-            Demand::Open => Ok(key("none")),
-            Demand::Impossible => Err(()),
+            Demand::Auth(auth) => Some(auth),
+            Demand::Open => Some(key("none")),
+            Demand::Impossible => None,
         }
     }
 

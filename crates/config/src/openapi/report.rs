@@ -49,6 +49,12 @@ struct Made {
     parts: usize,
 }
 
+/// Whether a schema was made before; none was kept of it if nothing could be.
+pub(super) enum Known {
+    Yes(Option<Yaml>),
+    No,
+}
+
 /// Where a schema was begun: how many remarks there were of the route, and how many parts.
 #[derive(Clone, Copy)]
 pub(super) struct Begun {
@@ -77,9 +83,9 @@ impl<'d> Report<'d> {
             return;
         }
         if self.notes.len() < NOTES_MAX {
-            self.notes.push(note)
+            self.notes.push(note);
         } else {
-            self.left_out = self.left_out.saturating_add(1)
+            self.left_out = self.left_out.saturating_add(1);
         }
     }
 
@@ -95,24 +101,24 @@ impl<'d> Report<'d> {
     }
 
     /// A schema that was made before, its remarks and its size counted again.
-    pub(super) fn known(&mut self, key: &(usize, String)) -> Option<Option<Yaml>> {
-        let made = self.made.get(key)?;
+    pub(super) fn known(&mut self, key: &(usize, String)) -> Known {
+        let Some(made) = self.made.get(key) else { return Known::No };
         self.parts = self.parts.saturating_add(made.parts);
         let new = made.remarks.iter().filter(|remark| !self.of_route.contains(remark));
         let new: Vec<String> = new.cloned().collect();
         self.of_route.extend(new);
         // What would not be written need not be copied.
-        Some(if self.parts > PARTS_MAX { None } else { made.schema.clone() })
+        Known::Yes(if self.parts > PARTS_MAX { None } else { made.schema.clone() })
     }
 
     pub(super) const fn begin(&self) -> Begun {
         Begun { remarks: self.of_route.len(), parts: self.parts }
     }
 
-    pub(super) fn keep(&mut self, key: (usize, String), begun: Begun, schema: &Option<Yaml>) {
+    pub(super) fn keep(&mut self, key: (usize, String), begun: Begun, schema: Option<&Yaml>) {
         let remarks = self.of_route.iter().skip(begun.remarks).cloned().collect();
         let parts = self.parts.saturating_sub(begun.parts);
-        self.made.insert(key, Made { schema: schema.clone(), remarks, parts });
+        self.made.insert(key, Made { schema: schema.cloned(), remarks, parts });
     }
 
     pub(super) const fn is_too_large(&self) -> bool {

@@ -7,7 +7,7 @@ use engine::schema::{Formats, Schema};
 
 use super::Dialect;
 use super::document::{Documents, Spot};
-use super::report::Report;
+use super::report::{Known, Report};
 use super::tree::{Map, Yaml};
 use crate::tree::Value;
 
@@ -122,12 +122,12 @@ pub(super) fn write<'d>(
     let is_reference = spot.text("$ref").is_some() && spot.entries().len() == 1;
     let target = if is_reference { documents.follow(spot).ok() } else { None };
     let key = target.map_or((spot.file, spot.pointer.clone()), |target| (target.file, target.pointer));
-    if let Some(known) = report.known(&key) {
+    if let Known::Yes(known) = report.known(&key) {
         return known;
     }
     let begun = report.begin();
     let made = made(spot, documents, dialect, report);
-    report.keep(key, begun, &made);
+    report.keep(key, begun, made.as_ref());
     made
 }
 
@@ -315,10 +315,7 @@ fn nullable(spot: &Spot<'_>, mut map: Map) -> Yaml {
 /// What the validator does not take is cut out, keyword by keyword.
 fn sound(mut schema: Yaml, spot: &Spot<'_>, report: &mut Report<'_>) -> Option<Yaml> {
     for _ in 0..CUTS_MAX {
-        let fault = match Schema::compile(&schema.to_json(), Formats::Ignored) {
-            Ok(_) => return Some(schema),
-            Err(fault) => fault,
-        };
+        let Err(fault) = Schema::compile(&schema.to_json(), Formats::Ignored) else { return Some(schema) };
         if fault.pointer.is_empty() || !schema.cut(&fault.pointer) {
             report.note(spot, format!("the schema is not carried over: {}", fault.message));
             return None;

@@ -24,15 +24,10 @@ pub(super) fn sites<'d>(around: &[&Spot<'d>], hosts: &[String], report: &mut Rep
     let mut any_host = Vec::new();
     for server in servers.iter().take(SERVERS_MAX) {
         let Some((host, base)) = server_of(server, report) else { continue };
-        let at = sites.iter().position(|site| site.base == base);
-        let site = match at.and_then(|at| sites.get_mut(at)) {
-            Some(site) => site,
-            None => {
-                sites.push(Site { hosts: Vec::new(), base: base.clone() });
-                let Some(site) = sites.last_mut() else { continue };
-                site
-            }
-        };
+        if !sites.iter().any(|site| site.base == base) {
+            sites.push(Site { hosts: Vec::new(), base: base.clone() });
+        }
+        let Some(site) = sites.iter_mut().find(|site| site.base == base) else { continue };
         match host {
             Some(host) if !site.hosts.contains(&host) => site.hosts.push(host),
             Some(_) => {}

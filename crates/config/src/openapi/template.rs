@@ -35,7 +35,7 @@ impl Template {
             let known = names::unlike(&names::word(name).replace('.', "_"), |taken| {
                 names.iter().any(|(_, known)| known == taken)
             });
-            path.push_str(&format!("{{{known}}}"));
+            path.extend(["{", &known, "}"]);
             names.push((name.to_owned(), known));
         }
         let path = match PathPattern::parse(&path) {

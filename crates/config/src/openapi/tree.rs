@@ -102,7 +102,9 @@ impl From<&Node> for Yaml {
             Value::List(items) => Self::List(items.iter().map(Self::from).collect()),
             Value::Map(entries) => {
                 let mut map = Map::default();
-                entries.iter().for_each(|entry| map.set(entry.key.as_str(), &entry.node));
+                for entry in entries {
+                    map.set(entry.key.as_str(), &entry.node);
+                }
                 Self::Map(map)
             }
         }

@@ -158,7 +158,7 @@ impl Shape {
     }
 
     fn unreadable(&self) -> Cow<'static, str> {
-        let names = [
+        let types = [
             (Kinds::INTEGER.or(Kinds::FRACTION), "a number"),
             (Kinds::INTEGER, "an integer"),
             (Kinds::BOOLEAN, "`true` or `false`"),
@@ -166,9 +166,9 @@ impl Shape {
         ];
         let is_number = self.kinds.has(Kinds::FRACTION);
         let named =
-            names.iter().filter(|(kinds, _)| self.kinds.has(*kinds) && !(is_number && *kinds == Kinds::INTEGER));
-        let named: Vec<&str> = named.map(|(_, name)| *name).collect();
-        if named.is_empty() { "cannot be given".into() } else { format!("is not {}", named.join(" or ")).into() }
+            types.iter().filter(|(kinds, _)| self.kinds.has(*kinds) && !(is_number && *kinds == Kinds::INTEGER));
+        let words: Vec<&str> = named.map(|(_, word)| *word).collect();
+        if words.is_empty() { "cannot be given".into() } else { format!("is not {}", words.join(" or ")).into() }
     }
 }
 
