@@ -22,20 +22,26 @@ impl SchemaFault {
             return dangling(&cause.to_string(), schema);
         }
         let pointer = error.instance_path().as_str().to_owned();
-        let help = if pointer.ends_with("/pattern") || pointer.contains("/patternProperties") {
-            "patterns run in linear time: without look-around and back-references"
-        } else if pointer.ends_with("/format") {
-            "correct it, or leave `format: true` out: formats are remarks then"
-        } else {
-            "a schema has the form that its draft gives it: 2020-12 without `$schema`"
+        let text = error.instance().as_str().map(|text| text.chars().take(MESSAGE_CHARACTERS_MAX).collect::<String>());
+        let said = || message::wrong(error).chars().take(MESSAGE_CHARACTERS_MAX).collect();
+        let (message, help) = match (pointer.rsplit('/').next().unwrap_or_default(), &text) {
+            ("type", Some(text)) => (
+                format!("`{text}` is no type"),
+                "the types are `object`, `array`, `string`, `number`, `integer`, `boolean` and `null`",
+            ),
+            ("format", Some(text)) => (
+                format!("`{text}` is no format that is known here"),
+                "correct it, or leave `format: true` out: formats are remarks then",
+            ),
+            ("pattern", _) => (said(), PATTERNS),
+            _ if pointer.contains("/patternProperties/") => (said(), PATTERNS),
+            _ => (said(), "a schema has the form that its draft gives it: 2020-12 without `$schema`"),
         };
-        Self {
-            pointer,
-            message: message::wrong(error).chars().take(MESSAGE_CHARACTERS_MAX).collect(),
-            help: help.into(),
-        }
+        Self { pointer, message, help: help.into() }
     }
 }
+
+const PATTERNS: &str = "patterns run in linear time: without look-around and back-references";
 
 /// The validator does not say which reference leads nowhere: it is the first that leads out of the schema, or else one within it.
 fn dangling(cause: &str, schema: &Value) -> SchemaFault {

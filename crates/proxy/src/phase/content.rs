@@ -110,7 +110,8 @@ pub(crate) async fn read_early(
         return Ok(None);
     }
     session.as_mut().enable_retry_buffering();
-    while let Some(bytes) = session.as_mut().read_request_body().await? {
+    // Pingora says whose fault a failed read is only where it reads itself.
+    while let Some(bytes) = session.as_mut().read_request_body().await.map_err(pingora::Error::into_down)? {
         let spent = context.admission_mut().map_or(Ok(()), |admission| admission.allowance().spend(bytes.len()));
         if let Err(denial) = spent {
             return Ok(Some(denial));
@@ -143,8 +144,8 @@ pub(crate) async fn pass(
     end_of_stream: bool,
     context: &mut RequestContext,
 ) -> Result<()> {
-    let Some(mut content) = context.content.take() else { return Ok(()) };
-    let passed = match &mut *content {
+    let Some(mut body) = context.content.take() else { return Ok(()) };
+    let passed = match &mut *body {
         Content::Passed { _share: _ } => Ok(None),
         Content::Unsent(unsent) => {
             let mut all = std::mem::take(unsent);
@@ -155,9 +156,9 @@ pub(crate) async fn pass(
         Content::Held(held) => hold(shared, held, bytes, end_of_stream, context).await,
     };
     if let Some(next) = passed? {
-        *content = next;
+        *body = next;
     }
-    context.content = Some(content);
+    context.content = Some(body);
     Ok(())
 }
 

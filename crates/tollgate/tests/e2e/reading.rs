@@ -79,13 +79,13 @@ pub fn scenarios() -> Vec<Scenario> {
         any(Reason::JsonNumberOutOfRange, "1e400", &[], br#"{"a":1e400}"#),
         any(Reason::JsonNumberOutOfRange, "2^64", &[], br#"{"a":18446744073709551616}"#),
         any(Reason::CharsetUnsupported, "Latin-1, said", &["Content-Type: text/json; charset=latin1"], b"{}"),
-        order(Reason::ContentTypeMissing, "no type", &[], b"{}"),
+        order(Reason::ContentTypeMissing, "no type of what is read", &[], b"{}"),
         order(Reason::ContentTypeMalformed, "a type that is none", &["Content-Type: json"], b"{}"),
         any(Reason::ContentCodingUnsupported, "compress", &["Content-Encoding: compress"], b"x"),
         any(Reason::ContentCodingUnsupported, "three steps", &["Content-Encoding: gzip, gzip, gzip"], b"x"),
         any(Reason::ContentCodingBroken, "gzip that is none", &[coded], b"{}"),
         any(Reason::DecompressedBodyTooLarge, "a bomb", &[coded], &gzip(&vec![b' '; 1_000_000])),
-        any(Reason::BodyTooLarge, "by its length", &[], &[b' '; 4_097]),
+        any(Reason::BodyTooLarge, "longer than what is read", &[], &[b' '; 4_097]),
     ]
 }
 
@@ -126,7 +126,7 @@ async fn good_bodies_arrive_as_they_were_sent() {
         );
     }
     let bad = connection.send(&post("/order", &[JSON], b"{}")).await;
-    assert_eq!((bad.status, bad.header("connection")), (422, None), "a refusal keeps the connection");
+    assert_eq!((bad.status, bad.header("connection")), (422, Some("keep-alive")), "a refusal keeps the connection");
     let coded = gzip(&bodies[0]);
     let response = connection.send(&post("/order", &[JSON, "Content-Encoding: gzip"], &coded)).await;
     assert_eq!(told(&response, "content-encoding").as_deref(), Some("gzip"));
