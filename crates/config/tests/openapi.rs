@@ -2,6 +2,9 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo nextest run -p tollgate-config` writes both anew; read the difference before it is committed.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a broken expectation ends the test")]
+
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +13,6 @@ use config::source::{Disk, Memory};
 use config::{Format, Loaded};
 use engine::live::Live;
 
-#[expect(clippy::unwrap_used, reason = "a test's helper")]
 fn documents() -> Vec<PathBuf> {
     let entries = fs::read_dir("tests/openapi").unwrap().map(|entry| entry.unwrap().path());
     let is_document = |path: &PathBuf| path.extension().is_some_and(|end| end == "yaml" || end == "json");
@@ -34,7 +36,10 @@ fn load(config: &str) -> Loaded {
 }
 
 fn notes(imported: &Imported) -> String {
-    imported.notes.iter().map(|note| format!("{note}\n")).collect()
+    imported.notes.iter().fold(String::new(), |mut text, note| {
+        writeln!(text, "{note}").unwrap();
+        text
+    })
 }
 
 #[test]
@@ -139,9 +144,10 @@ fn json_is_read_as_json() {
 /// A document whose operations all share a large schema is refused before it fills the memory.
 #[test]
 fn what_grows_without_end_is_refused() {
-    let properties: String = (0..500).map(|n| format!("p{n}: {{$ref: '#/components/schemas/B'}}, ")).collect();
+    let many = |count: usize, one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<Vec<_>>().join(", ");
+    let properties = many(500, &|n| format!("p{n}: {{$ref: '#/components/schemas/B'}}"));
     let operation = "post: {requestBody: {required: true, content: {application/json: {schema: {$ref: '#/components/schemas/A'}}}}}";
-    let paths: String = (0..900).map(|n| format!("/a{n}: {{{operation}}}, ")).collect();
+    let paths = many(900, &|n| format!("/a{n}: {{{operation}}}"));
     let document = format!(
         "{{openapi: 3.1.0, paths: {{{paths}}}, components: {{schemas: {{A: {{properties: {{{properties}}}}}, B: {{properties: {{{properties}}}}}}}}}}}"
     );

@@ -69,7 +69,7 @@ async fn send(gateway: &Gateway, method: &str, target: &str, lines: &[&str], bod
         text.extend([line, "\r\n"]);
     }
     if !body.is_empty() {
-        text.push_str(&format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()));
+        text.extend(["Content-Type: application/json\r\nContent-Length: ", &body.len().to_string(), "\r\n"]);
     }
     gateway.send(format!("{text}\r\n{body}").as_bytes()).await
 }
