@@ -15,6 +15,7 @@ mod keys;
 mod limit;
 mod names;
 mod notice;
+mod parameters;
 mod patterns;
 mod process;
 mod response;

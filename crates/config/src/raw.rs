@@ -10,6 +10,7 @@ mod choice;
 mod errors;
 mod identity;
 mod limit;
+mod parameters;
 mod process;
 mod route;
 mod scenario;
@@ -34,6 +35,9 @@ pub use identity::{
 pub use limit::{
     ApiKey, Concurrency, Consumer, Mode, Plan, Quota, QuotaHeaders, QuotaPeriod, RateLimit, Throttle, ThrottleWhen,
     User,
+};
+pub use parameters::{
+    HeaderParameter, ParameterSchema, ParameterStyle, Parameters, PathParameter, QueryParameter, UnknownQuery,
 };
 pub use process::{
     AccessLog, AccessLogFormat, Limits, Listener, RequestId, RequestIdAccept, STATE_DIR, Server, Telemetry,

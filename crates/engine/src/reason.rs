@@ -293,6 +293,17 @@ reasons! {
         /// Bodies that are being read fill all the memory that `limits.heldBodyBytes` allows.
         BodyBufferFull "body_buffer_full" "The gateway cannot take the request body now. Try again later.",
     }
+    /// A parameter in the path, the query or a header is not what the route's `parameters` ask for; the error lists each with its place.
+    ParameterInvalid "parameter_invalid" 422 "Parameter invalid" Client {
+        /// A parameter with `required: true` was not sent.
+        ParameterMissing "parameter_missing" "A parameter of the request is missing.",
+        /// A parameter cannot be read as its type, or breaks its schema.
+        ParameterMismatch "parameter_mismatch" "A parameter of the request is not valid.",
+        /// A parameter that is no list was sent more than once.
+        ParameterRepeated "parameter_repeated" "A parameter of the request may be given only once.",
+        /// The query has a parameter that the route does not declare, and `unknownQuery` is `refuse`.
+        ParameterUnknown "parameter_unknown" "The request has a parameter that this resource does not know.",
+    }
     /// No endpoint of the upstream can take the request.
     UpstreamUnavailable "upstream_unavailable" 503 "Upstream unavailable" Upstream {
         /// No endpoint has an address to connect to.

@@ -8,6 +8,7 @@ use engine::names::RouteId;
 use engine::policy::concurrency::Concurrency;
 use engine::policy::cors::Cors;
 use engine::policy::ip_access::IpAccess;
+use engine::policy::parameters::Parameters;
 use engine::policy::throttle::Throttle;
 use engine::reply::ErrorRules;
 use engine::response::{CacheControl, ResponseRules};
@@ -23,7 +24,7 @@ use super::desk::Desk;
 use super::limit::{self, NamedThrottle};
 use super::names::Names;
 use super::target::{self, Chosen};
-use super::{auth, concurrency, cors, errors, ip_access, notice, patterns, response};
+use super::{auth, concurrency, cors, errors, ip_access, notice, parameters, patterns, response};
 use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, Defaults, RawConfig};
 use crate::references::MISSING;
@@ -48,8 +49,10 @@ pub(super) fn compile(
         let Some(id) = names.routes.get(&*route.name).copied() else { continue };
         let matched = merged.matches(id, desk);
         let paths = matched.as_ref().map_or(&[][..], |matched: &RouteMatch| &matched.paths);
+        let parameters = matched.as_ref().and_then(|matched| merged.parameters(&matched.paths, raw, desk));
         let asked = merged.route((id, paths), raw, names, throttles, rules, desk);
-        if let (Some(matched), Some(asked)) = (matched, asked) {
+        if let (Some(matched), Some(mut asked)) = (matched, asked) {
+            asked.rules.parameters = parameters;
             table.push(matched);
             routes.push((id, asked));
         } else {
@@ -218,6 +221,8 @@ impl<'r> Merged<'r> {
                 auth_policy,
                 concurrency,
                 throttles: after,
+                // Where the paths are known.
+                parameters: None,
                 payload,
                 quota,
                 reading,
@@ -338,6 +343,14 @@ impl<'r> Merged<'r> {
         let at = self.at("ipAccess", self.raw.ip_access.is_some());
         let rule = self.raw.ip_access.as_ref().or(self.defaults.ip_access.as_ref())?;
         ip_access::compile(owner, rule, &at, desk)
+    }
+
+    fn parameters(&self, paths: &[PathPattern], raw: &RawConfig, desk: &mut Desk<'_>) -> Option<Box<Parameters>> {
+        let rules = self.raw.parameters.as_ref().or(self.defaults.parameters.as_ref())?;
+        let is_default = self.raw.parameters.is_none();
+        let conditions = self.raw.conditions.as_ref().or(self.defaults.conditions.as_ref());
+        let owner = parameters::Owner { name: &self.raw.name, paths, conditions, is_default };
+        parameters::compile(&owner, rules, raw, &self.at("parameters", !is_default), desk)
     }
 
     fn body(&self, owner: &str, raw: &RawConfig, desk: &mut Desk<'_>) -> Body {

@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CacheControl, Concurrency, Cors, Deprecation, ErrorTemplate, Mode, PathEntry, Quota, RateLimit, Redirect, Respond,
+    CacheControl, Concurrency, Cors, Deprecation, ErrorTemplate, Mode, Parameters, PathEntry, Quota, RateLimit,
+    Redirect, Respond,
 };
 use crate::text::{Cidr, MediaType, Method, Size};
 
@@ -55,6 +56,8 @@ pub struct Route {
     pub concurrency: Option<Concurrency>,
     /// How many requests in a calendar period.
     pub quota: Option<Quota>,
+    /// What the parts of the path, the query and the headers may be.
+    pub parameters: Option<Parameters>,
     /// What a request may carry.
     pub body: Option<Body>,
     /// That the route is on its way out.
@@ -97,6 +100,8 @@ pub struct Defaults {
     pub concurrency: Option<Concurrency>,
     /// How many requests in a calendar period, on each route.
     pub quota: Option<Quota>,
+    /// What the parts of the path, the query and the headers may be.
+    pub parameters: Option<Parameters>,
     /// What a request may carry.
     pub body: Option<Body>,
     /// That the route is on its way out.

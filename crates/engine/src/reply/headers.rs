@@ -128,6 +128,7 @@ pub(super) fn challenge(reason: Reason) -> HeaderValue {
         | Kind::BodyTooLarge
         | Kind::ContentTypeUnsupported
         | Kind::BodyMalformed
+        | Kind::ParameterInvalid
         | Kind::BodySchemaMismatch
         | Kind::BodyBufferFull
         | Kind::UpstreamUnavailable
@@ -239,6 +240,10 @@ pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
         | Reason::CharsetUnsupported
         | Reason::ContentCodingUnsupported
         | Reason::BodyMalformed
+        | Reason::ParameterMissing
+        | Reason::ParameterMismatch
+        | Reason::ParameterRepeated
+        | Reason::ParameterUnknown
         | Reason::BodyMissing
         | Reason::ContentCodingBroken
         | Reason::JsonSyntax

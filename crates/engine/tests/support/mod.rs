@@ -144,6 +144,7 @@ fn route(index: usize, asks: Asks) -> Route {
             auth_policy: PolicyId(0),
             concurrency: Vec::new(),
             throttles,
+            parameters: None,
             payload: None,
             quota: None,
             reading: None,
