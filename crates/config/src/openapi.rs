@@ -54,6 +54,8 @@ pub enum Access {
 pub struct Imported {
     pub config: String,
     pub routes: usize,
+    /// Of those, the ones that anybody may call.
+    pub open: usize,
     pub notes: Vec<Note>,
     /// Notes beyond those.
     pub notes_left_out: usize,
@@ -117,9 +119,9 @@ pub fn import(path: &Path, files: &dyn Files, options: &Options) -> Result<Impor
     if walk.report.is_too_large() || u64::try_from(config.len()).is_ok_and(|length| length > FILE_BYTES_MAX) {
         return Err(Fault::ConfigTooLarge);
     }
-    let routes = walk.routes.len();
+    let (routes, open) = (walk.routes.len(), walk.open);
     let (notes, notes_left_out) = walk.report.finish();
-    Ok(Imported { config, routes, notes, notes_left_out })
+    Ok(Imported { config, routes, open, notes, notes_left_out })
 }
 
 fn dialect(root: &document::Spot<'_>) -> Result<Dialect, Fault> {

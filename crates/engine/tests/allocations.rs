@@ -11,7 +11,7 @@ use engine::snapshot::Snapshot;
 use engine::trail::Trail;
 use http::{HeaderMap, HeaderValue, Method};
 use limits::clock::Now;
-use support::{Asks, KEY, snapshot, with_address_throttle, with_addresses, with_concurrency};
+use support::{Asks, KEY, snapshot, with_address_throttle, with_addresses, with_concurrency, with_parameters};
 
 #[test]
 fn an_api_key_request_is_admitted_without_allocation() {
@@ -25,6 +25,12 @@ fn nor_do_concurrency_address_lists_and_throttles_by_address_allocate() {
     let snapshot = with_concurrency(snapshot(100, Asks::ApiKey, &live, 0), &live);
     check(&with_address_throttle(with_addresses(snapshot)), &live);
     assert_eq!(live.gauge("route.concurrency").all(), 0, "a slot was not given back");
+}
+
+#[test]
+fn nor_do_parameters_that_are_numbers() {
+    let live = Live::new();
+    check(&with_parameters(snapshot(100, Asks::ApiKey, &live, 0)), &live);
 }
 
 fn check(snapshot: &Snapshot, live: &Live) {

@@ -47,6 +47,8 @@ pub(super) struct Walk<'d, 'o> {
     pub(super) report: Report<'d>,
     pub(super) security: Security,
     pub(super) routes: Vec<Route>,
+    /// Of those, the ones that anybody may call.
+    pub(super) open: usize,
     /// Of operations that have no `servers` of their own.
     sites: Vec<Site>,
     names: Vec<String>,
@@ -71,6 +73,7 @@ impl<'d, 'o> Walk<'d, 'o> {
             report: Report::new(documents),
             security: Security::default(),
             routes: Vec::new(),
+            open: 0,
             sites: Vec::new(),
             names: Vec::new(),
             left_out: 0,
@@ -140,7 +143,7 @@ impl<'d, 'o> Walk<'d, 'o> {
             if template.is_regex() {
                 self.report.note(
                     spot,
-                    format!("{method} {path}: a segment has more in it than one parameter: it is matched by a regex"),
+                    format!("{method} {path}: a segment is more than a text or a parameter: it is matched by a regex"),
                 );
             }
             let around = Around { documents: self.documents, dialect: self.dialect, template: &template };
@@ -149,6 +152,8 @@ impl<'d, 'o> Walk<'d, 'o> {
             remarks.extend(self.report.of_route());
             let comments = self.comments(operation, remarks);
             let map = self.route(operation, &site, &template.path, auth.clone(), parameters, body.clone());
+            let is_open = auth.as_map().is_some_and(|auth| auth.get("none").is_some());
+            self.open = self.open.saturating_add(usize::from(is_open));
             self.routes.push(Route { comments, map });
         }
     }

@@ -28,8 +28,7 @@ impl Template {
         for segment in whole.split('/').skip(1) {
             path.push('/');
             let Some(name) = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
-                // What a star or a semicolon means to us it does not mean to them.
-                path.push_str(&segment.replace('*', "%2A").replace(' ', "%20"));
+                path.push_str(&segment.replace(' ', "%20"));
                 continue;
             };
             let known = names::unlike(&names::word(name).replace('.', "_"), |taken| {
@@ -72,8 +71,11 @@ impl Template {
     }
 }
 
-/// Braces that are not all of the segment.
+/// Braces that are not all of the segment, or a star, which means more to us than to them.
 fn is_composed(segment: &str) -> bool {
+    if segment.contains('*') {
+        return true;
+    }
     let inner = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(segment);
     inner.contains(['{', '}'])
 }
@@ -108,7 +110,7 @@ mod tests {
         check("", "/pets/{pet id}/{pet-id}", "/pets/{pet-id}/{pet-id-2}");
         check("", "/a.b/{x.y}/", "/a.b/{x_y}/");
         check("", "//a/../b", "/b");
-        check("", "/a*", "/a%2A");
+        check("", "/a*", "/a\\*");
         check("", "/files/{name}.{ext}", "/files/[^/]+\\.[^/]+");
         check("", "/{a}-{b}", "/[^/]+\\-[^/]+");
         check("", "pets", "it does not begin with `/`");

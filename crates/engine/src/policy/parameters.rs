@@ -132,18 +132,17 @@ impl HeaderParameter {
     fn check(&self, head: &RequestHead<'_>, found: &mut Findings) {
         let subject = Subject { place: Place::Header, name: self.name.as_str() };
         let mut lines = head.headers.get_all(&self.name).iter().map(|line| line.to_str().ok());
-        let (first, second) = (lines.next(), lines.next());
-        match (first, second) {
+        match (lines.next(), lines.next()) {
             (None, _) if self.required => found.missing(subject),
             (None, _) => {}
+            (Some(Some(line)), None) => self.rule.check_written(subject, line, decode::header, found),
             (Some(_), Some(_)) if self.rule.shape.items().is_none() => found.repeated(subject),
             (Some(first), second) => {
+                // Lines of one list are one list (RFC 9110, 5.3).
                 let all: Option<Vec<&str>> = [first].into_iter().chain(second).chain(lines).collect();
-                match all.as_deref() {
-                    None => found.mismatch(subject, "", "is not plain ASCII"),
-                    Some([line]) => self.rule.check_written(subject, line, decode::header, found),
-                    // Lines of one list are one list (RFC 9110, 5.3).
+                match all {
                     Some(lines) => self.rule.check_written(subject, &lines.join(","), decode::header, found),
+                    None => found.mismatch(subject, "", "is not plain ASCII"),
                 }
             }
         }

@@ -83,7 +83,11 @@ fn report(imported: &Imported) {
     }
     let notes = imported.notes.len().saturating_add(imported.notes_left_out);
     let routes = counted(imported.routes, "route");
-    output::note(format_args!("{routes}, {} not as in the document", counted(notes, "thing")));
+    let open = imported.open;
+    output::note(format_args!(
+        "{routes}, {open} of them open to anybody; {} not as in the document",
+        counted(notes, "thing")
+    ));
 }
 
 fn counted(number: usize, noun: &str) -> String {
