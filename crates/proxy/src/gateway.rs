@@ -98,11 +98,11 @@ impl ProxyHttp for Gateway {
 
     async fn upstream_response_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
         context: &mut Box<RequestContext>,
     ) -> Result<()> {
-        reply::received(response, context)
+        reply::received(session, response, context)
     }
 
     fn response_body_filter(
