@@ -316,11 +316,15 @@ fn after_identity(
     if let Some(parameters) = parameters {
         trail.judge(Step::Parameters, Some(parameters.policy), parameters.mode, parameters.check(room.head))?;
     }
-    if let Some(payload) = payload {
-        trail.judge(Step::Payload, Some(payload.policy), payload.mode, payload.check(room.head))?;
-    }
+    let fits = match payload {
+        Some(payload) => {
+            trail.judge(Step::Payload, Some(payload.policy), payload.mode, payload.check(room.head))?.is_some()
+        }
+        None => true,
+    };
     // What the head tells of it; the body itself is judged when it is here, behind the quota.
     if let Some(reading) = reading
+        && fits
         && let Err(denial) = reading.check(room.head.method, room.head.headers)
     {
         trail.judge::<()>(Step::Body, Some(reading.policy), reading.mode, Err(denial))?;
