@@ -89,6 +89,8 @@ codes! {
     KeyMaterial "key-material",
     /// An error template that cannot be rendered safely.
     Template "template",
+    /// An error template that no client ever gets.
+    HiddenTemplate "hidden-template",
     /// A route that never gets a request.
     HiddenRoute "hidden-route",
     /// Two routes between which only their names decide.

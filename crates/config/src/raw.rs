@@ -21,7 +21,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use auth_service::{AuthService, RememberAnswers, ServiceTls};
-pub use choice::{Discovery, EndpointEntry, PathEntry, Threads};
+pub use choice::{Discovery, EndpointEntry, PathEntry, TemplatePart, Threads};
 pub use errors::{Disclose, ErrorResponse, ErrorTemplate, Errors};
 pub use identity::{
     Algorithm, ApiKeys, ClaimRule, ClaimValue, DiscoveryDetails, IdentityHeaders, JwtKey, JwtProvider, Location,

@@ -11,7 +11,7 @@ mod words;
 
 pub use calendar::Moment;
 pub use duration::Duration;
-pub use http_words::{ContentType, HeaderName, MediaType, Method};
+pub use http_words::{ContentType, HeaderName, LanguageTag, MediaType, Method};
 pub use network::{Cidr, Endpoint, IpAddress, ListenAddress};
 pub use size::Size;
 pub use words::{CountingKey, ErrorSelector, ReasonName, Regex, Sha256Hex, Url};
@@ -69,6 +69,7 @@ pub(crate) const FORMATS: &[Format] = &[
     format::<Endpoint>(),
     format::<HeaderName>(),
     format::<Method>(),
+    format::<LanguageTag>(),
     format::<MediaType>(),
     format::<ContentType>(),
     format::<CountingKey>(),

@@ -7,7 +7,6 @@ use engine::policy::concurrency::Concurrency;
 use engine::policy::ip_access::IpAccess;
 use engine::policy::payload::Payload;
 use engine::policy::throttle::Throttle;
-use engine::reply::ErrorRules;
 use engine::route::host::HostPattern;
 use engine::route::path::PathPattern;
 use engine::route::table::{Ambiguous, MethodMismatch, Methods, RouteMatch, RouteTable, TrailingSlash};
@@ -27,7 +26,7 @@ pub(super) fn compile(
     raw: &RawConfig,
     names: &Names<'_>,
     throttles: &[NamedThrottle<'_>],
-    rules: &mut ErrorRules,
+    book: &mut errors::Book,
     desk: &mut Desk<'_>,
 ) -> Option<(RouteTable, Vec<Route>)> {
     if raw.routes.is_empty() {
@@ -41,7 +40,7 @@ pub(super) fn compile(
         let merged = Merged::of(route, &raw.defaults, index);
         let Some(id) = names.routes.get(&*route.name).copied() else { continue };
         let matched = merged.matches(id, desk);
-        let asked = merged.route(id, raw, names, throttles, rules, desk);
+        let asked = merged.route(id, names, throttles, book, desk);
         if let (Some(matched), Some(asked)) = (matched, asked) {
             table.push(matched);
             routes.push((id, asked));
@@ -157,10 +156,9 @@ impl<'r> Merged<'r> {
     fn route(
         &self,
         id: RouteId,
-        raw: &RawConfig,
         names: &Names<'_>,
         throttles: &[NamedThrottle<'_>],
-        errors: &mut ErrorRules,
+        book: &mut errors::Book,
         desk: &mut Desk<'_>,
     ) -> Option<Route> {
         let owner = format!("routes.{}", self.raw.name);
@@ -175,10 +173,9 @@ impl<'r> Merged<'r> {
         let quota_at = if self.raw.quota.is_some() { &*self.pointer } else { "/defaults" };
         let quota = quota.and_then(|quota| limit::quota(&owner, quota, quota_at, desk));
         let payload = self.payload(&owner, desk);
-        if let Some(templates) = self.raw.errors.as_ref().or(self.defaults.errors.as_ref()) {
-            let at = self.at("errors", self.raw.errors.is_some());
-            errors.routes.push((id, errors::templates(templates, raw, &at, desk)));
-        }
+        let errors_at = self.at("errors", true);
+        let own_errors = self.raw.errors.as_deref().map(|templates| (templates, &*errors_at));
+        book.route(id, own_errors, self.defaults.errors.as_deref(), desk);
         Some(Route {
             name: self.raw.name.as_str().into(),
             place: desk.engine_place(&format!("{}/name", self.pointer)),

@@ -67,6 +67,48 @@ impl Line {
     }
 }
 
+/// Which of the request's fields a reply depends on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Varies {
+    pub(super) accept: bool,
+    pub(super) language: bool,
+}
+
+impl Varies {
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self { accept: self.accept || other.accept, language: self.language || other.language }
+    }
+
+    pub(super) fn names(self) -> impl Iterator<Item = &'static str> {
+        [(self.accept, "Accept"), (self.language, "Accept-Language")]
+            .into_iter()
+            .filter(|(is_so, _)| *is_so)
+            .map(|(_, name)| name)
+    }
+}
+
+/// Says that a reply depends on one more field of the request. The one place that puts `Vary` together: a name stands in it once, whoever
+/// adds it, and what another one has said stays.
+pub fn add_vary(headers: &mut Vec<(HeaderName, HeaderValue)>, name: &'static str) {
+    let Some((_, value)) = headers.iter_mut().find(|(known, _)| *known == header::VARY) else {
+        headers.push((header::VARY, HeaderValue::from_static(name)));
+        return;
+    };
+    *value = vary_with(value, name);
+}
+
+/// A `Vary` with one more name. What is no text is kept, and so is `*`, which has them all.
+#[must_use]
+pub fn vary_with(value: &HeaderValue, name: &'static str) -> HeaderValue {
+    let Ok(text) = value.to_str() else { return value.clone() };
+    let mut names = text.split(',').map(str::trim);
+    if names.any(|known| known == "*" || known.eq_ignore_ascii_case(name)) {
+        return value.clone();
+    }
+    let together = if text.trim().is_empty() { name.to_owned() } else { format!("{text}, {name}") };
+    HeaderValue::from_str(&together).unwrap_or_else(|_| value.clone())
+}
+
 /// `Retry-After` in whole seconds: coming back then works, and it is never "at once".
 pub(super) fn seconds(wait: Duration) -> u64 {
     let part = u64::from(wait.subsec_nanos() > 0);
