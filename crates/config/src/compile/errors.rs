@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, header};
 
 use super::desk::Desk;
 use super::parts::{PartTexts, Text};
-use super::{patterns, proof};
+use super::{parts, patterns, proof};
 use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, Disclose, RawConfig};
 use crate::spans::deeper;
@@ -122,7 +122,6 @@ impl Book {
 
     fn one(&mut self, written: &Written<'_>, pointer: &str, desk: &mut Desk<'_>) -> Option<ErrorTemplate> {
         let (headers, typed) = self.headers(written.headers, &format!("{pointer}/headers"), desk);
-        let accept = accepted(written, pointer, desk);
         let of_accept = || written.accept.and_then(|accept| HeaderValue::from_str(accept).ok());
         let content_type = written.content_type.map(|value| value.get().clone()).or(typed).or_else(of_accept);
         let shown = content_type.as_ref().unwrap_or(&self.rules.content_type);
@@ -131,13 +130,14 @@ impl Book {
             let message = "a template in a language has no body: the default one is in English";
             desk.warn(Code::Pointless, &format!("{pointer}/language"), message, "add a `body`, or remove `language`");
         }
+        let accept = accepted(written, pointer, desk);
         let body = match own_text(written, pointer, desk)? {
             None => None,
             Some(text) => Some(self.template(&text, escape, desk)?),
         };
         Some(ErrorTemplate {
             on: written.on,
-            accept,
+            accept: accept?,
             language: written.language.map(|language| language.get().clone()),
             status: written.status,
             content_type,
@@ -200,7 +200,6 @@ impl Book {
         }
         let Err(broken) = proof::check(template) else { return true };
         let place = desk.place(&text.pointer);
-        let rendered = format!("rendered, it reads {}", quoted(&broken.near));
         let help = format!("correct it, or set a `contentType` that the body is: as it stands it is no {what}");
         let diagnostic = if template.literal().is_some() {
             Diagnostic::warning(Code::Template, place, format!("the template is not {what}: {}", broken.cause))
@@ -208,7 +207,7 @@ impl Book {
             let message = format!("the template is not {what} once its variables are filled in: {}", broken.cause);
             Diagnostic::error(Code::Template, place, message)
         };
-        desk.push(diagnostic.help(help).note(None, rendered));
+        desk.push(parts::reads(diagnostic.help(help), &broken.near));
         template.literal().is_some()
     }
 }
@@ -225,8 +224,10 @@ struct Written<'r> {
     body_file: Option<&'r str>,
 }
 
-fn accepted(written: &Written<'_>, pointer: &str, desk: &mut Desk<'_>) -> Option<MediaType> {
-    let accept = written.accept?;
+/// The outer none is a mistake that has been reported.
+#[expect(clippy::option_option, reason = "a mistake is something else than no type")]
+fn accepted(written: &Written<'_>, pointer: &str, desk: &mut Desk<'_>) -> Option<Option<MediaType>> {
+    let Some(accept) = written.accept else { return Some(None) };
     let media_type = MediaType::parse(accept);
     if media_type.is_none() {
         let message = format!("{} is a pattern, and a body has one type", quoted(accept));
@@ -234,7 +235,7 @@ fn accepted(written: &Written<'_>, pointer: &str, desk: &mut Desk<'_>) -> Option
             "write the type that the template is for, as in `text/html`; ranges such as `text/*` are for clients";
         desk.error(Code::MalformedValue, &format!("{pointer}/accept"), message, help);
     }
-    media_type
+    media_type.map(Some)
 }
 
 /// The body, if there is one; the outer none is a mistake that has been reported.

@@ -126,7 +126,7 @@ fn diagnostic(fault: &TemplateFault, text: &Text, desk: &Desk<'_>) -> Diagnostic
     };
     let mut diagnostic = Diagnostic::error(Code::Template, place, fault.to_string()).help(fault.help());
     if let TemplateProblem::NotJson { near, .. } = &fault.problem {
-        diagnostic = diagnostic.note(None, format!("rendered, it reads {}", quoted(near)));
+        diagnostic = reads(diagnostic, near);
     } else if let Some(file) = &text.file {
         let before = text.text.get(..fault.offset).unwrap_or_default();
         let line = before.split('\n').count();
@@ -134,6 +134,11 @@ fn diagnostic(fault: &TemplateFault, text: &Text, desk: &Desk<'_>) -> Diagnostic
         diagnostic = diagnostic.note(None, format!("in {}, line {line}, column {column}", quoted(file)));
     }
     diagnostic
+}
+
+/// With what a parser did not take.
+pub(super) fn reads(diagnostic: Diagnostic, near: &str) -> Diagnostic {
+    if near.is_empty() { diagnostic } else { diagnostic.note(None, format!("rendered, it reads {}", quoted(near))) }
 }
 
 /// The parts that a text includes itself.

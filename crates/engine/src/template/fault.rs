@@ -70,11 +70,8 @@ pub enum TemplateProblem {
     OutsideOfString {
         name: String,
     },
-    /// With values put in it is not JSON; `cause` is the parser's, `near` what was rendered there.
-    NotJson {
-        cause: String,
-        near: String,
-    },
+    /// With values put in it is not JSON; `cause` is the parser's, `near` what was rendered there, `errors` how many there were to show.
+    NotJson { cause: String, near: String, errors: usize },
     /// The variable stands in markup where no escaping can make a value harmless.
     Misplaced {
         name: String,
@@ -154,6 +151,10 @@ impl TemplateFault {
             TemplateProblem::TooManyTags => "name some of them fewer times".to_owned(),
             TemplateProblem::HeaderText => "percent-encode other characters, or put them into the body".to_owned(),
             TemplateProblem::OutsideOfString { name } => format!("put it between double quotes: `\"{{{{{name}}}}}\"`"),
+            TemplateProblem::NotJson { errors: 2.., .. } => {
+                "with more than one error it is not JSON: say what separates them, as in `{{#errors separator=\",\"}}`"
+                    .to_owned()
+            }
             TemplateProblem::NotJson { .. } => "correct the JSON, or set a `contentType` that the body is".to_owned(),
             TemplateProblem::Misplaced { .. } => {
                 "put it into the text of an element or a quoted attribute value".to_owned()
@@ -257,7 +258,7 @@ impl fmt::Display for TemplateFault {
             TemplateProblem::OutsideOfString { name } => {
                 write!(formatter, "`{name}` is text and stands outside of a JSON string")
             }
-            TemplateProblem::NotJson { cause, near: _ } => {
+            TemplateProblem::NotJson { cause, near: _, errors: _ } => {
                 write!(formatter, "the template is not JSON once its variables are filled in: {cause}")
             }
             TemplateProblem::Misplaced { name, place } => {

@@ -16,15 +16,15 @@ pub(super) fn check(template: &Template) -> Result<(), TemplateFault> {
     Strings::default().walk(&template.segments)?;
     // Escaped values cannot change whether what follows is in a string, so one hostile and one empty value speak for all.
     let claims = template.claims().map(|name| (name.to_owned(), Value::from(HOSTILE))).collect();
-    let violation = Violation::new(Place::Body, HOSTILE, HOSTILE);
     for errors in ERRORS_TRIED {
-        let errors = vec![violation.clone(); errors];
-        for values in [Values { errors: &errors, ..Values::default() }, hostile(&claims, &errors)] {
+        let plain = vec![Violation::new(Place::Body, "/a", "is wrong"); errors];
+        let worst = vec![Violation::new(Place::Body, HOSTILE, HOSTILE); errors];
+        for values in [Values { errors: &plain, ..Values::default() }, hostile(&claims, &worst)] {
             let mut rendered = Vec::new();
             template.render(&values, &mut rendered);
             if let Err(error) = serde_json::from_slice::<Value>(&rendered) {
                 let near = fault::around(&String::from_utf8_lossy(&rendered), error.line(), error.column());
-                return Err(TemplateFault::whole(TemplateProblem::NotJson { cause: error.to_string(), near }));
+                return Err(TemplateFault::whole(TemplateProblem::NotJson { cause: error.to_string(), near, errors }));
             }
         }
     }

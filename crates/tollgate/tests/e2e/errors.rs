@@ -131,3 +131,56 @@ async fn the_exact_reason_is_told_only_on_request() {
         assert_eq!(response.text().contains("key_unknown"), expected, "{response}");
     }
 }
+
+const SPOKEN: &str = r#"
+upstreams: { echo: { endpoints: ["{{upstream}}"] } }
+errors:
+  parts: { contact: "Write to api@example.com about {{request.path}}.", end: "-- {{> contact}}" }
+  templates:
+    - { on: 4xx, contentType: text/plain, body: "no {{> end}}" }
+    - { on: 4xx, contentType: text/plain, language: de, body: "nein {{> end}}" }
+    - { on: 4xx, accept: text/html, language: de, body: "<p>nein {{> end}}</p>" }
+    - { on: api_key_missing, contentType: application/json, body: '{"errors":{{errors}},"at":[{{#errors separator=","}}"{{pointer}}"{{/errors}}]}' }
+routes: [{ name: keyed, paths: [/keyed], upstream: echo, auth: { apiKey: {} } }]
+consumers: [{ id: acme, apiKeys: [{ value: good }] }]
+"#;
+
+#[tokio::test]
+async fn a_client_is_answered_in_its_language() {
+    let gateway = with_echo(SPOKEN).await;
+    let (no, nein) =
+        ("no -- Write to api@example.com about /nowhere.", "nein -- Write to api@example.com about /nowhere.");
+    let html = format!("<p>{nein}</p>");
+    for (fields, text, language) in [
+        (&[][..], no, None),
+        (&["Accept-Language: fr"], no, None),
+        (&["Accept-Language: de-AT, fr;q=0.5"], nein, Some("de")),
+        // Two lines are one field.
+        (&["Accept-Language: fr", "Accept-Language: de"], nein, Some("de")),
+        (&["Accept: text/html", "Accept-Language: de"], &html, Some("de")),
+        (&["Accept: text/html", "Accept-Language: fr"], no, None),
+    ] {
+        let response = gateway.send(&get("/nowhere", fields)).await;
+        assert_eq!((response.text(), response.header("content-language")), (text.into(), language), "{fields:?}");
+        assert_eq!(response.header("vary"), Some("Accept, Accept-Language"), "{fields:?}: {response}");
+    }
+}
+
+#[tokio::test]
+async fn what_nothing_depends_on_does_not_vary() {
+    let gateway = with_echo(SPOKEN).await;
+    let response = gateway.send(&get("/keyed", &["Accept-Language: de", "Accept: text/html"])).await;
+    assert_eq!((response.status, response.header("vary")), (401, None), "{response}");
+    assert_eq!(response.text(), r#"{"errors":[],"at":[]}"#, "{response}");
+}
+
+#[tokio::test]
+async fn a_hostile_preference_costs_no_error() {
+    let gateway = with_echo(SPOKEN).await;
+    let long = format!("Accept: {}text/html", "a/b;q=0.1;x=\"\\\"\",".repeat(900));
+    let language = format!("Accept-Language: {}de", "x-y-z;q=0.9,".repeat(900));
+    for fields in [&[long.as_str(), &language][..], &["Accept: ,,;;\"", "Accept-Language: ;q=;,*;q"]] {
+        let response = gateway.send(&get("/nowhere", fields)).await;
+        assert_eq!((response.status, response.text().starts_with("no ")), (404, true), "{response}");
+    }
+}

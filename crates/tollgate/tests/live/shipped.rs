@@ -78,7 +78,8 @@ fn adapted(text: &str) -> String {
     ] {
         text = text.replace(address, place);
     }
-    text.replace("keys/", &format!("{keys}/"))
+    let parts = format!("file: {}/", folder().join("examples/error-templates").display());
+    text.replace("keys/", &format!("{keys}/")).replace("file: error-templates/", &parts)
 }
 
 #[tokio::test]
