@@ -5,6 +5,7 @@ mod every_reason;
 mod founding;
 mod languages;
 mod listing;
+mod menus;
 mod standard_headers;
 
 use super::{ErrorRules, ErrorTemplate, Errors, Language, MediaType, Occurrence, Reply, Selector};

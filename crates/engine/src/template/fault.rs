@@ -71,7 +71,11 @@ pub enum TemplateProblem {
         name: String,
     },
     /// With values put in it is not JSON; `cause` is the parser's, `near` what was rendered there, `errors` how many there were to show.
-    NotJson { cause: String, near: String, errors: usize },
+    NotJson {
+        cause: String,
+        near: String,
+        errors: usize,
+    },
     /// The variable stands in markup where no escaping can make a value harmless.
     Misplaced {
         name: String,
@@ -115,7 +119,7 @@ impl TemplateFault {
             TemplateProblem::Unclosed => "close it, or write `{{{{` for two literal braces".to_owned(),
             TemplateProblem::UnknownVariable { nearest, .. } => {
                 let known = VARIABLES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-                let known = format!("{known}; errors in JSON and `{{{{#errors}}}}` elsewhere");
+                let known = format!("{known}; for what was wrong with a body `{{{{errors}}}}` and `{{{{#errors}}}}`");
                 match nearest {
                     Some(nearest) => format!("did you mean `{nearest}`? Known are {known}"),
                     None => format!("known are {known}"),

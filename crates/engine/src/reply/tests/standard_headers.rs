@@ -3,8 +3,9 @@
 use super::{body, header, line, render, render_reason, template, with};
 use crate::denial::{Denial, Detail};
 use crate::reason::{Kind, Reason};
-use crate::reply::{ErrorRules, Errors, is_reserved};
-use http::{HeaderName, header::CONTENT_TYPE};
+use crate::reply::{ErrorRules, Errors, add_vary, is_reserved, vary_with};
+use http::header::{CONTENT_TYPE, VARY};
+use http::{HeaderName, HeaderValue};
 use std::time::Duration;
 
 fn plain() -> Errors {
@@ -168,6 +169,26 @@ fn a_status_without_a_body_has_none() {
             assert_eq!((reply.status, body(&reply), header(&reply, "content-type")), (status, "", None));
         }
     }
+}
+
+#[test]
+fn vary_has_each_name_once_whoever_adds_it() {
+    for (value, name, expected) in [
+        ("Origin", "Accept", "Origin, Accept"),
+        ("origin, accept", "Accept", "origin, accept"),
+        ("Accept-Language", "Accept", "Accept-Language, Accept"),
+        ("*", "Accept", "*"),
+        ("", "Accept", "Accept"),
+    ] {
+        assert_eq!(vary_with(&HeaderValue::from_static(value), name), expected, "{value:?}");
+    }
+    let unreadable = HeaderValue::from_bytes(b"a\xff").unwrap();
+    assert_eq!(vary_with(&unreadable, "Accept"), unreadable);
+    let mut headers = Vec::new();
+    for name in ["Accept", "Origin", "Accept"] {
+        add_vary(&mut headers, name);
+    }
+    assert_eq!(headers, [(VARY, HeaderValue::from_static("Accept, Origin"))]);
 }
 
 #[test]
