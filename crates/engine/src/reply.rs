@@ -154,8 +154,7 @@ impl Errors {
         }
         self.standard(denial, status, &mut head);
         let mut headers = head.finish(&values);
-        let varies = varies.and(Varies { accept: by_accept, language: false });
-        varies.names().for_each(|name| add_vary(&mut headers, name));
+        varies.and(Varies { accept: by_accept, language: false }).tell(&mut headers);
         Reply { status, headers, body }
     }
 

@@ -79,11 +79,17 @@ impl Varies {
         Self { accept: self.accept || other.accept, language: self.language || other.language }
     }
 
-    pub(super) fn names(self) -> impl Iterator<Item = &'static str> {
-        [(self.accept, "Accept"), (self.language, "Accept-Language")]
-            .into_iter()
-            .filter(|(is_so, _)| *is_so)
-            .map(|(_, name)| name)
+    /// Says so.
+    pub(super) fn tell(self, headers: &mut Vec<(HeaderName, HeaderValue)>) {
+        if self.accept && self.language && !headers.iter().any(|(name, _)| *name == header::VARY) {
+            headers.push((header::VARY, HeaderValue::from_static("Accept, Accept-Language")));
+            return;
+        }
+        for (is_so, name) in [(self.accept, "Accept"), (self.language, "Accept-Language")] {
+            if is_so {
+                add_vary(headers, name);
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod founding;
 mod languages;
 mod listing;
 mod menus;
+mod passing;
 mod standard_headers;
 
 use super::{ErrorRules, ErrorTemplate, Errors, Language, MediaType, Occurrence, Reply, Selector};
