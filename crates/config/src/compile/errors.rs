@@ -178,8 +178,8 @@ impl Book {
     }
 
     fn template(&mut self, text: &Text, escape: Escape, desk: &mut Desk<'_>) -> Option<Template> {
-        self.parts.using(&text.text);
-        match Template::parse_with(&text.text, escape, &self.parts.parts) {
+        self.parts.using(&text.content);
+        match Template::parse_with(&text.content, escape, &self.parts.parts) {
             Ok(template) => self.prove(&template, text, desk).then_some(template),
             Err(fault) => {
                 self.parts.report(&fault, text, desk);
@@ -195,7 +195,7 @@ impl Book {
             Escape::Xml => "well-formed XML",
             Escape::Html | Escape::Text | Escape::Header => return true,
         };
-        if !self.proven.insert((what, text.text.clone())) {
+        if !self.proven.insert((what, text.content.clone())) {
             return true;
         }
         let Err(broken) = proof::check(template) else { return true };

@@ -12,7 +12,7 @@ use crate::spans::deeper;
 /// One text: in the config itself, or in a file that the config names.
 #[derive(Debug)]
 pub(super) struct Text {
-    pub(super) text: String,
+    pub(super) content: String,
     pub(super) pointer: String,
     /// As the config names it.
     file: Option<String>,
@@ -20,7 +20,7 @@ pub(super) struct Text {
 
 impl Text {
     pub(super) fn own(text: &str, pointer: String) -> Self {
-        Self { text: text.to_owned(), pointer, file: None }
+        Self { content: text.to_owned(), pointer, file: None }
     }
 
     pub(super) fn in_file(named: &str, pointer: String, desk: &mut Desk<'_>) -> Option<Self> {
@@ -28,7 +28,7 @@ impl Text {
         match String::from_utf8(bytes) {
             Ok(text) => {
                 let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-                Some(Self { text, pointer, file: Some(named.to_owned()) })
+                Some(Self { content: text, pointer, file: Some(named.to_owned()) })
             }
             Err(error) => {
                 let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
@@ -72,10 +72,10 @@ impl PartTexts {
                 all.broken.insert(name.clone());
                 Text::own("", String::new())
             });
-            all.used.extend(included(&text.text).filter(|inner| inner != name).map(str::to_owned));
+            all.used.extend(included(&text.content).filter(|inner| inner != name).map(str::to_owned));
             all.texts.insert(name.clone(), text);
         }
-        all.parts = Parts::new(all.texts.iter().map(|(name, text)| (name.as_str(), text.text.as_str())));
+        all.parts = Parts::new(all.texts.iter().map(|(name, text)| (name.as_str(), text.content.as_str())));
         let names: Vec<String> = all.texts.keys().cloned().collect();
         for name in names {
             if let Err(fault) = all.parts.check(&name) {
@@ -128,7 +128,7 @@ fn diagnostic(fault: &TemplateFault, text: &Text, desk: &Desk<'_>) -> Diagnostic
     if let TemplateProblem::NotJson { near, .. } = &fault.problem {
         diagnostic = reads(diagnostic, near);
     } else if let Some(file) = &text.file {
-        let before = text.text.get(..fault.offset).unwrap_or_default();
+        let before = text.content.get(..fault.offset).unwrap_or_default();
         let line = before.split('\n').count();
         let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()).saturating_add(1);
         diagnostic = diagnostic.note(None, format!("in {}, line {line}, column {column}", quoted(file)));

@@ -88,13 +88,23 @@ impl Audience {
         Some(by_name.unwrap_or_else(|| accept.quality(asked))).filter(|quality| *quality > 0)
     }
 
-    /// None if it is in a language that the client does not ask for.
-    fn liking(&self, wishes: &Wishes) -> Option<Option<Liking>> {
-        match &self.language {
-            None => Some(None),
-            Some(language) => wishes.languages().liking(language).map(Some),
-        }
+    /// None if it is for others.
+    fn fit(&self, wishes: &Wishes) -> Option<Fit> {
+        let quality = self.quality(wishes.accept())?;
+        let liking = match &self.language {
+            None => Liking::NOT_ASKED,
+            Some(language) => wishes.languages().liking(language)?,
+        };
+        Some(Fit { quality, is_for_all: self.accept.is_none(), liking })
     }
+}
+
+/// How well a template serves a client; the greatest is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Fit {
+    quality: u16,
+    is_for_all: bool,
+    liking: Liking,
 }
 
 /// What the client would like, read from its fields when somebody asks.
@@ -149,17 +159,15 @@ impl Menu {
     }
 
     fn best(&self, group: &Group, wishes: &Wishes) -> Option<&Wording> {
-        let mut best: Option<((u16, bool, Option<Liking>), usize)> = None;
+        let mut best: Option<(Fit, usize)> = None;
         for member in &group.members {
             let Some(audience) = self.audiences.get(*member) else { continue };
             if group.is_single {
                 return self.wordings.get(*member);
             }
-            let Some(quality) = audience.quality(wishes.accept()) else { continue };
-            let Some(liking) = audience.liking(wishes) else { continue };
-            let place = (quality, audience.accept.is_none(), liking);
-            if best.is_none_or(|(best, _)| place > best) {
-                best = Some((place, *member));
+            let Some(fit) = audience.fit(wishes) else { continue };
+            if best.is_none_or(|(best, _)| fit > best) {
+                best = Some((fit, *member));
             }
         }
         best.and_then(|(_, member)| self.wordings.get(member))

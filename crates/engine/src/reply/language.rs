@@ -54,6 +54,11 @@ pub(super) struct Liking {
     bytes: usize,
 }
 
+impl Liking {
+    /// Of what has no language.
+    pub(super) const NOT_ASKED: Self = Self { quality: 0, turn: Reverse(usize::MAX), bytes: 0 };
+}
+
 impl<'a> Languages<'a> {
     pub(super) fn read(lines: impl IntoIterator<Item = &'a HeaderValue>) -> Self {
         Self { ranges: items(lines).filter_map(range).take(RANGES_MAX).collect() }

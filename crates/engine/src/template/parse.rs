@@ -97,7 +97,7 @@ impl Level {
     }
 }
 
-impl<'p> Parser<'p> {
+impl Parser<'_> {
     fn spot(&self, offset: usize) -> Spot {
         Spot { offset, part: self.open.last().map(|part| (*part).into()) }
     }
