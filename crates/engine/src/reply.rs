@@ -18,7 +18,7 @@ mod tests;
 
 pub use accept::MediaType;
 pub use choice::{Hidden, hidden};
-pub use headers::{add_vary, is_reserved, vary_with};
+pub use headers::is_reserved;
 pub use language::Language;
 pub use rules::{Disclose, ErrorRules, ErrorTemplate, Selector};
 

@@ -147,7 +147,7 @@ impl Book {
     }
 
     /// Header templates; `Content-Type` among them is the body's type, as the founding document writes it.
-    fn headers(
+    pub(super) fn headers(
         &mut self,
         raw: &BTreeMap<String, String>,
         pointer: &str,
@@ -177,7 +177,7 @@ impl Book {
         (headers, content_type)
     }
 
-    fn template(&mut self, text: &Text, escape: Escape, desk: &mut Desk<'_>) -> Option<Template> {
+    pub(super) fn template(&mut self, text: &Text, escape: Escape, desk: &mut Desk<'_>) -> Option<Template> {
         self.parts.using(&text.content);
         match Template::parse_with(&text.content, escape, &self.parts.parts) {
             Ok(template) => self.prove(&template, text, desk).then_some(template),
@@ -256,7 +256,7 @@ fn own_text(written: &Written<'_>, pointer: &str, desk: &mut Desk<'_>) -> Option
     }
 }
 
-type Headers = Vec<(HeaderName, Template)>;
+pub(super) type Headers = Vec<(HeaderName, Template)>;
 
 const fn selector(raw: ErrorSelector) -> Selector {
     match raw {

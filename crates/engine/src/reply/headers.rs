@@ -93,9 +93,9 @@ impl Varies {
     }
 }
 
-/// Says that a reply depends on one more field of the request. The one place that puts `Vary` together: a name stands in it once, whoever
-/// adds it, and what another one has said stays.
-pub fn add_vary(headers: &mut Vec<(HeaderName, HeaderValue)>, name: &'static str) {
+/// Says that a reply depends on one more field of the request: a name stands in `Vary` once, whoever adds it, and what the operator has
+/// said there stays.
+pub(super) fn add_vary(headers: &mut Vec<(HeaderName, HeaderValue)>, name: &'static str) {
     let Some((_, value)) = headers.iter_mut().find(|(known, _)| *known == header::VARY) else {
         headers.push((header::VARY, HeaderValue::from_static(name)));
         return;
@@ -104,8 +104,7 @@ pub fn add_vary(headers: &mut Vec<(HeaderName, HeaderValue)>, name: &'static str
 }
 
 /// A `Vary` with one more name. What is no text is kept, and so is `*`, which has them all.
-#[must_use]
-pub fn vary_with(value: &HeaderValue, name: &'static str) -> HeaderValue {
+fn vary_with(value: &HeaderValue, name: &'static str) -> HeaderValue {
     let Ok(text) = value.to_str() else { return value.clone() };
     let mut names = text.split(',').map(str::trim);
     if names.any(|known| known == "*" || known.eq_ignore_ascii_case(name)) {
