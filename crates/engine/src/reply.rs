@@ -154,7 +154,10 @@ impl Errors {
         }
         self.standard(denial, status, &mut head);
         let mut headers = head.finish(&values);
-        varies.and(Varies { accept: by_accept, language: false }).tell(&mut headers);
+        // Of a head that could not be read nothing was chosen by.
+        if occurrence.fields.is_some() {
+            varies.and(Varies { accept: by_accept, language: false }).tell(&mut headers);
+        }
         Reply { status, headers, body }
     }
 

@@ -184,3 +184,26 @@ async fn a_hostile_preference_costs_no_error() {
         assert_eq!((response.status, response.text().starts_with("no ")), (404, true), "{response}");
     }
 }
+
+const SHARED: &str = r#"
+upstreams: { echo: { endpoints: ["{{upstream}}"] } }
+defaults:
+  upstream: echo
+  auth: { apiKey: {} }
+  errors: [{ on: api_key_missing, contentType: text/plain, body: "{{route.name}} by default" }]
+consumers: [{ id: acme, apiKeys: [{ value: good }] }]
+routes:
+  - { name: one, paths: [/one] }
+  - { name: own, paths: [/own], errors: [{ on: 4xx, contentType: text/plain, body: "{{route.name}} itself" }] }
+  - { name: two, paths: [/two] }
+  - { name: none, paths: [/none], errors: [] }
+"#;
+
+#[tokio::test]
+async fn routes_share_the_errors_of_the_defaults_unless_they_have_their_own() {
+    let gateway = with_echo(SHARED).await;
+    for (path, expected) in [("/one", "one by default"), ("/own", "own itself"), ("/two", "two by default")] {
+        assert_eq!(gateway.send(&get(path, &[])).await.text(), expected);
+    }
+    assert_eq!(gateway.send(&get("/none", &[])).await.json()["code"], "api_key_missing");
+}

@@ -5,7 +5,7 @@ use crate::denial::Denial;
 use crate::names::{PolicyId, RouteId};
 use crate::reason::Reason;
 use crate::reply::{ErrorRules, ErrorTemplate, Errors, Occurrence};
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 
 const POLICY: PolicyId = PolicyId(7);
 
@@ -72,8 +72,8 @@ fn what_does_not_concern_is_passed_over() {
 
 fn check_accept(accept: Option<&str>, templates: &[(&str, &str, &str)], expected: &str, varies: bool) {
     let denial = Denial::new(Reason::KeyExpired);
-    let fields = accept.map(accepting);
-    let reply = errors(templates).render(&occurrence(&denial, fields.as_ref()));
+    let fields = accept.map_or_else(HeaderMap::new, accepting);
+    let reply = errors(templates).render(&occurrence(&denial, Some(&fields)));
     let shown = body(&reply).trim_matches('"').trim_end();
     let default = shown.contains("about:blank");
     assert_eq!(if default { "default" } else { shown }, expected, "{accept:?}");
@@ -146,6 +146,14 @@ fn the_config_can_prefer_another_format() {
     ] {
         assert_eq!(header(&render(&errors, &denial, accept), "content-type"), Some(expected));
     }
+}
+
+#[test]
+fn whose_head_cannot_be_read_gets_what_everybody_gets() {
+    let denial = Denial::new(Reason::HeaderMalformed);
+    let errors = errors(&[("g", "4xx", ""), ("g", "4xx", "text/html")]);
+    let reply = errors.render(&occurrence(&denial, None));
+    assert_eq!((body(&reply), header(&reply, "vary")), ("\"g 4xx \"", None));
 }
 
 #[test]
