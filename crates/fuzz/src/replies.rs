@@ -44,7 +44,10 @@ static WORDED: LazyLock<Errors> = LazyLock::new(|| {
             template("key_unknown", Some("text/csv"), "text/csv", "path\n{{request.path}}\n"),
             template("key_unknown", Some("application/xml"), "application/xml", "<p>{{request.path}}</p>"),
         ],
-        routes: vec![(vec![RouteId(1)], vec![template("*", None, "application/json", r#"{"m":"{{request.method}}"}"#)])],
+        routes: vec![(
+            vec![RouteId(1)],
+            vec![template("*", None, "application/json", r#"{"m":"{{request.method}}"}"#)],
+        )],
         ..ErrorRules::default()
     })
 });
