@@ -3,7 +3,9 @@
 
 mod auth;
 mod auth_services;
+mod body;
 mod concurrency;
+mod cors;
 mod desk;
 mod errors;
 mod identity;
@@ -17,10 +19,12 @@ mod parts;
 mod patterns;
 mod process;
 mod proof;
+mod response;
 mod routes;
 mod scenarios;
 mod scope;
 mod store;
+mod target;
 mod upstreams;
 mod users;
 mod whoami;

@@ -91,6 +91,8 @@ codes! {
     Template "template",
     /// An error template that no client ever gets.
     HiddenTemplate "hidden-template",
+    /// A JSON Schema that is none, that refers to something elsewhere, or whose patterns would not run in linear time.
+    Schema "schema",
     /// A route that never gets a request.
     HiddenRoute "hidden-route",
     /// Two routes between which only their names decide.

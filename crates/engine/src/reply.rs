@@ -10,6 +10,7 @@
 mod accept;
 mod choice;
 mod defaults;
+mod fixed;
 mod headers;
 mod language;
 mod rules;
@@ -18,6 +19,7 @@ mod tests;
 
 pub use accept::MediaType;
 pub use choice::{Hidden, hidden};
+pub use fixed::{FixedBody, FixedResponse};
 pub use headers::is_reserved;
 pub use language::Language;
 pub use rules::{Disclose, ErrorRules, ErrorTemplate, Selector};

@@ -95,6 +95,8 @@ metrics! {
     denials: IntCounterVec "tollgate_denials_total" ["route", "kind", "reason", "policy"];
     /// What policies in dry run would have refused.
     would_denials: IntCounterVec "tollgate_would_denials_total" ["route", "kind", "reason", "policy"];
+    /// Requests that were admitted to routes that are on their way out (`deprecation`).
+    deprecated: IntCounterVec "tollgate_deprecated_requests_total" ["route"];
     /// From the first byte of the request to the last of the response.
     request_duration: RouteDurations "tollgate_request_duration_seconds" ["route"] in REQUEST_SECONDS;
     /// The part of the request's duration that was the gateway's own, without waiting for client or upstream.
@@ -146,6 +148,8 @@ metrics! {
     key_set_suppressed: IntCounterVec "tollgate_key_set_refetches_suppressed_total" ["provider"];
     /// Client connections that are open now.
     connections_open: IntGauge "tollgate_connections_open" [];
+    /// Bytes of request bodies that are held while they are read; `limits.heldBodyBytes` bounds them.
+    held_body_bytes: IntGauge "tollgate_held_body_bytes" [];
     /// Client connections that were closed before their first request was read, by reason.
     connections_refused: IntCounterVec "tollgate_connections_refused_total" ["reason"];
     /// Lines of the access log that were lost, because the log could not be written or not as fast as they came.
@@ -292,6 +296,11 @@ impl Metrics {
         self.families.denials.with_label_values(&[route, kind, reason, policy]).inc();
     }
 
+    /// A route that is on its way out has been called.
+    pub fn deprecated(&self, route: &str) {
+        self.families.deprecated.with_label_values(&[route]).inc();
+    }
+
     /// A refusal that dry run turned into a remark.
     pub fn would_deny(&self, route: &str, kind: &str, reason: &str, policy: &str) {
         self.families.would_denials.with_label_values(&[route, kind, reason, policy]).inc();
@@ -350,6 +359,10 @@ impl Metrics {
     #[must_use]
     pub fn connections_open(&self) -> IntGauge {
         self.families.connections_open.clone()
+    }
+
+    pub fn held_body_bytes(&self) -> IntGauge {
+        self.families.held_body_bytes.clone()
     }
 
     /// `reason` is a code from a closed list.

@@ -4,6 +4,7 @@
 use crate::denial::{Denial, Detail};
 use crate::reason::{Kind, Reason};
 use crate::template::{Template, Values};
+use crate::vary;
 use http::header::{self, HeaderName, HeaderValue};
 use std::time::Duration;
 
@@ -79,39 +80,25 @@ impl Varies {
         Self { accept: self.accept || other.accept, language: self.language || other.language }
     }
 
-    /// Says so.
+    /// Says so, and keeps what the operator has said there.
     pub(super) fn tell(self, headers: &mut Vec<(HeaderName, HeaderValue)>) {
-        if self.accept && self.language && !headers.iter().any(|(name, _)| *name == header::VARY) {
-            headers.push((header::VARY, HeaderValue::from_static("Accept, Accept-Language")));
+        let (names, usual) = match (self.accept, self.language) {
+            (false, false) => return,
+            (true, false) => (&["Accept"][..], HeaderValue::from_static("Accept")),
+            (false, true) => (&["Accept-Language"][..], HeaderValue::from_static("Accept-Language")),
+            (true, true) => (&["Accept", "Accept-Language"][..], HeaderValue::from_static("Accept, Accept-Language")),
+        };
+        let is_vary = |(name, _): &(HeaderName, HeaderValue)| *name == header::VARY;
+        if !headers.iter().any(is_vary) {
+            headers.push((header::VARY, usual));
             return;
         }
-        for (is_so, name) in [(self.accept, "Accept"), (self.language, "Accept-Language")] {
-            if is_so {
-                add_vary(headers, name);
-            }
+        let lines = || headers.iter().filter(|line| is_vary(line)).map(|(_, value)| value);
+        if let Some(value) = vary::extended(lines, names) {
+            headers.retain(|line| !is_vary(line));
+            headers.push((header::VARY, value));
         }
     }
-}
-
-/// Says that a reply depends on one more field of the request: a name stands in `Vary` once, whoever adds it, and what the operator has
-/// said there stays.
-pub(super) fn add_vary(headers: &mut Vec<(HeaderName, HeaderValue)>, name: &'static str) {
-    let Some((_, value)) = headers.iter_mut().find(|(known, _)| *known == header::VARY) else {
-        headers.push((header::VARY, HeaderValue::from_static(name)));
-        return;
-    };
-    *value = vary_with(value, name);
-}
-
-/// A `Vary` with one more name. What is no text is kept, and so is `*`, which has them all.
-fn vary_with(value: &HeaderValue, name: &'static str) -> HeaderValue {
-    let Ok(text) = value.to_str() else { return value.clone() };
-    let mut names = text.split(',').map(str::trim);
-    if names.any(|known| known == "*" || known.eq_ignore_ascii_case(name)) {
-        return value.clone();
-    }
-    let together = if text.trim().is_empty() { name.to_owned() } else { format!("{text}, {name}") };
-    HeaderValue::from_str(&together).unwrap_or_else(|_| value.clone())
 }
 
 /// `Retry-After` in whole seconds: coming back then works, and it is never "at once".
@@ -120,8 +107,11 @@ pub(super) fn seconds(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(part).max(1)
 }
 
-/// `Allow` for 405 and `Accept` for 415 (RFC 9110, 15.5.6 and 15.5.16).
+/// `Allow` for 405, `Accept` or `Accept-Encoding` for 415 (RFC 9110, 15.5.6 and 15.5.16).
 pub(super) fn alternatives(denial: &Denial, status: u16) -> Option<(HeaderName, HeaderValue)> {
+    if denial.reason == Reason::ContentCodingUnsupported && status == 415 {
+        return Some((header::ACCEPT_ENCODING, HeaderValue::from_static(crate::coding::KNOWN)));
+    }
     let (name, text) = match (&denial.detail, status) {
         (Detail::Allow(methods), 405) => (header::ALLOW, methods),
         (Detail::Accept(types), 415) => (header::ACCEPT, types),
@@ -154,6 +144,8 @@ pub(super) fn challenge(reason: Reason) -> HeaderValue {
         | Kind::AuthServiceUnavailable
         | Kind::ApiKeyInvalid
         | Kind::ApiKeyForbidden
+        | Kind::CorsOriginDenied
+        | Kind::RouteGone
         | Kind::BadRequest
         | Kind::UriTooLong
         | Kind::HeadersTooLarge
@@ -170,6 +162,8 @@ pub(super) fn challenge(reason: Reason) -> HeaderValue {
         | Kind::BodyTooLarge
         | Kind::ContentTypeUnsupported
         | Kind::BodyMalformed
+        | Kind::BodySchemaMismatch
+        | Kind::BodyBufferFull
         | Kind::UpstreamUnavailable
         | Kind::UpstreamConnectFailed
         | Kind::UpstreamTlsFailed
@@ -218,7 +212,8 @@ pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
         | Reason::BasicBusy
         | Reason::AuthServiceFailed
         | Reason::AuthServiceTimeout
-        | Reason::AuthServiceBusy => Some("proxy_internal_error"),
+        | Reason::AuthServiceBusy
+        | Reason::BodyBufferFull => Some("proxy_internal_error"),
         // `connection_limit_reached` would speak of the connections to the next hop; these are the client's.
         Reason::ConnectionsExhausted | Reason::AddressConnectionsExhausted => Some("proxy_internal_response"),
         Reason::HeaderMalformed
@@ -254,6 +249,10 @@ pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
         | Reason::ClaimMismatch
         | Reason::ScopeInsufficient
         | Reason::IpDenied
+        | Reason::CorsOriginDenied
+        | Reason::CorsMethodDenied
+        | Reason::CorsHeaderDenied
+        | Reason::RouteGone
         | Reason::BasicMissing
         | Reason::BasicUnreadable
         | Reason::UserUnknown
@@ -268,7 +267,22 @@ pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
         | Reason::LengthRequired
         | Reason::BodyTooLarge
         | Reason::ContentTypeUnsupported
+        | Reason::DecompressedBodyTooLarge
+        | Reason::ContentTypeMissing
+        | Reason::ContentTypeMalformed
+        | Reason::CharsetUnsupported
+        | Reason::ContentCodingUnsupported
         | Reason::BodyMalformed
+        | Reason::BodyMissing
+        | Reason::ContentCodingBroken
+        | Reason::JsonSyntax
+        | Reason::JsonTrailing
+        | Reason::JsonNotUtf8
+        | Reason::JsonByteOrderMark
+        | Reason::JsonDuplicateName
+        | Reason::JsonTooDeep
+        | Reason::JsonNumberOutOfRange
+        | Reason::BodySchemaMismatch
         | Reason::ClientClosedRequest => None,
     }
 }

@@ -27,6 +27,7 @@ use engine::snapshot::{
     AcceptRequestId, IntakeRules, PolicyInfo, RateLimitField, RequestIdRules, Snapshot, ToldUpstream,
 };
 use engine::standing::QuotaHeaders;
+use engine::target::Target;
 use engine::trail::Mode;
 use engine::upstream::{Address, Endpoint, Timeouts, Upstream};
 use http::{HeaderName, Method};
@@ -92,6 +93,7 @@ pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Sn
             body_timeout: Duration::from_secs(30),
             connections_max: 1000,
             connections_per_address_max: 100,
+            held_body_bytes_max: 1 << 20,
         },
         active_keys_max: 100_000,
         request_id: RequestIdRules {
@@ -131,9 +133,12 @@ fn route(index: usize, asks: Asks) -> Route {
     Route {
         name: format!("route-{index}").into(),
         place: place(),
-        upstream: UpstreamId(0),
+        target: Target::Upstream(UpstreamId(0)),
+        response: None,
         rules: Rules {
+            cors: None,
             ip_access: None,
+            deprecation: None,
             throttles_before_identity: Vec::new(),
             auth,
             auth_policy: PolicyId(0),
@@ -141,6 +146,7 @@ fn route(index: usize, asks: Asks) -> Route {
             throttles,
             payload: None,
             quota: None,
+            reading: None,
         },
     }
 }

@@ -207,3 +207,43 @@ async fn routes_share_the_errors_of_the_defaults_unless_they_have_their_own() {
     }
     assert_eq!(gateway.send(&get("/none", &[])).await.json()["code"], "api_key_missing");
 }
+
+const LISTED: &str = r#"
+upstreams: { echo: { endpoints: ["{{upstream}}"] } }
+errors:
+  parts: { row: "<li>{{in}}{{pointer}}: {{message}}</li>" }
+  templates:
+    - { on: body_schema_mismatch, accept: text/html, body: "<ul>{{#errors}}{{> row}}{{/errors}}</ul>" }
+    - { on: body_schema_mismatch, accept: text/csv, body: "{{#errors separator=';'}}{{pointer}}{{/errors}}" }
+routes:
+  - name: orders
+    paths: [/orders]
+    upstream: echo
+    auth: { none: {} }
+    body: { schema: { type: object, required: [quantity], properties: { "a<b": { type: integer } } } }
+"#;
+
+#[tokio::test]
+async fn all_that_is_wrong_with_a_body_is_listed_in_every_format() {
+    let gateway = with_echo(LISTED).await;
+    let send = async |accept: &str| {
+        let fields = [format!("Accept: {accept}"), "Content-Type: application/json".to_owned()];
+        let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+        gateway.send(&request("POST", "/orders", &fields, r#"{"a<b":"x"}"#)).await
+    };
+    let json = send("application/json").await;
+    assert_eq!(json.status, 422, "{json}");
+    let errors = json.json()["errors"].as_array().unwrap().clone();
+    let mut pointers: Vec<&str> = errors.iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+    pointers.sort_unstable();
+    assert_eq!(pointers, ["", "/a<b"], "{json}");
+    assert!(
+        errors.iter().all(|error| error["in"] == "body" && error["detail"].as_str().is_some_and(|it| !it.is_empty()))
+    );
+    let xml = send("application/xml").await;
+    assert!(xml.text().contains("<pointer>/a&lt;b</pointer>") && xml.text().matches("<i>").count() == 2, "{xml}");
+    let html = send("text/html").await;
+    assert!(html.text().contains("<li>body/a&lt;b: ") && html.text().matches("<li>").count() == 2, "{html}");
+    let csv = send("text/csv").await;
+    assert!([";/a<b", "/a<b;"].contains(&&*csv.text()), "{csv}");
+}

@@ -3,10 +3,9 @@
 use super::{body, header, line, render, render_reason, template, with};
 use crate::denial::{Denial, Detail};
 use crate::reason::{Kind, Reason};
-use crate::reply::headers::add_vary;
 use crate::reply::{ErrorRules, Errors, is_reserved};
-use http::header::{CONTENT_TYPE, VARY};
-use http::{HeaderName, HeaderValue};
+use http::HeaderName;
+use http::header::CONTENT_TYPE;
 use std::time::Duration;
 
 fn plain() -> Errors {
@@ -170,21 +169,6 @@ fn a_status_without_a_body_has_none() {
             assert_eq!((reply.status, body(&reply), header(&reply, "content-type")), (status, "", None));
         }
     }
-}
-
-#[test]
-fn vary_has_each_name_once_whoever_adds_it() {
-    let check = |before: &'static [u8], names: &[&'static str], expected: &[u8]| {
-        let mut headers = vec![(VARY, HeaderValue::from_bytes(before).unwrap())];
-        names.iter().for_each(|name| add_vary(&mut headers, name));
-        assert_eq!(headers, [(VARY, HeaderValue::from_bytes(expected).unwrap())]);
-    };
-    check(b"Origin", &["Accept", "Accept-Language", "Accept"], b"Origin, Accept, Accept-Language");
-    check(b"origin, accept", &["Accept"], b"origin, accept");
-    check(b"Accept-Language", &["Accept"], b"Accept-Language, Accept");
-    check(b"*", &["Accept"], b"*");
-    check(b"", &["Accept"], b"Accept");
-    check(b"a\xff", &["Accept"], b"a\xff");
 }
 
 #[test]
