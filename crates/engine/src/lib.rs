@@ -33,5 +33,6 @@ pub mod standing;
 pub mod template;
 pub mod trail;
 pub mod upstream;
+pub mod violation;
 pub mod whoami;
 pub mod wire;
