@@ -7,6 +7,7 @@ use crate::key_sets::{self, KeySetReport, KeySets};
 use crate::passwords::Passwords;
 use crate::phase::receive;
 use crate::probes::Probes;
+use crate::records::{Record, Records};
 use crate::resolve::{REFRESH_INTERVAL, Resolver};
 use crate::shared::Shared;
 use crate::storms::{SWEEP_INTERVAL, Storms};
@@ -28,6 +29,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::{Counters, SharedLimits};
 use telemetry::metrics::Metrics;
+use telemetry::recent::Numbered;
 use tokio::sync::mpsc;
 
 /// What the process is started with; none of it changes while it runs.
@@ -107,6 +109,18 @@ impl Handle {
         key_sets::key_set_reports(&self.shared.installed.load().snapshot, now)
     }
 
+    /// The number of the newest record of what was refused or failed; 0 if there is none.
+    #[must_use]
+    pub fn records_last(&self) -> u64 {
+        self.shared.records.last()
+    }
+
+    /// The records with numbers above `after`, up to `to`, in their order, as far as they are still kept.
+    #[must_use]
+    pub fn records(&self, after: u64, to: u64) -> Vec<Arc<Numbered<Record>>> {
+        self.shared.records.between(after, to)
+    }
+
     /// Opens another access log; the next installed snapshot writes to it.
     pub fn open_access_log(&self, settings: &LogSettings) -> io::Result<()> {
         self.shared.open_access_log(settings)
@@ -146,6 +160,7 @@ impl Server {
             key_sets,
             connections,
             storms,
+            records: Records::default(),
             callouts: Callouts::default(),
             passwords: Passwords::default(),
             ready,
