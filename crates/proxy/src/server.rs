@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use engine::live::Live;
 use engine::snapshot::Snapshot;
 use limits::clock::Now;
+use limits::shared::Charge;
 use pingora::listeners::ListenerConfig;
 use pingora::protocols::l4::stream::L4BufferSettings;
 use pingora::server::configuration::ServerConf;
@@ -107,6 +108,11 @@ impl Handle {
     #[must_use]
     pub fn key_sets(&self, now: Now) -> Vec<KeySetReport> {
         key_sets::key_set_reports(&self.shared.installed.load().snapshot, now)
+    }
+
+    /// How much of a shared limit is used by the store's count; none if the store cannot be asked.
+    pub async fn shared_used(&self, charge: Charge) -> Option<u64> {
+        self.shared.limits.used(charge).await
     }
 
     /// The number of the newest record of what was refused or failed; 0 if there is none.

@@ -118,6 +118,14 @@ impl Fleet {
         }
     }
 
+    /// How much is used by the store's count, what nodes hold included. Takes nothing.
+    pub async fn used(&self, charge: Charge) -> Option<u64> {
+        let call = self.scripts.take(charge.counter, charge.limit, 0);
+        let answer = self.call(&call, self.settings.timeout).await;
+        let answer = answer.as_deref().and_then(scripts::answer)?;
+        Some(charge.limit.size().saturating_sub(answer.remaining))
+    }
+
     /// Gives back one request that the store counted, without waiting.
     pub fn give_back(&self, charge: Charge, taken: Now, now: Now) {
         let Charge { counter, limit, sync } = charge;

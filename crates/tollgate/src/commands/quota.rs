@@ -91,6 +91,7 @@ fn ask(config: &Path, act: Act, which: Selection) -> Result<(Vec<Counter>, bool)
         match asked.line()? {
             Line::Counter(counter) => found.push(*counter),
             Line::Refused(why) => return Err(Failure::Usage(why)),
+            Line::Note(note) => output::note(note),
             Line::End { written, .. } => {
                 found.sort_by(|one, other| sorted_by(one).cmp(&sorted_by(other)));
                 return Ok((found, written));
@@ -110,14 +111,15 @@ fn json(counter: &Counter) -> Result<(), Failure> {
 }
 
 fn details(counter: &Counter) -> String {
-    let Counter { id, policy, per, by, value, consumer, used, limit, starts, ends } = counter;
+    let Counter { id, policy, per, by, value, consumer, used, limit, starts, ends, shared } = counter;
     let left = limit.map_or("the config has no such quota any more".to_owned(), |limit| {
         format!("{used} of {limit}, {} left", limit.saturating_sub(*used))
     });
     format!(
         "id        {id}\npolicy    {policy}\ncounts by {by}\nvalue     {value}\nconsumer  {}\nused      {used} ({left})\n\
-         period    {per}, from {starts} to {ends}\n\n",
+         period    {per}, from {starts} to {ends}\n{}\n",
         consumer.as_deref().unwrap_or("-"),
+        if *shared { "counted   in the store, for all nodes; what they hold of it counts as used\n" } else { "" },
     )
 }
 
@@ -128,10 +130,10 @@ fn table(counters: &[Counter]) -> String {
 }
 
 fn row(counter: &Counter) -> [String; 9] {
-    let Counter { id, policy, per, by, value, consumer, used, limit, starts: _, ends } = counter;
+    let Counter { id, policy, per, by, value, consumer, used, limit, starts: _, ends, shared } = counter;
     [
         id.chars().take(ID_DIGITS).collect(),
-        policy.clone(),
+        if *shared { format!("{policy} (all nodes)") } else { policy.clone() },
         per.clone(),
         by.clone(),
         value.clone(),

@@ -271,7 +271,7 @@ async fn answer(
     let mut text = match question {
         Ok(Question::Reload) => serde_json::to_vec(&reloader.reload("tollgate reload"))?,
         Ok(Question::Quota(question)) => {
-            return desk::answer(&question, &reloader.quotas, &reloader.handle.snapshot(), now(), write).await;
+            return desk::answer(&question, &reloader.quotas, &reloader.handle, now(), write).await;
         }
         Ok(Question::Records(question)) => return records::list(&question, &reloader.handle, write).await.map(drop),
         Ok(Question::Keys) => serde_json::to_vec(&Keys::of(&reloader.handle, now()))?,
