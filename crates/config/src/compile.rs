@@ -3,7 +3,9 @@
 
 mod auth;
 mod auth_services;
+mod body;
 mod concurrency;
+mod cors;
 mod desk;
 mod errors;
 mod identity;
@@ -15,10 +17,12 @@ mod names;
 mod notice;
 mod patterns;
 mod process;
+mod response;
 mod routes;
 mod scenarios;
 mod scope;
 mod store;
+mod target;
 mod upstreams;
 mod users;
 mod whoami;

@@ -89,6 +89,8 @@ codes! {
     KeyMaterial "key-material",
     /// An error template that cannot be rendered safely.
     Template "template",
+    /// A JSON Schema that is none, that refers to something elsewhere, or whose patterns would not run in linear time.
+    Schema "schema",
     /// A route that never gets a request.
     HiddenRoute "hidden-route",
     /// Two routes between which only their names decide.

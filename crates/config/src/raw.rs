@@ -3,7 +3,9 @@
 //! The doc comments here are what editors show and what the reference page says. Serde stops here: no other module derives it.
 //! Names are not resolved and sections not compared; that is `compile`.
 
+mod answer;
 mod auth_service;
+mod browser;
 mod choice;
 mod errors;
 mod identity;
@@ -20,7 +22,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use answer::{AfterSunset, CacheControl, Deprecation, Redirect, Respond};
 pub use auth_service::{AuthService, RememberAnswers, ServiceTls};
+pub use browser::{Cors, OnDenied};
 pub use choice::{Discovery, EndpointEntry, PathEntry, Threads};
 pub use errors::{Disclose, ErrorResponse, ErrorTemplate, Errors};
 pub use identity::{
@@ -35,8 +39,8 @@ pub use process::{
     AccessLog, AccessLogFormat, Limits, Listener, RequestId, RequestIdAccept, STATE_DIR, Server, Telemetry,
 };
 pub use route::{
-    ApiKeyAuth, Auth, BasicAuth, Body, Conditions, Defaults, ForwardAuth, IpAccess, JwtAuth, NoAuth, Route,
-    TrailingSlash,
+    ApiKeyAuth, Auth, BasicAuth, Body, Conditions, ContentTypeMissing, Defaults, ForwardAuth, IpAccess, JwtAuth,
+    NoAuth, Route, SchemaDocument, TrailingSlash,
 };
 pub use scenario::{Scenario, ScenarioAuthAnswer, ScenarioExpect, ScenarioRequest};
 pub use store::{OnFailure, Redis, Scope, Store, Sync};

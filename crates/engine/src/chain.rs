@@ -5,10 +5,13 @@
 //! question and `resume` goes on with the answer; where keys are being fetched, `look_again` goes on when they have come, or not. Both
 //! walk a route's ways in anew with what is known by then; what stands before the identity is not asked again.
 //!
-//! route, address, throttles by address, identity, plan, concurrency, throttles, length and type, quota. A call that is refused must not
+//! route, pages of other origins, address, sunset, throttles by address, identity, plan, concurrency, throttles, length and type,
+//! quota, body. A call that is refused must not
 //! be billed, so throttles stand before the quota and the quota last; identity is costly, so addresses are throttled before it. A slot
 //! is given back by itself, a token of a throttle is not: so concurrency stands before the throttles. Limits that
-//! all nodes share may have to be asked elsewhere: they come after everything else, throttles before quotas again.
+//! all nodes share may have to be asked elsewhere: they come after everything else, throttles before quotas again. The body
+//! itself is read behind them all, once an [`Admission`] is there: whoever is refused for less must not keep the gateway busy with it.
+//! A body that is refused then is not billed either: what was charged is given back.
 
 use crate::counted::Caller;
 use crate::denial::Denial;
@@ -22,6 +25,7 @@ use crate::policy::payload::Payload;
 use crate::policy::quota::Quota;
 use crate::policy::throttle::{TakenFrom, Throttle, give_back};
 use crate::reason::Reason;
+use crate::reply::Reply;
 use crate::request::RequestHead;
 use crate::route::table::Found;
 use crate::rules::{PlanLimits, Route, Rules};
@@ -29,6 +33,7 @@ use crate::snapshot::Snapshot;
 use crate::standing::{Standing, Standings};
 use crate::trail::{Entry, Mode, Step, Trail, Verdict};
 use arrayvec::ArrayVec;
+use http::Method;
 use limits::clock::Now;
 use limits::gauge::Entered;
 use limits::shared::Scope;
@@ -36,7 +41,9 @@ use limits::shared::Scope;
 mod asking;
 mod authenticate;
 mod examine;
+mod own_answer;
 mod paused;
+mod preflight;
 mod settle;
 mod shared;
 mod waiting;
@@ -44,6 +51,7 @@ mod whoami;
 
 pub use asking::{Answer, Asking, Question};
 pub use examine::{Asked, Examined, examine_token};
+pub use own_answer::own_answer;
 pub use settle::{Admission, Counted, Pending, QUOTAS_MAX, settle};
 pub use shared::{SharedAnswer, SharedCharge};
 pub use waiting::{PROVIDERS_MAX, Waiting};
@@ -75,6 +83,11 @@ pub enum Outcome {
     Redirect {
         route: RouteId,
         path: String,
+    },
+    /// A browser asked ahead of a request, and the route permits it.
+    Preflight {
+        route: RouteId,
+        reply: Reply,
     },
     /// It is not known yet who calls: [`resume`] goes on with the answer.
     Ask(Box<Asking>),
@@ -117,6 +130,12 @@ pub fn admit(snapshot: &Snapshot, live: &Live, head: &RequestHead<'_>, now: Now,
         && whoami.is_asked(head)
     {
         return self::whoami::introduce(snapshot, live, whoami, head, now, trail);
+    }
+    // Before anything is asked of the caller: a browser sends no credentials with it.
+    if *head.method == Method::OPTIONS
+        && let Some(outcome) = preflight::answer(snapshot, head, trail)
+    {
+        return outcome;
     }
     let (id, redirect) = match snapshot.table.find(head) {
         Found::Route(id) => (id, None),
@@ -202,7 +221,9 @@ struct Limited {
 fn before_identity(room: Room<'_>, trail: &mut Trail, gathered: &mut Gathered) -> Result<(), Denial> {
     // Without `..`: a rule that nobody asks about does not compile. The others are asked about in `after_identity`.
     let Rules {
+        cors,
         ip_access,
+        deprecation,
         throttles_before_identity,
         auth: _,
         auth_policy: _,
@@ -210,9 +231,18 @@ fn before_identity(room: Room<'_>, trail: &mut Trail, gathered: &mut Gathered) -
         throttles: _,
         payload: _,
         quota: _,
+        reading: _,
     } = &room.route.rules;
+    if let Some(rule) = cors
+        && let Some(result) = rule.check(room.head.headers)
+    {
+        trail.judge(Step::Cors, Some(rule.policy), rule.mode, result)?;
+    }
     if let Some(rule) = ip_access {
         trail.judge(Step::IpAccess, Some(rule.policy), rule.mode, rule.check(room.head.client))?;
+    }
+    if let Some(rule) = deprecation {
+        trail.judge(Step::Deprecation, Some(rule.policy), rule.mode, rule.check(room.now))?;
     }
     let nobody = Identity::default();
     let first = throttles_before_identity.iter();
@@ -250,7 +280,9 @@ fn after_identity(
     let Gathered { identity, limited, slots } = gathered;
     // Without `..`: a rule that nobody asks about does not compile. The quota is charged by `settle`.
     let Rules {
+        cors: _,
         ip_access: _,
+        deprecation: _,
         throttles_before_identity: _,
         auth: _,
         auth_policy,
@@ -258,6 +290,7 @@ fn after_identity(
         throttles,
         payload,
         quota: _,
+        reading,
     } = &room.route.rules;
     if let Some(found) = trail.judge(Step::Identity, Some(*auth_policy), Mode::Enforce, authenticated)? {
         *identity = found;
@@ -279,6 +312,12 @@ fn after_identity(
 
     if let Some(payload) = payload {
         trail.judge(Step::Payload, Some(payload.policy), payload.mode, payload.check(room.head))?;
+    }
+    // What the head tells of it; the body itself is judged when it is here, behind the quota.
+    if let Some(reading) = reading
+        && let Err(denial) = reading.check(room.head.method, room.head.headers)
+    {
+        trail.judge::<()>(Step::Body, Some(reading.policy), reading.mode, Err(denial))?;
     }
     Ok(())
 }

@@ -13,7 +13,9 @@ pub const STEPS_MAX: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
     Route,
+    Cors,
     IpAccess,
+    Deprecation,
     AddressThrottle,
     Identity,
     Access,
@@ -21,6 +23,7 @@ pub enum Step {
     Throttle,
     Payload,
     Quota,
+    Body,
 }
 
 impl Step {
@@ -28,7 +31,9 @@ impl Step {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Route => "route",
+            Self::Cors => "cors",
             Self::IpAccess => "ipAccess",
+            Self::Deprecation => "deprecation",
             Self::AddressThrottle => "addressThrottle",
             Self::Identity => "identity",
             Self::Access => "access",
@@ -36,6 +41,7 @@ impl Step {
             Self::Throttle => "throttle",
             Self::Payload => "payload",
             Self::Quota => "quota",
+            Self::Body => "body",
         }
     }
 }

@@ -34,7 +34,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// The name in error bodies and logs: OpenAPI's `in`, and `body`.
+    /// The name in error bodies and logs: `in` of `OpenAPI`, and `body`.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {

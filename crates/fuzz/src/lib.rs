@@ -5,7 +5,9 @@
 //! how it takes its input apart.
 
 mod body;
+mod body_read;
 mod config_files;
+mod content_type;
 mod credentials;
 mod forwarding;
 mod keys;
@@ -20,7 +22,9 @@ mod tracing;
 mod wire;
 
 pub use body::body_guard;
+pub use body_read::body_read;
 pub use config_files::config_parse;
+pub use content_type::content_type;
 pub use credentials::credential;
 pub use forwarding::forwarded;
 pub use keys::jwks;
@@ -42,8 +46,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("accept", accept),
     ("basic", basic),
     ("body_guard", body_guard),
+    ("body_read", body_read),
     ("chunked", chunked),
     ("config_parse", config_parse),
+    ("content_type", content_type),
     ("credential", credential),
     ("forwarded", forwarded),
     ("jwks", jwks),

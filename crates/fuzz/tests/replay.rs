@@ -104,7 +104,7 @@ macro_rules! replay {
 }
 
 replay! {
-    accept basic body_guard chunked config_parse credential forwarded jwks jwt key_metadata path_normal_form route_match template
+    accept basic body_guard body_read chunked config_parse content_type credential forwarded jwks jwt key_metadata path_normal_form route_match template
     traceparent wire_head
 }
 

@@ -5,10 +5,12 @@ use crate::connection::Connection;
 use crate::deadline::Deadline;
 use crate::fault::Progress;
 use crate::installed::Installed;
+use crate::phase::content::Content;
 use engine::chain::Admission;
 use engine::denial::Denial;
 use engine::identity::Identity;
 use engine::names::RouteId;
+use engine::response::ResponseRules;
 use engine::trail::Trail;
 use http::HeaderValue;
 use limits::clock::Now;
@@ -36,6 +38,8 @@ pub(crate) struct RequestContext {
     pub(crate) route: Option<RouteId>,
     pub(crate) stage: Stage,
     pub(crate) attempt: Attempt,
+    /// Of a body that has to be read; none for every other request.
+    pub(crate) content: Option<Box<Content>>,
     /// Set by the first refusal or failure; what the client was told or would have been.
     pub(crate) denial: Option<Denial>,
     /// Who called, for the record of a request that the gateway answered itself.
@@ -48,7 +52,7 @@ pub(crate) struct RequestContext {
 pub(crate) enum Stage {
     Received,
     Admitted(Admission),
-    /// Answered by the gateway: a refusal or a redirect.
+    /// Answered by the gateway: a refusal, a preflight, a redirect to the other spelling of the path.
     Answered,
 }
 
@@ -103,6 +107,7 @@ impl RequestContext {
             route: None,
             stage: Stage::Received,
             attempt: Attempt::default(),
+            content: None,
             denial: None,
             refused_identity: Identity::default(),
         }
@@ -127,6 +132,11 @@ impl RequestContext {
             Stage::Admitted(admission) => Some(admission),
             Stage::Received | Stage::Answered => None,
         }
+    }
+
+    /// What the route puts on its answers; none for most routes, and where no route is known.
+    pub(crate) fn response_rules(&self) -> Option<&ResponseRules> {
+        self.installed.snapshot.route(self.route?)?.response.as_deref()
     }
 
     pub(crate) fn deadline(&self) -> Option<&Deadline> {

@@ -93,16 +93,16 @@ impl ProxyHttp for Gateway {
         end_of_stream: bool,
         context: &mut Box<RequestContext>,
     ) -> Result<()> {
-        body::count(bytes.as_ref(), end_of_stream, context)
+        body::pass(&self.shared, bytes, end_of_stream, context).await
     }
 
     async fn upstream_response_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
         context: &mut Box<RequestContext>,
     ) -> Result<()> {
-        reply::received(response, context)
+        reply::received(session, response, context)
     }
 
     fn response_body_filter(

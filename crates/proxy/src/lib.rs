@@ -10,6 +10,7 @@ mod deadline;
 mod fault;
 mod fields;
 mod gateway;
+mod held;
 mod installed;
 mod intake;
 mod key_sets;

@@ -134,7 +134,7 @@ impl Records {
         let identity = context.identity();
         let attempt = &context.attempt;
         let admission = context.admission();
-        let upstream = admission.and_then(|admission| snapshot.upstream(admission.upstream()));
+        let upstream = admission.and_then(|admission| snapshot.upstream(admission.upstream()?));
         let upstream = upstream.filter(|_| attempt.count > 0);
         let endpoint = attempt.endpoint.and_then(|index| upstream?.endpoints.get(index));
         let watched = context.trail.would_deny().map(|(policy, reason)| (reason, decider(snapshot, policy)));

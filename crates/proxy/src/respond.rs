@@ -2,9 +2,11 @@
 
 use crate::context::RequestContext;
 use crate::fields::{edit_response, value_of};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use engine::denial::{Denial, Detail};
+use engine::reason::Kind;
 use engine::reply::{Occurrence, Reply};
+use engine::response::Author;
 use engine::snapshot::{PolicyInfo, Snapshot};
 use engine::standing::{QuotaStanding, Standing, Standings};
 use http::header::{self, HeaderName, HeaderValue};
@@ -23,15 +25,26 @@ const X_RATE_LIMIT_NEXT: HeaderName = HeaderName::from_static("x-ratelimit-next"
 /// Refuses the request in the operator's words.
 pub(crate) async fn refuse(session: &mut Session, context: &mut RequestContext, denial: Denial) -> Result<()> {
     let reply = render(session, context, &denial, now());
+    let author = if denial.kind() == Kind::CorsOriginDenied { Author::Cors } else { Author::Gateway };
     context.denial.get_or_insert(denial);
-    write(session, context, reply).await
+    write_by(Some(author), session, context, reply).await
 }
 
 /// 308 to the form of the path that the route has.
 pub(crate) async fn redirect(session: &mut Session, context: &RequestContext, target: &str) -> Result<()> {
     let location = HeaderValue::from_str(target).unwrap_or(HeaderValue::from_static("/"));
     let headers = vec![(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    write(session, context, Reply { status: StatusCode::PERMANENT_REDIRECT.as_u16(), headers, body: Vec::new() }).await
+    let reply = Reply { status: StatusCode::PERMANENT_REDIRECT.as_u16(), headers, body: Vec::new() };
+    write_by(Some(Author::Gateway), session, context, reply).await
+}
+
+/// The answer of a route without upstream, as upstream's would be: with where the caller stands with its limits.
+pub(crate) async fn answer(session: &mut Session, context: &RequestContext, mut reply: Reply) -> Result<()> {
+    let snapshot = &context.installed.snapshot;
+    let standings = context.admission().into_iter().flat_map(|admission| admission.standings().iter());
+    let known = standings.filter_map(|standing| Some((snapshot.policy(standing.policy)?, standing)));
+    limit_fields(known, |name, value| reply.headers.push((name, value)));
+    write_by(Some(Author::Route), session, context, reply).await
 }
 
 fn render(session: &Session, context: &RequestContext, denial: &Denial, now: Now) -> Reply {
@@ -73,9 +86,14 @@ fn refused_limit<'s>(snapshot: &'s Snapshot, denial: &Denial) -> Option<(&'s Pol
     Some((policy, Standing { policy: id, remaining: 0, reset_s, quota: snapshot.refused_quota(denial) }))
 }
 
-/// Writes a reply and leaves the connection as it is.
-#[expect(clippy::disallowed_methods, reason = "this is the one writer that the lint sends everybody to")]
+/// Writes a reply as it is and leaves the connection as it is.
 pub(crate) async fn write(session: &mut Session, context: &RequestContext, reply: Reply) -> Result<()> {
+    write_by(None, session, context, reply).await
+}
+
+/// With an author, the reply gets what the route puts on its answers.
+#[expect(clippy::disallowed_methods, reason = "this is the one writer that the lint sends everybody to")]
+async fn write_by(author: Option<Author>, session: &mut Session, context: &RequestContext, reply: Reply) -> Result<()> {
     let Reply { status, headers, body } = reply;
     let mut response = ResponseHeader::build_no_case(status, None)?;
     let has_body = !matches!(status, 204 | 304);
@@ -86,6 +104,9 @@ pub(crate) async fn write(session: &mut Session, context: &RequestContext, reply
         }
         if !fields.contains_key(&context.installed.snapshot.request_id.header) {
             add_request_id(fields, context);
+        }
+        if let (Some(author), Some(rules)) = (author, context.response_rules()) {
+            rules.edit(author, status, &session.req_header().headers, fields);
         }
         if has_body {
             fields.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
@@ -114,36 +135,43 @@ pub(crate) fn add_standings(fields: &mut HeaderMap, snapshot: &Snapshot, standin
 /// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers) with one item for each limit; the `X-RateLimit-*`
 /// fields of the quotas that ask for them.
 fn limit_fields<'a>(
-    standings: impl Iterator<Item = (&'a PolicyInfo, &'a Standing)>,
+    standings: impl Iterator<Item = (&'a PolicyInfo, &'a Standing)> + Clone,
     mut add: impl FnMut(HeaderName, HeaderValue),
 ) {
-    let mut policies = Vec::with_capacity(ITEMS_BYTES);
-    let mut limits = Vec::with_capacity(ITEMS_BYTES);
-    for (policy, standing) in standings {
+    // Both fields in one piece of memory; the second waits in place while the first grows.
+    let mut policies = BytesMut::with_capacity(ITEMS_BYTES);
+    for (policy, standing) in standings.clone() {
         if let Some(field) = &policy.rate_limit {
             if !policies.is_empty() {
                 policies.extend_from_slice(b", ");
-                limits.extend_from_slice(b", ");
             }
-            policies.extend_from_slice(field.policy_item.as_bytes());
-            limits.extend_from_slice(field.item_name.as_bytes());
-            limits.extend_from_slice(b";r=");
-            limits.extend_from_slice(itoa::Buffer::new().format(standing.remaining).as_bytes());
-            limits.extend_from_slice(b";t=");
-            limits.extend_from_slice(itoa::Buffer::new().format(standing.reset_s).as_bytes());
+            policies.extend_from_slice(field.policy_item().as_bytes());
         }
         if let Some(quota) = standing.quota {
             quota_fields(quota, standing.remaining, &mut add);
         }
     }
-    if !policies.is_empty() {
-        add(RATE_LIMIT_POLICY, value_of(policies));
-        add(RATE_LIMIT, value_of(limits));
+    if policies.is_empty() {
+        return;
     }
+    let mut items = policies.split_off(policies.len());
+    for (policy, standing) in standings {
+        let Some(field) = &policy.rate_limit else { continue };
+        if !items.is_empty() {
+            items.extend_from_slice(b", ");
+        }
+        items.extend_from_slice(field.item_name().as_bytes());
+        items.extend_from_slice(b";r=");
+        items.extend_from_slice(itoa::Buffer::new().format(standing.remaining).as_bytes());
+        items.extend_from_slice(b";t=");
+        items.extend_from_slice(itoa::Buffer::new().format(standing.reset_s).as_bytes());
+    }
+    add(RATE_LIMIT_POLICY, value_of(policies));
+    add(RATE_LIMIT, value_of(items));
 }
 
-/// Room for the items of two limits with names of usual length.
-const ITEMS_BYTES: usize = 128;
+/// Room for both fields of two limits with names of usual length.
+const ITEMS_BYTES: usize = 256;
 
 fn quota_fields(quota: QuotaStanding, remaining: u64, add: &mut impl FnMut(HeaderName, HeaderValue)) {
     if quota.headers.limit {

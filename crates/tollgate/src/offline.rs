@@ -3,15 +3,17 @@
 
 use crate::fetched_keys;
 use config::AuthAnswer;
-use engine::chain::{self, Asking, Outcome, Pending, Waiting};
+use engine::chain::{self, Admission, Asking, Outcome, Pending, Waiting, own_answer};
 use engine::denial::Denial;
 use engine::identity::Identity;
 use engine::live::Live;
 use engine::names::RouteId;
+use engine::reason::Kind;
 use engine::reply::{Occurrence, Reply};
 use engine::request::{RequestHead, RequestParts};
+use engine::response::Author;
 use engine::snapshot::Snapshot;
-use engine::trail::Trail;
+use engine::trail::{Step, Trail};
 use engine::wire::{HeadLimits, check_head};
 use limits::clock::Now;
 use std::borrow::Cow;
@@ -154,11 +156,12 @@ impl<'a> Offline<'a> {
                         verdict: Verdict::Redirect { location: with_query(&path, head.query) },
                     };
                 }
+                Outcome::Preflight { route, reply } => {
+                    return answered(&head, Some(route), Identity::default(), reply, trail);
+                }
                 Outcome::Whoami(introduction) => {
                     let reply = introduction.reply(|charge| self.counters.used(charge.counter, charge.window));
-                    let identity = introduction.identity().clone();
-                    let address = Some(head.client);
-                    return Decided { trail, route: None, identity, address, verdict: Verdict::Answer { reply } };
+                    return answered(&head, None, introduction.identity().clone(), reply, trail);
                 }
             }
         }
@@ -199,11 +202,52 @@ impl<'a> Offline<'a> {
                 if let Err(denial) = admission.allowance().spend(body) {
                     return self.refused(head, Some(route), identity, denial, trail, now);
                 }
-                let verdict = self.forwarded(head, admission.upstream());
+                if let Err(denial) = self.judge_body(request, head, route, &mut trail) {
+                    return self.refused(head, Some(route), identity, denial, trail, now);
+                }
+                let verdict = match admission.upstream() {
+                    Some(upstream) => self.forwarded(head, upstream),
+                    None => self.own_answer(&admission, head, now),
+                };
                 Decided { verdict, trail, route: Some(route), identity, address: Some(head.client) }
             }
             Err((denial, identity)) => self.refused(head, Some(route), identity, denial, trail, now),
         }
+    }
+
+    /// That of a route without upstream.
+    fn own_answer(&self, admission: &Admission, head: &RequestHead<'_>, now: Now) -> Verdict {
+        let reply = own_answer(admission, self.snapshot, head, REQUEST_ID, now);
+        let reply = reply.unwrap_or_else(|| Reply { status: 500, headers: Vec::new(), body: Vec::new() });
+        Verdict::Answer { reply: self.dressed(Some(admission.route()), Author::Route, head, reply) }
+    }
+
+    /// With what the route puts on its answers.
+    fn dressed(&self, route: Option<RouteId>, author: Author, head: &RequestHead<'_>, mut reply: Reply) -> Reply {
+        if let Some(rules) = route.and_then(|route| self.snapshot.route(route)?.response.as_deref()) {
+            let mut fields: http::HeaderMap = reply.headers.into_iter().collect();
+            rules.edit(author, reply.status, head.headers, &mut fields);
+            let pairs = fields.iter().map(|(name, value)| (name.clone(), value.clone()));
+            reply.headers = pairs.collect();
+        }
+        reply
+    }
+
+    /// The last step: what a body says that has to be read.
+    fn judge_body(
+        &self,
+        request: &OfflineRequest,
+        head: &RequestHead<'_>,
+        route: RouteId,
+        trail: &mut Trail,
+    ) -> Result<(), Denial> {
+        let Some(reading) = self.snapshot.route(route).and_then(|route| route.rules.reading.as_ref()) else {
+            return Ok(());
+        };
+        let Some(wanted) = reading.wants(head.method, head.headers) else { return Ok(()) };
+        let body = request.body.as_deref().unwrap_or_default();
+        let judged = reading.push(&mut Vec::new(), body).and_then(|()| reading.judge(&wanted, body));
+        trail.judge(Step::Body, Some(reading.policy), reading.mode, judged).map(|_| ())
     }
 
     fn head_limits(&self) -> HeadLimits {
@@ -254,6 +298,8 @@ impl<'a> Offline<'a> {
             now,
         });
         let address = Some(head.client);
+        let author = if denial.kind() == Kind::CorsOriginDenied { Author::Cors } else { Author::Gateway };
+        let reply = self.dressed(route, author, head, reply);
         Decided { trail, route, identity, address, verdict: Verdict::Refuse { denial, reply } }
     }
 
@@ -276,6 +322,11 @@ impl<'a> Offline<'a> {
         let identity = Identity::default();
         Decided { trail, route: None, identity, address: None, verdict: Verdict::Refuse { denial, reply } }
     }
+}
+
+/// By the gateway itself.
+fn answered(head: &RequestHead<'_>, route: Option<RouteId>, identity: Identity, reply: Reply, trail: Trail) -> Decided {
+    Decided { trail, route, identity, address: Some(head.client), verdict: Verdict::Answer { reply } }
 }
 
 /// What comes close to matching, in words.

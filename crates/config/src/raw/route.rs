@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Concurrency, ErrorTemplate, Mode, PathEntry, Quota, RateLimit};
+use super::{
+    CacheControl, Concurrency, Cors, Deprecation, ErrorTemplate, Mode, PathEntry, Quota, RateLimit, Redirect, Respond,
+};
 use crate::text::{Cidr, MediaType, Method, Size};
 
 /// Which requests go where.
@@ -34,11 +36,17 @@ pub struct Route {
     pub conditions: Option<Conditions>,
     /// Whether `/a/` is `/a`: `strict` (default), `ignore` or `redirect`.
     pub trailing_slash: Option<TrailingSlash>,
-    /// The upstream's name.
+    /// The upstream's name. Required, unless there is `redirect` or `respond`.
     #[schemars(length(min = 1))]
     pub upstream: Option<String>,
+    /// Sends callers elsewhere. In place of `upstream` and `respond`.
+    pub redirect: Option<Redirect>,
+    /// A fixed response. In place of `upstream` and `redirect`.
+    pub respond: Option<Respond>,
     /// Who may call. Required, here or in `defaults`; `{ none: {} }` opens the route to everybody.
     pub auth: Option<Auth>,
+    /// Which pages of other origins may call.
+    pub cors: Option<Cors>,
     /// From which addresses.
     pub ip_access: Option<IpAccess>,
     /// How many requests a second, and how many at once.
@@ -49,6 +57,11 @@ pub struct Route {
     pub quota: Option<Quota>,
     /// What a request may carry.
     pub body: Option<Body>,
+    /// That the route is on its way out.
+    pub deprecation: Option<Deprecation>,
+    /// `Cache-Control` of its answers: directives such as `max-age=60` to set, or `{ default: … }` for where upstream says nothing. Not of
+    /// refusals, which are `no-store`; of errors only if it has `no-store`.
+    pub cache_control: Option<CacheControl>,
     /// Errors in words of this route's own. They go before those of the whole config.
     pub errors: Option<Vec<ErrorTemplate>>,
 }
@@ -68,8 +81,14 @@ pub struct Defaults {
     /// The upstream's name.
     #[schemars(length(min = 1))]
     pub upstream: Option<String>,
+    /// Sends callers elsewhere. In place of `upstream` and `respond`.
+    pub redirect: Option<Redirect>,
+    /// A fixed response. In place of `upstream` and `redirect`.
+    pub respond: Option<Respond>,
     /// Who may call.
     pub auth: Option<Auth>,
+    /// Which pages of other origins may call.
+    pub cors: Option<Cors>,
     /// From which addresses.
     pub ip_access: Option<IpAccess>,
     /// How many requests a second, and how many at once, on each route.
@@ -80,6 +99,11 @@ pub struct Defaults {
     pub quota: Option<Quota>,
     /// What a request may carry.
     pub body: Option<Body>,
+    /// That the route is on its way out.
+    pub deprecation: Option<Deprecation>,
+    /// `Cache-Control` of its answers: directives such as `max-age=60` to set, or `{ default: … }` for where upstream says nothing. Not of
+    /// refusals, which are `no-store`; of errors only if it has `no-store`.
+    pub cache_control: Option<CacheControl>,
     /// Errors of all routes that have none of their own.
     pub errors: Option<Vec<ErrorTemplate>>,
 }
@@ -189,16 +213,73 @@ pub struct IpAccess {
 /// What a request may carry.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("not" = {"required": ["schema", "schemaFile"]}))]
 pub struct Body {
-    /// The largest body, announced or counted; above it 413. Up to 1TiB by unit; unlimited if not given.
+    /// The largest body, announced or counted; above it 413. Up to 1TiB by unit; unlimited if not given. With a schema up to 64MiB, and 1MiB if
+    /// not given.
     pub bytes_max: Option<Size>,
     /// The media types that are taken; another one gets 415. `text/*` is every subtype.
     #[schemars(length(min = 1))]
     pub content_types: Option<Vec<MediaType>>,
+    /// Whether a body without Content-Type is taken where `contentTypes` names some: `refuse` (default) or `allow`.
+    #[serde(default)]
+    pub content_type_missing: ContentTypeMissing,
     /// Refuses a body without Content-Length with 411.
     #[serde(default)]
     pub require_length: bool,
+    /// What the body has to look like: a JSON Schema of draft 4, 6, 7, 2019-09 or 2020-12 (the default), by its `$schema`. The body has to be JSON
+    /// then, whatever its Content-Type says, and is held until it has been read; what does not match gets 422.
+    pub schema: Option<SchemaDocument>,
+    /// The same in a file of its own, relative to this one.
+    #[schemars(length(min = 1))]
+    pub schema_file: Option<String>,
+    /// Takes `format` in the schema for a rule instead of a remark.
+    #[serde(default)]
+    pub format: bool,
+    /// How deep lists and objects of a body that is read may be nested. 1 to 127; 64 by default.
+    #[schemars(range(min = 1, max = 127))]
+    pub depth_max: Option<u32>,
+    /// The largest body that is read, its Content-Encoding (gzip, deflate, br, zstd) undone; above it 413. Up to 64MiB; as `bytesMax` if not
+    /// given.
+    pub decompressed_bytes_max: Option<Size>,
     /// `enforce` (default), `dryRun` or `off`.
     #[serde(default)]
     pub mode: Mode,
+}
+
+/// What becomes of a body that does not say what it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ContentTypeMissing {
+    /// It gets 415.
+    #[default]
+    Refuse,
+    /// It is taken.
+    Allow,
+}
+
+/// A JSON Schema, written as YAML.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub struct SchemaDocument(serde_json::Value);
+
+impl SchemaDocument {
+    #[must_use]
+    pub const fn get(&self) -> &serde_json::Value {
+        &self.0
+    }
+}
+
+impl JsonSchema for SchemaDocument {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "SchemaDocument".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "object", "additionalProperties": true, "description": "A JSON Schema." })
+    }
 }

@@ -73,8 +73,11 @@ pub(super) fn seconds(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(part).max(1)
 }
 
-/// `Allow` for 405 and `Accept` for 415 (RFC 9110, 15.5.6 and 15.5.16).
+/// `Allow` for 405, `Accept` or `Accept-Encoding` for 415 (RFC 9110, 15.5.6 and 15.5.16).
 pub(super) fn alternatives(denial: &Denial, status: u16) -> Option<(HeaderName, HeaderValue)> {
+    if denial.reason == Reason::ContentCodingUnsupported && status == 415 {
+        return Some((header::ACCEPT_ENCODING, HeaderValue::from_static(crate::coding::KNOWN)));
+    }
     let (name, text) = match (&denial.detail, status) {
         (Detail::Allow(methods), 405) => (header::ALLOW, methods),
         (Detail::Accept(types), 415) => (header::ACCEPT, types),
@@ -107,6 +110,8 @@ pub(super) fn challenge(reason: Reason) -> HeaderValue {
         | Kind::AuthServiceUnavailable
         | Kind::ApiKeyInvalid
         | Kind::ApiKeyForbidden
+        | Kind::CorsOriginDenied
+        | Kind::RouteGone
         | Kind::BadRequest
         | Kind::UriTooLong
         | Kind::HeadersTooLarge
@@ -123,6 +128,8 @@ pub(super) fn challenge(reason: Reason) -> HeaderValue {
         | Kind::BodyTooLarge
         | Kind::ContentTypeUnsupported
         | Kind::BodyMalformed
+        | Kind::BodySchemaMismatch
+        | Kind::BodyBufferFull
         | Kind::UpstreamUnavailable
         | Kind::UpstreamConnectFailed
         | Kind::UpstreamTlsFailed
@@ -171,7 +178,8 @@ pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
         | Reason::BasicBusy
         | Reason::AuthServiceFailed
         | Reason::AuthServiceTimeout
-        | Reason::AuthServiceBusy => Some("proxy_internal_error"),
+        | Reason::AuthServiceBusy
+        | Reason::BodyBufferFull => Some("proxy_internal_error"),
         // `connection_limit_reached` would speak of the connections to the next hop; these are the client's.
         Reason::ConnectionsExhausted | Reason::AddressConnectionsExhausted => Some("proxy_internal_response"),
         Reason::HeaderMalformed
@@ -207,6 +215,10 @@ pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
         | Reason::ClaimMismatch
         | Reason::ScopeInsufficient
         | Reason::IpDenied
+        | Reason::CorsOriginDenied
+        | Reason::CorsMethodDenied
+        | Reason::CorsHeaderDenied
+        | Reason::RouteGone
         | Reason::BasicMissing
         | Reason::BasicUnreadable
         | Reason::UserUnknown
@@ -221,7 +233,22 @@ pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
         | Reason::LengthRequired
         | Reason::BodyTooLarge
         | Reason::ContentTypeUnsupported
+        | Reason::DecompressedBodyTooLarge
+        | Reason::ContentTypeMissing
+        | Reason::ContentTypeMalformed
+        | Reason::CharsetUnsupported
+        | Reason::ContentCodingUnsupported
         | Reason::BodyMalformed
+        | Reason::BodyMissing
+        | Reason::ContentCodingBroken
+        | Reason::JsonSyntax
+        | Reason::JsonTrailing
+        | Reason::JsonNotUtf8
+        | Reason::JsonByteOrderMark
+        | Reason::JsonDuplicateName
+        | Reason::JsonTooDeep
+        | Reason::JsonNumberOutOfRange
+        | Reason::BodySchemaMismatch
         | Reason::ClientClosedRequest => None,
     }
 }

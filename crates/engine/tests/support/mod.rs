@@ -27,9 +27,10 @@ use engine::snapshot::{
     AcceptRequestId, IntakeRules, PolicyInfo, RateLimitField, RequestIdRules, Snapshot, ToldUpstream,
 };
 use engine::standing::QuotaHeaders;
+use engine::target::Target;
 use engine::trail::Mode;
 use engine::upstream::{Address, Endpoint, Timeouts, Upstream};
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, Method};
 use ipnet::{IpNet, Ipv4Net};
 use limits::bucket::Rate;
 use limits::clock::Now;
@@ -92,6 +93,7 @@ pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Sn
             body_timeout: Duration::from_secs(30),
             connections_max: 1000,
             connections_per_address_max: 100,
+            held_body_bytes_max: 1 << 20,
         },
         active_keys_max: 100_000,
         request_id: RequestIdRules {
@@ -131,9 +133,12 @@ fn route(index: usize, asks: Asks) -> Route {
     Route {
         name: format!("route-{index}").into(),
         place: place(),
-        upstream: UpstreamId(0),
+        target: Target::Upstream(UpstreamId(0)),
+        response: None,
         rules: Rules {
+            cors: None,
             ip_access: None,
+            deprecation: None,
             throttles_before_identity: Vec::new(),
             auth,
             auth_policy: PolicyId(0),
@@ -141,6 +146,7 @@ fn route(index: usize, asks: Asks) -> Route {
             throttles,
             payload: None,
             quota: None,
+            reading: None,
         },
     }
 }
@@ -230,11 +236,7 @@ fn policy() -> PolicyInfo {
         name: "policy".into(),
         place: place(),
         mode: Mode::Enforce,
-        rate_limit: Some(RateLimitField {
-            policy_item: HeaderValue::from_static("\"policy\";q=1;w=1"),
-            item_name: "\"policy\"".into(),
-            quota_headers: QuotaHeaders::default(),
-        }),
+        rate_limit: Some(RateLimitField::new("policy", 1, 1, QuotaHeaders::default())),
     }
 }
 

@@ -2,10 +2,10 @@
 
 use crate::context::{RequestContext, Stage};
 use crate::fields::forget_spelling;
-use crate::phase::ask;
+use crate::phase::{ask, content, finish};
 use crate::respond;
 use crate::shared::Shared;
-use engine::chain::{self, Outcome, Pending};
+use engine::chain::{self, Outcome, Pending, own_answer};
 use engine::denial::Denial;
 use engine::identity::Identity;
 use engine::reply::Reply;
@@ -31,6 +31,7 @@ pub(crate) async fn run(shared: &Shared, session: &mut Session, context: &mut Re
     forget_spelling(session.req_header_mut());
     let peer = peer_address(session, context);
     match decide(shared, session.req_header(), peer, now, context).await {
+        Decision::Forward if content::is_read(context) => Box::pin(read(shared, session, context)).await,
         Decision::Forward => Ok(false),
         Decision::Refuse(denial) => {
             context.stage = Stage::Answered;
@@ -42,6 +43,13 @@ pub(crate) async fn run(shared: &Shared, session: &mut Session, context: &mut Re
             respond::write(session, context, reply).await?;
             Ok(true)
         }
+        Decision::OfRoute(reply) => {
+            if content::is_read(context) && Box::pin(read(shared, session, context)).await? {
+                return Ok(true);
+            }
+            respond::answer(session, context, reply).await?;
+            Ok(true)
+        }
         Decision::Redirect(path) => {
             context.stage = Stage::Answered;
             respond::redirect(session, context, &path).await?;
@@ -50,12 +58,22 @@ pub(crate) async fn run(shared: &Shared, session: &mut Session, context: &mut Re
     }
 }
 
+/// The last step of the decision: what the body says. A refusal is not billed.
+async fn read(shared: &Shared, session: &mut Session, context: &mut RequestContext) -> Result<bool> {
+    let Some(denial) = content::read_early(shared, session, context).await? else { return Ok(false) };
+    finish::refund(shared, context, &denial).await;
+    respond::refuse(session, context, denial).await?;
+    Ok(true)
+}
+
 enum Decision {
     Forward,
     Refuse(Denial),
     Redirect(String),
     /// The gateway's own answer.
     Answer(Reply),
+    /// That of a route without upstream, to a request that was admitted.
+    OfRoute(Reply),
 }
 
 async fn decide(
@@ -109,6 +127,10 @@ async fn decide(
                     None => path,
                 });
             }
+            Outcome::Preflight { route, reply } => {
+                context.route = Some(route);
+                return Decision::Answer(reply);
+            }
             Outcome::Whoami(introduction) => {
                 context.refused_identity = introduction.identity().clone();
                 let used = |charge: &QuotaCharge| shared.counters.used(charge.counter, charge.window);
@@ -131,8 +153,12 @@ async fn charged(
     let counted = charge(&shared.counters, &shared.limits, &mut pending, snapshot, head, now).await;
     match chain::settle(pending, snapshot, &counted, now, &mut context.trail) {
         Ok(admission) => {
+            let reply = match admission.upstream() {
+                Some(_) => None,
+                None => own_answer(&admission, snapshot, head, context.request_id.as_str(), now),
+            };
             context.stage = Stage::Admitted(admission);
-            Decision::Forward
+            reply.map_or(Decision::Forward, Decision::OfRoute)
         }
         Err((denial, identity)) => refuse(context, identity, denial),
     }

@@ -16,7 +16,7 @@ pub(crate) const DECIDED: ErrorType = ErrorType::Custom("decided by the gateway"
 pub(crate) async fn peer(context: &mut RequestContext) -> Result<Box<HttpPeer>> {
     let now = now();
     let installed = std::sync::Arc::clone(&context.installed);
-    let found = context.admission().and_then(|admission| installed.upstream(admission.upstream()));
+    let found = context.admission().and_then(|admission| installed.upstream(admission.upstream()?));
     let Some((upstream, prepared)) = found else {
         return Err(decided(context, Denial::new(Reason::InternalError).because("no admission or no upstream")));
     };
@@ -39,7 +39,7 @@ pub(crate) async fn peer(context: &mut RequestContext) -> Result<Box<HttpPeer>> 
         let denial = Denial::new(Reason::DnsFailed).because(format!("{} has no address", endpoint.label));
         return Err(decided(context, denial));
     };
-    Ok(Box::new(peer))
+    Ok(peer)
 }
 
 /// A connection to the endpoint is there. Until the request has been sent only the end of the whole exchange counts: how long an
@@ -65,7 +65,7 @@ pub(crate) fn wait_for_answer(context: &RequestContext, had_body: bool) {
         Some(connected) if !had_body => connected,
         Some(_) | None => now(),
     };
-    let found = context.admission().and_then(|admission| context.installed.upstream(admission.upstream()));
+    let found = context.admission().and_then(|admission| context.installed.upstream(admission.upstream()?));
     if let Some((upstream, _)) = found {
         context.wait_until(sent, upstream.timeouts.first_byte);
     }

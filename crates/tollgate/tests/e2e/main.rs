@@ -5,8 +5,10 @@
 mod support;
 
 mod accuracy;
+mod browser;
 mod cluster;
 mod concurrency;
+mod cors;
 mod dry_run;
 mod errors;
 mod forwarding;
@@ -18,7 +20,10 @@ mod keep_alive;
 mod key_sets;
 mod key_sets_hostile;
 mod limits;
+mod own_answers;
 mod passing_on;
+mod reading;
+mod reading_large;
 mod reasons;
 mod reasons_access;
 mod reasons_body;

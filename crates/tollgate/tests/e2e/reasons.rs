@@ -2,8 +2,8 @@
 
 use crate::support::Scenario;
 use crate::{
-    concurrency, ip_access, reasons_access, reasons_body, reasons_intake, reasons_jwt, reasons_keys, reasons_routing,
-    reasons_tls, reasons_upstream, reasons_ways,
+    concurrency, cors, ip_access, own_answers, reading, reasons_access, reasons_body, reasons_intake, reasons_jwt,
+    reasons_keys, reasons_routing, reasons_tls, reasons_upstream, reasons_ways,
 };
 use engine::reason::Reason;
 use std::collections::HashSet;
@@ -26,10 +26,14 @@ fn played() -> Vec<Scenario> {
         reasons_routing::scenarios(),
         reasons_access::scenarios(),
         ip_access::scenarios(),
+        cors::scenarios(),
+        own_answers::scenarios(),
         concurrency::scenarios(),
         reasons_jwt::scenarios(),
         reasons_keys::scenarios(),
         reasons_body::scenarios(),
+        reading::scenarios(),
+        reading::scenarios_of_memory(),
         reasons_upstream::scenarios(),
         reasons_tls::scenarios(),
         reasons_ways::scenarios(),

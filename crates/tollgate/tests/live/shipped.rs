@@ -12,7 +12,9 @@ const SERVED: &[(&str, &str, &str, &str, u16)] = &[
     ("quickstart.yaml", "localhost", "/hello", "", 200),
     ("tollgate.yaml", "any.example.org", "/health", "", 200),
     ("examples/addresses-and-concurrency.yaml", "api.example.com", "/v1/orders", "example-key-of-acme", 200),
+    ("examples/bodies.yaml", "api.example.com", "/v1/customers/7", "", 200),
     // Its Redis is not there: each gateway grants its part.
+    ("examples/browser.yaml", "api.example.com", "/v1/orders", "example-key-of-web", 200),
     ("examples/cluster.yaml", "api.example.com", "/v1/orders", "example-key-of-acme", 200),
     ("examples/error-templates.yaml", "api.example.com", "/v1/search", "", 200),
     ("examples/forward-auth.yaml", "shop.example.com", "/sign-in/", "", 200),
@@ -22,6 +24,7 @@ const SERVED: &[(&str, &str, &str, &str, u16)] = &[
     ("examples/plans-and-quotas.yaml", "api.example.com", "/v1/orders", "example-key-of-acme", 200),
     ("examples/routing.yaml", "a.files.example.com", "/pub/x/y.png", "", 200),
     ("examples/upstreams.yaml", "api.example.com", "/v1/orders/17", "", 200),
+    ("examples/versions.yaml", "api.example.com", "/v2/orders", "", 200),
 ];
 
 fn folder() -> PathBuf {
@@ -78,7 +81,8 @@ fn adapted(text: &str) -> String {
     ] {
         text = text.replace(address, place);
     }
-    text.replace("keys/", &format!("{keys}/"))
+    let schemas = folder().join("examples/schemas").display().to_string();
+    text.replace("keys/", &format!("{keys}/")).replace("schemaFile: schemas/", &format!("schemaFile: {schemas}/"))
 }
 
 #[tokio::test]
