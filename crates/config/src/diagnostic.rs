@@ -89,6 +89,8 @@ codes! {
     KeyMaterial "key-material",
     /// An error template that cannot be rendered safely.
     Template "template",
+    /// An error template that no client ever gets.
+    HiddenTemplate "hidden-template",
     /// A JSON Schema that is none, that refers to something elsewhere, or whose patterns would not run in linear time.
     Schema "schema",
     /// A route that never gets a request.

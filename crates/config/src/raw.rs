@@ -26,7 +26,7 @@ use serde::Deserialize;
 pub use answer::{AfterSunset, CacheControl, Deprecation, Redirect, Respond};
 pub use auth_service::{AuthService, RememberAnswers, ServiceTls};
 pub use browser::{Cors, OnDenied};
-pub use choice::{Discovery, EndpointEntry, PathEntry, Threads};
+pub use choice::{Discovery, EndpointEntry, PathEntry, TemplatePart, Threads};
 pub use errors::{Disclose, ErrorResponse, ErrorTemplate, Errors};
 pub use identity::{
     Algorithm, ApiKeys, ClaimRule, ClaimValue, DiscoveryDetails, IdentityHeaders, JwtKey, JwtProvider, Location,

@@ -10,7 +10,6 @@ use engine::policy::cors::Cors;
 use engine::policy::ip_access::IpAccess;
 use engine::policy::parameters::Parameters;
 use engine::policy::throttle::Throttle;
-use engine::reply::ErrorRules;
 use engine::response::{CacheControl, ResponseRules};
 use engine::route::host::HostPattern;
 use engine::route::path::PathPattern;
@@ -34,7 +33,7 @@ pub(super) fn compile(
     raw: &RawConfig,
     names: &Names<'_>,
     throttles: &[NamedThrottle<'_>],
-    rules: &mut ErrorRules,
+    book: &mut errors::Book,
     desk: &mut Desk<'_>,
 ) -> Option<(RouteTable, Vec<Route>)> {
     if raw.routes.is_empty() {
@@ -50,7 +49,7 @@ pub(super) fn compile(
         let matched = merged.matches(id, desk);
         let paths = matched.as_ref().map_or(&[][..], |matched: &RouteMatch| &matched.paths);
         let parameters = matched.as_ref().and_then(|matched| merged.parameters(&matched.paths, raw, desk));
-        let asked = merged.route((id, paths), raw, names, throttles, rules, desk);
+        let asked = merged.route((id, paths), raw, names, throttles, book, desk);
         if let (Some(matched), Some(mut asked)) = (matched, asked) {
             asked.rules.parameters = parameters;
             table.push(matched);
@@ -171,11 +170,11 @@ impl<'r> Merged<'r> {
         raw: &RawConfig,
         names: &Names<'_>,
         throttles: &[NamedThrottle<'_>],
-        errors: &mut ErrorRules,
+        book: &mut errors::Book,
         desk: &mut Desk<'_>,
     ) -> Option<Route> {
         let owner = format!("routes.{}", self.raw.name);
-        let target = self.target(paths, names, desk);
+        let target = self.target(paths, names, book, desk);
         let auth = self.auth(names, desk);
         let auth_at = self.at("auth", self.raw.auth.is_some());
         let auth_policy = desk.policy(format!("{owner}.auth"), &auth_at, Mode::Enforce, None);
@@ -197,10 +196,9 @@ impl<'r> Merged<'r> {
         let quota_at = if self.raw.quota.is_some() { &*self.pointer } else { "/defaults" };
         let quota = quota.and_then(|quota| limit::quota(&owner, quota, quota_at, desk));
         let Body { payload, reading } = self.body(&owner, raw, desk);
-        if let Some(templates) = self.raw.errors.as_ref().or(self.defaults.errors.as_ref()) {
-            let at = self.at("errors", self.raw.errors.is_some());
-            errors.routes.push((id, errors::templates(templates, raw, &at, desk)));
-        }
+        let errors_at = self.at("errors", true);
+        let own_errors = self.raw.errors.as_deref().map(|templates| (templates, &*errors_at));
+        book.route(id, own_errors, self.defaults.errors.as_deref(), desk);
         Some(Route {
             name: self.raw.name.as_str().into(),
             place: desk.engine_place(&format!("{}/name", self.pointer)),
@@ -231,7 +229,13 @@ impl<'r> Merged<'r> {
     }
 
     /// The route's own word counts before the defaults', whichever of the three it is.
-    fn target(&self, paths: &[PathPattern], names: &Names<'_>, desk: &mut Desk<'_>) -> Option<Target> {
+    fn target(
+        &self,
+        paths: &[PathPattern],
+        names: &Names<'_>,
+        book: &mut errors::Book,
+        desk: &mut Desk<'_>,
+    ) -> Option<Target> {
         let raw::Route { upstream, redirect, respond, .. } = self.raw;
         let own = target::chosen(upstream.as_ref(), redirect.as_ref(), respond.as_ref(), &self.pointer, desk);
         let Defaults { upstream, redirect, respond, .. } = self.defaults;
@@ -240,7 +244,7 @@ impl<'r> Merged<'r> {
         match own.or(common) {
             Some(Chosen::Upstream(name)) => names.upstream(name, &at("upstream"), desk).map(Target::Upstream),
             Some(Chosen::Redirect(redirect)) => target::redirect(redirect, paths, &at("redirect"), desk),
-            Some(Chosen::Respond(respond)) => target::respond(respond, &at("respond"), desk),
+            Some(Chosen::Respond(respond)) => target::respond(respond, &at("respond"), book, desk),
             None => {
                 self.missing("upstream", desk);
                 None
