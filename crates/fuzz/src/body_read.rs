@@ -104,9 +104,9 @@ fn texts(value: &Value, found: &mut Vec<String>) {
         Value::String(text) if text.len() >= VALUE_BYTES_MIN => found.push(text.clone()),
         Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
         Value::Object(members) => {
-            // A value that is a name as well may be shown as that.
             members.values().for_each(|member| texts(member, found));
-            found.retain(|text| !members.contains_key(text));
+            // What is part of a name as well may be shown as that.
+            found.retain(|text| !members.keys().any(|name| name.contains(text.as_str())));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
