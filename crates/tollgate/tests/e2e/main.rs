@@ -35,6 +35,7 @@ mod reasons_routing;
 mod reasons_tls;
 mod reasons_upstream;
 mod reasons_ways;
+mod shared_accuracy;
 mod storms;
 mod trace;
 mod ways;
