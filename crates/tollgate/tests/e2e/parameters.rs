@@ -67,6 +67,14 @@ async fn all_that_is_wrong_is_said_at_once() {
     let response = gateway.send(&get("/orders/hunter2?limit=1000&ids=hunter2", &["X-Trace: hunter2"])).await;
     assert_eq!((response.status, response.header("content-type")), (422, Some("application/problem+json")));
     assert!(!response.to_string().contains("hunter2"), "{response}");
+    let errors = response.json()["errors"].clone();
+    let found: Vec<(&str, &str)> = errors
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| (error["in"].as_str().unwrap(), error["pointer"].as_str().unwrap()))
+        .collect();
+    assert_eq!(found, [("path", "id"), ("query", "ids/0"), ("query", "limit"), ("header", "x-trace")], "{errors}");
     let line = until("the log", async || gateway.log_lines().into_iter().next()).await;
     assert_eq!((&line["kind"], &line["reason"]), (&json!("parameter_invalid"), &json!("parameter_mismatch")));
 }
