@@ -3,6 +3,7 @@
 
 mod auth;
 mod auth_services;
+mod compression;
 mod concurrency;
 mod desk;
 mod errors;
@@ -19,6 +20,7 @@ mod routes;
 mod scenarios;
 mod scope;
 mod store;
+mod transform;
 mod upstreams;
 mod users;
 mod whoami;

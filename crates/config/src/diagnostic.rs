@@ -89,6 +89,8 @@ codes! {
     KeyMaterial "key-material",
     /// An error template that cannot be rendered safely.
     Template "template",
+    /// A change to requests or answers that cannot be made: an unknown variable, a malformed pointer, a header that is not to be touched.
+    Transform "transform",
     /// A route that never gets a request.
     HiddenRoute "hidden-route",
     /// Two routes between which only their names decide.

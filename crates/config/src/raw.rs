@@ -5,6 +5,7 @@
 
 mod auth_service;
 mod choice;
+mod compression;
 mod errors;
 mod identity;
 mod limit;
@@ -12,6 +13,7 @@ mod process;
 mod route;
 mod scenario;
 mod store;
+mod transform;
 mod upstream;
 mod whoami;
 
@@ -22,6 +24,7 @@ use serde::Deserialize;
 
 pub use auth_service::{AuthService, RememberAnswers, ServiceTls};
 pub use choice::{Discovery, EndpointEntry, PathEntry, Threads};
+pub use compression::{Compression, CompressionAlgorithm};
 pub use errors::{Disclose, ErrorResponse, ErrorTemplate, Errors};
 pub use identity::{
     Algorithm, ApiKeys, ClaimRule, ClaimValue, DiscoveryDetails, IdentityHeaders, JwtKey, JwtProvider, Location,
@@ -40,6 +43,10 @@ pub use route::{
 };
 pub use scenario::{Scenario, ScenarioAuthAnswer, ScenarioExpect, ScenarioRequest};
 pub use store::{OnFailure, Redis, Scope, Store, Sync};
+pub use transform::{
+    Absent, AnyJson, BodyChange, BodyStep, HeaderChange, OnUnreadable, PathChange, PrefixChange, QueryChange,
+    RequestTransform, ResponseTransform, ValueDetails, ValueEntry,
+};
 pub use upstream::{Balance, EndpointDetails, Keepalive, Timeouts, Upstream, UpstreamTls};
 pub use whoami::Whoami;
 

@@ -1,11 +1,13 @@
 //! All that one route asks of a request, defaults already merged in. `chain` takes it apart without `..`.
 
+use crate::compression::Compression;
 use crate::names::{Name, Place, PolicyId, UpstreamId};
 use crate::policy::concurrency::Concurrency;
 use crate::policy::ip_access::IpAccess;
 use crate::policy::payload::Payload;
 use crate::policy::quota::Quota;
 use crate::policy::throttle::Throttle;
+use crate::transform::Transform;
 
 /// A route's own rules, in the order in which they are asked.
 #[derive(Debug)]
@@ -70,4 +72,7 @@ pub struct Route {
     pub place: Place,
     pub upstream: UpstreamId,
     pub rules: Rules,
+    /// Boxed: rare, and asked for by every request.
+    pub transform: Option<Box<Transform>>,
+    pub compression: Option<Box<Compression>>,
 }

@@ -109,7 +109,7 @@ pub(super) fn conditions(raw: &raw::Conditions, pointer: &str, desk: &mut Desk<'
 }
 
 /// Names that YAML tells apart and HTTP does not.
-pub(super) fn header_names(headers: &BTreeMap<String, String>, pointer: &str, desk: &mut Desk<'_>) {
+pub(super) fn header_names<V>(headers: &BTreeMap<String, V>, pointer: &str, desk: &mut Desk<'_>) {
     for (index, name) in headers.keys().enumerate() {
         let Some(other) = headers.keys().take(index).find(|other| other.eq_ignore_ascii_case(name)) else { continue };
         let (place, first) = (desk.key_place(&deeper(pointer, name)), desk.key_place(&deeper(pointer, other)));

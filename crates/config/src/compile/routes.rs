@@ -13,11 +13,12 @@ use engine::route::path::PathPattern;
 use engine::route::table::{Ambiguous, MethodMismatch, Methods, RouteMatch, RouteTable, TrailingSlash};
 use engine::rules::{Auth, Route, Rules};
 use engine::trail::Mode;
+use engine::transform::Transform;
 
 use super::desk::Desk;
 use super::limit::{self, NamedThrottle};
 use super::names::Names;
-use super::{auth, concurrency, errors, ip_access, notice, patterns};
+use super::{auth, concurrency, errors, ip_access, notice, patterns, transform};
 use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, Defaults, RawConfig};
 use crate::references::MISSING;
@@ -41,10 +42,12 @@ pub(super) fn compile(
         let merged = Merged::of(route, &raw.defaults, index);
         let Some(id) = names.routes.get(&*route.name).copied() else { continue };
         let matched = merged.matches(id, desk);
+        let paths = matched.as_ref().map(|matched| &*matched.paths).unwrap_or_default();
+        let transform = merged.transform(&transform::Subject { config: raw, paths }, desk);
         let asked = merged.route(id, raw, names, throttles, rules, desk);
         if let (Some(matched), Some(asked)) = (matched, asked) {
             table.push(matched);
-            routes.push((id, asked));
+            routes.push((id, Route { transform, ..asked }));
         } else {
             sound = false;
         }
@@ -175,6 +178,9 @@ impl<'r> Merged<'r> {
         let quota_at = if self.raw.quota.is_some() { &*self.pointer } else { "/defaults" };
         let quota = quota.and_then(|quota| limit::quota(&owner, quota, quota_at, desk));
         let payload = self.payload(&owner, desk);
+        let compression = self.raw.compression.as_ref().or(self.defaults.compression.as_ref());
+        let compression_at = self.at("compression", self.raw.compression.is_some());
+        let compression = compression.and_then(|raw| super::compression::compile(raw, &compression_at, desk));
         if let Some(templates) = self.raw.errors.as_ref().or(self.defaults.errors.as_ref()) {
             let at = self.at("errors", self.raw.errors.is_some());
             errors.routes.push((id, errors::templates(templates, raw, &at, desk)));
@@ -193,7 +199,19 @@ impl<'r> Merged<'r> {
                 payload,
                 quota,
             },
+            transform: None,
+            compression,
         })
+    }
+
+    /// What was checked with other paths in view has been checked for these, too: a change in `defaults` must fit every route.
+    fn transform(&self, subject: &transform::Subject<'_>, desk: &mut Desk<'_>) -> Option<Box<Transform>> {
+        let request = self.raw.request.as_ref().or(self.defaults.request.as_ref());
+        let request_at = self.at("request", self.raw.request.is_some());
+        let response = self.raw.response.as_ref().or(self.defaults.response.as_ref());
+        let response_at = self.at("response", self.raw.response.is_some());
+        let (request, response) = (request.map(|raw| (raw, &*request_at)), response.map(|raw| (raw, &*response_at)));
+        transform::compile(request, response, subject, desk)
     }
 
     fn upstream(&self, names: &Names<'_>, desk: &mut Desk<'_>) -> Option<engine::names::UpstreamId> {

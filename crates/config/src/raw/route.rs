@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Concurrency, ErrorTemplate, Mode, PathEntry, Quota, RateLimit};
+use super::{
+    Compression, Concurrency, ErrorTemplate, Mode, PathEntry, Quota, RateLimit, RequestTransform, ResponseTransform,
+};
 use crate::text::{Cidr, MediaType, Method, Size};
 
 /// Which requests go where.
@@ -49,6 +51,12 @@ pub struct Route {
     pub quota: Option<Quota>,
     /// What a request may carry.
     pub body: Option<Body>,
+    /// What becomes of a request before upstream gets it.
+    pub request: Option<RequestTransform>,
+    /// What becomes of upstream's answer before the client gets it.
+    pub response: Option<ResponseTransform>,
+    /// Which answers are compressed. None by default.
+    pub compression: Option<Compression>,
     /// Errors in words of this route's own. They go before those of the whole config.
     pub errors: Option<Vec<ErrorTemplate>>,
 }
@@ -80,6 +88,12 @@ pub struct Defaults {
     pub quota: Option<Quota>,
     /// What a request may carry.
     pub body: Option<Body>,
+    /// What becomes of a request before upstream gets it.
+    pub request: Option<RequestTransform>,
+    /// What becomes of upstream's answer before the client gets it.
+    pub response: Option<ResponseTransform>,
+    /// Which answers are compressed. None by default.
+    pub compression: Option<Compression>,
     /// Errors of all routes that have none of their own.
     pub errors: Option<Vec<ErrorTemplate>>,
 }

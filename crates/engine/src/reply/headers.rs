@@ -123,6 +123,8 @@ pub(super) fn challenge(reason: Reason) -> HeaderValue {
         | Kind::BodyTooLarge
         | Kind::ContentTypeUnsupported
         | Kind::BodyMalformed
+        | Kind::RequestTransformFailed
+        | Kind::ResponseTransformFailed
         | Kind::UpstreamUnavailable
         | Kind::UpstreamConnectFailed
         | Kind::UpstreamTlsFailed
@@ -171,7 +173,10 @@ pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
         | Reason::BasicBusy
         | Reason::AuthServiceFailed
         | Reason::AuthServiceTimeout
-        | Reason::AuthServiceBusy => Some("proxy_internal_error"),
+        | Reason::AuthServiceBusy
+        // The answer was sound as HTTP: no word of the registry says what it lacked.
+        | Reason::ResponseValueMissing
+        | Reason::ResponseUnreadable => Some("proxy_internal_error"),
         // `connection_limit_reached` would speak of the connections to the next hop; these are the client's.
         Reason::ConnectionsExhausted | Reason::AddressConnectionsExhausted => Some("proxy_internal_response"),
         Reason::HeaderMalformed
@@ -222,6 +227,9 @@ pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
         | Reason::BodyTooLarge
         | Reason::ContentTypeUnsupported
         | Reason::BodyMalformed
+        | Reason::TransformValueMissing
+        | Reason::TransformValueUnfit
+        | Reason::TransformBodyUnreadable
         | Reason::ClientClosedRequest => None,
     }
 }

@@ -142,6 +142,8 @@ fn route(index: usize, asks: Asks) -> Route {
             payload: None,
             quota: None,
         },
+        transform: None,
+        compression: None,
     }
 }
 
