@@ -10,6 +10,8 @@ mod json;
 mod misfit;
 mod path;
 mod query;
+#[cfg(test)]
+mod tests;
 mod text;
 mod variable;
 

@@ -12,6 +12,7 @@ use engine::reply::{Occurrence, Reply};
 use engine::request::{RequestHead, RequestParts};
 use engine::snapshot::Snapshot;
 use engine::trail::Trail;
+use engine::transform::Target;
 use engine::wire::{HeadLimits, check_head};
 use limits::clock::Now;
 use std::borrow::Cow;
@@ -20,9 +21,11 @@ use store::quotas::charge;
 use store::{Counters, SharedLimits};
 
 mod ask;
+mod shape;
 mod written;
 
 pub(crate) use ask::Call;
+pub(crate) use shape::Shaped;
 pub(crate) use written::split_url;
 
 use written::Written;
@@ -61,6 +64,8 @@ pub(crate) enum Verdict {
         endpoint: Option<String>,
         /// As upstream would see it.
         target: String,
+        /// What the route changes, if it changes anything.
+        shaped: Option<Shaped>,
     },
     Refuse {
         denial: Denial,
@@ -199,7 +204,17 @@ impl<'a> Offline<'a> {
                 if let Err(denial) = admission.allowance().spend(body) {
                     return self.refused(head, Some(route), identity, denial, trail, now);
                 }
-                let verdict = self.forwarded(head, admission.upstream());
+                let mut verdict = self.forwarded(head, admission.upstream());
+                match self.shaped(head, route, &identity, request.body.as_deref(), now) {
+                    Ok(None) => {}
+                    Ok(Some(found)) => {
+                        if let Verdict::Forward { target, shaped, .. } = &mut verdict {
+                            *target = found.target.to_string();
+                            *shaped = Some(found);
+                        }
+                    }
+                    Err(denial) => return self.refused(head, Some(route), identity, denial, trail, now),
+                }
                 Decided { verdict, trail, route: Some(route), identity, address: Some(head.client) }
             }
             Err((denial, identity)) => self.refused(head, Some(route), identity, denial, trail, now),
@@ -221,7 +236,23 @@ impl<'a> Offline<'a> {
             upstream: found.map(|upstream| upstream.name.to_string()).unwrap_or_default(),
             endpoint: found.and_then(|upstream| Some(upstream.pick()?.1.label.to_string())),
             target: with_query(&head.path, self.query_for_upstream(head.query).as_deref()),
+            shaped: None,
         }
+    }
+
+    /// What the route's transformation makes of it.
+    fn shaped(
+        &self,
+        head: &RequestHead<'_>,
+        route: RouteId,
+        identity: &Identity,
+        body: Option<&[u8]>,
+        now: Now,
+    ) -> Result<Option<Shaped>, Denial> {
+        let Some(route) = self.snapshot.route(route) else { return Ok(None) };
+        let query = self.query_for_upstream(head.query).map(Cow::into_owned);
+        let target = Target { path: head.path.clone().into_owned(), query };
+        shape::shaped(shape::Admitted { head, identity, route, request_id: REQUEST_ID, target, body, now })
     }
 
     /// A query that was nothing but the hidden key is gone altogether.

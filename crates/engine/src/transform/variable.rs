@@ -80,7 +80,7 @@ macro_rules! known {
             $( ($name, $doc), )+
             ("request.header.NAME", "The client's header NAME; several lines of it joined by commas."),
             ("request.query.NAME", "The client's first query parameter NAME, decoded."),
-            ("path.NAME", "What `{NAME}` of the route's path stands for, as it is spelled in the path; `path.rest` is what `/*` stands for."),
+            ("path.NAME", "What `{NAME}` of the route's path stands for, decoded; `path.rest` is what `/*` stands for."),
             ("claims.NAME", "The claim NAME of the verified token: text as text, anything else as JSON."),
             ("response.header.NAME", "Upstream's header NAME. Only under `response`."),
             ("body/POINTER", "What the JSON pointer finds in the body as it came. Only in the body's own changes."),
@@ -249,7 +249,7 @@ impl Variable {
             Self::Known(known) => known.value(facts),
             Self::Header(name) => joined(facts.headers, name).map(Found::Text),
             Self::Query(name) => query::parameter(facts.query?, name).map(Found::Text),
-            Self::Capture(name) => facts.captures?.get(name).map(|text| Found::Text(Cow::Borrowed(text))),
+            Self::Capture(name) => query::percent_decoded(facts.captures?.get(name)?).map(Found::Text),
             Self::Claim(name) => match facts.identity.token.as_ref()?.claims.get(&**name)? {
                 Value::Null => None,
                 Value::String(text) => Some(Found::Text(Cow::Borrowed(text))),
