@@ -11,10 +11,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::text::{HeaderName, Size};
 
-/// What becomes of a request before upstream gets it.
+/// What becomes of a request before upstream gets it. `{}` changes nothing, whatever `defaults` say.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(extend("minProperties" = 1))]
 pub struct RequestTransform {
     /// The path.
     pub path: Option<PathChange>,
@@ -26,10 +25,9 @@ pub struct RequestTransform {
     pub body: Option<BodyChange>,
 }
 
-/// What becomes of upstream's answer before the client gets it.
+/// What becomes of upstream's answer before the client gets it. `{}` changes nothing, whatever `defaults` say.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(extend("minProperties" = 1))]
 pub struct ResponseTransform {
     /// Headers.
     pub headers: Option<HeaderChange>,
