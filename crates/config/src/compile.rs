@@ -3,6 +3,7 @@
 
 mod auth;
 mod auth_services;
+mod body;
 mod compression;
 mod concurrency;
 mod desk;

@@ -38,8 +38,8 @@ pub use process::{
     AccessLog, AccessLogFormat, Limits, Listener, RequestId, RequestIdAccept, STATE_DIR, Server, Telemetry,
 };
 pub use route::{
-    ApiKeyAuth, Auth, BasicAuth, Body, Conditions, Defaults, ForwardAuth, IpAccess, JwtAuth, NoAuth, Route,
-    TrailingSlash,
+    ApiKeyAuth, Auth, BasicAuth, Body, Conditions, ContentTypeMissing, Defaults, ForwardAuth, IpAccess, JwtAuth,
+    NoAuth, Route, SchemaDocument, TrailingSlash,
 };
 pub use scenario::{Scenario, ScenarioAuthAnswer, ScenarioExpect, ScenarioRequest};
 pub use store::{OnFailure, Redis, Scope, Store, Sync};

@@ -5,10 +5,12 @@
 //! question and `resume` goes on with the answer; where keys are being fetched, `look_again` goes on when they have come, or not. Both
 //! walk a route's ways in anew with what is known by then; what stands before the identity is not asked again.
 //!
-//! route, address, throttles by address, identity, plan, concurrency, throttles, length and type, quota. A call that is refused must not
+//! route, address, throttles by address, identity, plan, concurrency, throttles, length and type, quota, body. A call that is refused must not
 //! be billed, so throttles stand before the quota and the quota last; identity is costly, so addresses are throttled before it. A slot
 //! is given back by itself, a token of a throttle is not: so concurrency stands before the throttles. Limits that
-//! all nodes share may have to be asked elsewhere: they come after everything else, throttles before quotas again.
+//! all nodes share may have to be asked elsewhere: they come after everything else, throttles before quotas again. The body
+//! itself is read behind them all, once an [`Admission`] is there: whoever is refused for less must not keep the gateway busy with it.
+//! A body that is refused then is not billed either: what was charged is given back.
 
 use crate::counted::Caller;
 use crate::denial::Denial;
@@ -210,6 +212,7 @@ fn before_identity(room: Room<'_>, trail: &mut Trail, gathered: &mut Gathered) -
         throttles: _,
         payload: _,
         quota: _,
+        reading: _,
     } = &room.route.rules;
     if let Some(rule) = ip_access {
         trail.judge(Step::IpAccess, Some(rule.policy), rule.mode, rule.check(room.head.client))?;
@@ -258,6 +261,7 @@ fn after_identity(
         throttles,
         payload,
         quota: _,
+        reading,
     } = &room.route.rules;
     if let Some(found) = trail.judge(Step::Identity, Some(*auth_policy), Mode::Enforce, authenticated)? {
         *identity = found;
@@ -279,6 +283,12 @@ fn after_identity(
 
     if let Some(payload) = payload {
         trail.judge(Step::Payload, Some(payload.policy), payload.mode, payload.check(room.head))?;
+    }
+    // What the head tells of it; the body itself is judged when it is here, behind the quota.
+    if let Some(reading) = reading
+        && let Err(denial) = reading.check(room.head.method, room.head.headers)
+    {
+        trail.judge::<()>(Step::Body, Some(reading.policy), reading.mode, Err(denial))?;
     }
     Ok(())
 }

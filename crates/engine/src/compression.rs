@@ -65,11 +65,11 @@ impl Compression {
         vary(headers);
         // HTTP/1.0 knows no chunks, and the length is not known beforehand.
         let coding = if asked.version < Version::HTTP_11 { None } else { negotiate(asked.headers, &self.codings) }?;
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
         let tag = headers.get(header::ETAG).and_then(weakened);
         for name in &OF_THE_BYTES {
             headers.remove(name);
         }
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
         if let Some(tag) = tag {
             headers.insert(header::ETAG, tag);
         }

@@ -2,6 +2,7 @@
 
 use crate::names::{Name, PolicyId};
 use crate::reason::{Kind, Reason};
+use crate::violation::Violation;
 use http::{HeaderName, HeaderValue};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +39,8 @@ pub enum Detail {
     CrowdedThrottle { limit: Name },
     /// 429 of a quota.
     Quota { limit: u64, resets_unix_s: u64 },
+    /// 422: what the body or a parameter did against its schema; at least one, in the order in which they were found.
+    Invalid(Box<[Violation]>),
     /// An auth service's own answer, which the client gets unless the operator has words of its own.
     Passed(Arc<Passed>),
 }

@@ -8,17 +8,21 @@
 #![warn(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should"))]
 
+pub mod announced;
 pub mod auth_service;
 pub mod authority;
 pub mod calendar;
 pub mod chain;
 pub mod client;
+pub mod coding;
 pub mod compression;
 pub mod counted;
 pub mod credential;
 pub mod denial;
 pub mod identity;
+pub mod json;
 pub mod live;
+pub mod media_type;
 pub mod names;
 pub mod naming;
 pub mod path;
@@ -29,11 +33,13 @@ pub mod reply;
 pub mod request;
 pub mod route;
 pub mod rules;
+pub mod schema;
 pub mod snapshot;
 pub mod standing;
 pub mod template;
 pub mod trail;
 pub mod transform;
 pub mod upstream;
+pub mod violation;
 pub mod whoami;
 pub mod wire;

@@ -10,5 +10,6 @@ pub mod jwks;
 pub mod jwt;
 pub mod payload;
 pub mod quota;
+pub mod reading;
 pub mod throttle;
 pub mod token_cache;

@@ -4,6 +4,11 @@
 //! operator. A kind that needs no finer cause has one reason of its own name. The one list below is where they are declared: the
 //! enums, codes, default statuses, titles, the reference page, the metric labels and the completeness tests come from it.
 
+#[macro_use]
+mod declare;
+#[cfg(test)]
+mod tests;
+
 /// Who has to act so that the refusal ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -24,64 +29,6 @@ impl Fault {
             Self::Upstream => "upstream",
         }
     }
-}
-
-macro_rules! reasons {
-    ($(
-        $(#[doc = $kind_doc:literal])+
-        $kind:ident $kind_code:literal $status:literal $title:literal $fault:ident {
-            $( $(#[doc = $reason_doc:literal])+ $reason:ident $reason_code:literal $detail:literal, )+
-        }
-    )+) => {
-        /// What templates, metric labels and help pages are named by.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Kind { $( $(#[doc = $kind_doc])+ $kind, )+ }
-
-        /// The exact cause of a refusal.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Reason { $($( $(#[doc = $reason_doc])+ $reason, )+)+ }
-
-        impl Kind {
-            /// All kinds, in the order of the reference page.
-            pub const ALL: &'static [Self] = &[$( Self::$kind, )+];
-
-            /// The name in templates, metrics, logs and pages.
-            pub const fn code(self) -> &'static str { match self { $( Self::$kind => $kind_code, )+ } }
-
-            /// The HTTP status unless a template sets another one.
-            pub const fn status(self) -> u16 { match self { $( Self::$kind => $status, )+ } }
-
-            /// RFC 9457 `title`: the same for every occurrence.
-            pub const fn title(self) -> &'static str { match self { $( Self::$kind => $title, )+ } }
-
-            /// Who has to act.
-            pub const fn fault(self) -> Fault { match self { $( Self::$kind => Fault::$fault, )+ } }
-
-            /// The sentences of the reference page.
-            pub const fn doc(self) -> &'static str { match self { $( Self::$kind => concat!($($kind_doc,)+), )+ } }
-
-            /// The reasons that belong to this kind.
-            pub const fn reasons(self) -> &'static [Reason] {
-                match self { $( Self::$kind => &[$( Reason::$reason, )+], )+ }
-            }
-        }
-
-        impl Reason {
-            /// All reasons, in the order of the reference page.
-            pub const ALL: &'static [Self] = &[$($( Self::$reason, )+)+];
-
-            /// The name in logs, metrics, `explain` and pages.
-            pub const fn code(self) -> &'static str { match self { $($( Self::$reason => $reason_code, )+)+ } }
-
-            pub const fn kind(self) -> Kind { match self { $($( Self::$reason => Kind::$kind, )+)+ } }
-
-            /// The sentence that a client may read: it says what to do, never which check of a credential failed.
-            pub const fn detail(self) -> &'static str { match self { $($( Self::$reason => $detail, )+)+ } }
-
-            /// The sentences of the reference page, for the operator.
-            pub const fn doc(self) -> &'static str { match self { $($( Self::$reason => concat!($($reason_doc,)+), )+)+ } }
-        }
-    };
 }
 
 reasons! {
@@ -283,16 +230,54 @@ reasons! {
     BodyTooLarge "body_too_large" 413 "Content too large" Client {
         /// The body is larger than the route's `body.bytesMax`, by its length or by count.
         BodyTooLarge "body_too_large" "The request body is too large.",
+        /// The body is larger than the route's `body.decompressedBytesMax` once its content coding is undone.
+        DecompressedBodyTooLarge "decompressed_body_too_large" "The request body is too large when it is decompressed.",
     }
     /// The body's type is none of the route's `body.contentTypes`; `Accept` lists them.
     ContentTypeUnsupported "content_type_unsupported" 415 "Unsupported media type" Client {
         /// The body's type is none of the route's `body.contentTypes`.
         ContentTypeUnsupported "content_type_unsupported" "This resource does not accept the content type.",
+        /// There is a body and no Content-Type, and `body.contentTypeMissing` is `refuse`.
+        ContentTypeMissing "content_type_missing" "This resource requires a Content-Type.",
+        /// Content-Type is no media type (RFC 9110, 8.3), is repeated, or names its charset twice.
+        ContentTypeMalformed "content_type_malformed" "The Content-Type is not valid.",
+        /// The body is to be read as JSON, and its charset is not UTF-8 (RFC 8259, 8.1).
+        CharsetUnsupported "charset_unsupported" "This resource accepts JSON in UTF-8 only.",
+        /// The body is to be read, and its Content-Encoding is unknown or has too many steps; `Accept-Encoding` lists the known ones.
+        ContentCodingUnsupported "content_coding_unsupported" "This resource does not accept the content coding.",
     }
-    /// The request body breaks its own framing.
+    /// The request body breaks its own framing, or is not the JSON that the route asks for.
     BodyMalformed "body_malformed" 400 "Body malformed" Client {
         /// The chunked coding is broken or the body ends early (RFC 9112, 7.1).
         BodyMalformed "body_malformed" "The request body is not valid.",
+        /// The route asks for JSON, and the body is absent or blank.
+        BodyMissing "body_missing" "This resource requires a JSON body.",
+        /// The data are not what Content-Encoding says, or end early.
+        ContentCodingBroken "content_coding_broken" "The request body cannot be decompressed.",
+        /// The body is no JSON text (RFC 8259).
+        JsonSyntax "json_syntax" "The request body is not valid JSON.",
+        /// A whole JSON text is followed by more.
+        JsonTrailing "json_trailing" "The request body has more than one JSON value.",
+        /// The body is not UTF-8.
+        JsonNotUtf8 "json_not_utf8" "The request body is not UTF-8.",
+        /// The body begins with a byte order mark (RFC 8259, 8.1).
+        JsonByteOrderMark "json_byte_order_mark" "The request body begins with a byte order mark.",
+        /// An object has the same name twice: two readers would see two bodies.
+        JsonDuplicateName "json_duplicate_name" "The request body has the same name twice in one object.",
+        /// Lists and objects are nested deeper than the route's `body.depthMax`.
+        JsonTooDeep "json_too_deep" "The request body is nested too deep.",
+        /// A number is too large or too small to be held as it is: an integer beyond 64 bits, or a fraction beyond a double.
+        JsonNumberOutOfRange "json_number_out_of_range" "The request body has a number that is out of range.",
+    }
+    /// The body is JSON, but not as the route's `body.schema` wants it; the error lists what is wrong.
+    BodySchemaMismatch "body_schema_mismatch" 422 "Body does not match" Client {
+        /// The body is JSON, but not as the route's `body.schema` wants it.
+        BodySchemaMismatch "body_schema_mismatch" "The request body is not as this resource expects it.",
+    }
+    /// Bodies that are being read fill all the memory that `limits.heldBodyBytes` allows.
+    BodyBufferFull "body_buffer_full" 503 "Too many bodies at once" Operator {
+        /// Bodies that are being read fill all the memory that `limits.heldBodyBytes` allows.
+        BodyBufferFull "body_buffer_full" "The gateway cannot take the request body now. Try again later.",
     }
     /// The request cannot be given the shape in which the route passes it on.
     RequestTransformFailed "request_transform_failed" 400 "Request cannot be passed on" Client {
@@ -389,6 +374,3 @@ impl Reason {
         self.kind().status()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -256,7 +256,7 @@ impl Errors {
             ..Values::default()
         };
         match &denial.detail {
-            Detail::None | Detail::Text(_) | Detail::NoCredential | Detail::Passed(_) => {}
+            Detail::None | Detail::Text(_) | Detail::NoCredential | Detail::Invalid(_) | Detail::Passed(_) => {}
             Detail::Allow(methods) => values.allow = methods,
             Detail::Accept(types) => values.accept = types,
             Detail::Scopes(scopes) => values.scopes = scopes,
@@ -287,6 +287,7 @@ fn passed(denial: &Denial) -> Option<&Passed> {
         | Detail::NoCredential
         | Detail::Throttle { .. }
         | Detail::CrowdedThrottle { .. }
+        | Detail::Invalid(_)
         | Detail::Quota { .. } => None,
     }
 }

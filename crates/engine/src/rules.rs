@@ -6,6 +6,7 @@ use crate::policy::concurrency::Concurrency;
 use crate::policy::ip_access::IpAccess;
 use crate::policy::payload::Payload;
 use crate::policy::quota::Quota;
+use crate::policy::reading::Reading;
 use crate::policy::throttle::Throttle;
 use crate::transform::Transform;
 
@@ -22,6 +23,8 @@ pub struct Rules {
     pub throttles: Vec<Throttle>,
     pub payload: Option<Payload>,
     pub quota: Option<Quota>,
+    /// What is read of the body itself, when all others have agreed.
+    pub reading: Option<Reading>,
 }
 
 /// How much a plan grants to each of its consumers.

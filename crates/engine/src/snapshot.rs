@@ -82,6 +82,8 @@ pub struct IntakeRules {
     pub body_timeout: Duration,
     pub connections_max: usize,
     pub connections_per_address_max: usize,
+    /// Of all bodies that are being read, as they are held and decompressed.
+    pub held_body_bytes_max: usize,
 }
 
 /// Whose request IDs are taken over.

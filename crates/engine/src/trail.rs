@@ -21,6 +21,7 @@ pub enum Step {
     Throttle,
     Payload,
     Quota,
+    Body,
 }
 
 impl Step {
@@ -36,6 +37,7 @@ impl Step {
             Self::Throttle => "throttle",
             Self::Payload => "payload",
             Self::Quota => "quota",
+            Self::Body => "body",
         }
     }
 }

@@ -26,6 +26,7 @@ pub use query::QueryEdits;
 pub use text::{Text, TextFault};
 pub use variable::{Answer, Facts, Scope, Side, variables};
 
+use crate::coding::{self, Codings};
 use crate::route::capture::{CapturePatterns, Captures};
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use std::fmt;
@@ -165,9 +166,10 @@ impl BodyEdit {
         if length == Some(0) {
             return Concern::None;
         }
-        let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
-        if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-            return Concern::Unreadable("it is encoded");
+        // What is passed on has to be what came, and that is not kept beside what it was decoded to.
+        match Codings::of(headers) {
+            Ok(codings) if codings.is_plain() || self.on_unreadable == OnUnreadable::Refuse => {}
+            Ok(_) | Err(_) => return Concern::Unreadable("it is encoded"),
         }
         let bytes_max = u64::try_from(self.bytes_max).unwrap_or(u64::MAX);
         if length.is_some_and(|length| length > bytes_max) {
@@ -178,7 +180,13 @@ impl BodyEdit {
 
     /// The new body.
     pub fn apply(&self, captures: Option<&CapturePatterns>, facts: &Facts<'_>, body: &[u8]) -> Result<String, Misfit> {
-        let text = json::readable(body)?;
+        let headers = facts.answer.map_or(facts.headers, |answer| answer.headers);
+        let plain = Codings::of(headers).map_err(|_| Misfit::unreadable("it is encoded"))?;
+        let plain = plain.undo(body, self.bytes_max).map_err(|fault| match fault {
+            coding::Fault::Broken => Misfit::unreadable("it is not what its coding says"),
+            coding::Fault::TooLarge => Misfit::unreadable("it is larger than `bytesMax` when it is decoded"),
+        })?;
+        let text = json::readable(&plain)?;
         let captured = captured(captures, facts.path);
         let facts = &Facts { captures: captured.as_ref(), body: Some(text), ..*facts };
         let changed = match &self.change {
@@ -197,7 +205,8 @@ fn captured<'p>(patterns: Option<&'p CapturePatterns>, path: &'p str) -> Option<
 }
 
 /// Fields that say something of a body's very bytes; they are wrong once the body is another one (RFC 9110, 8; RFC 9530).
-pub static OF_THE_BYTES: [HeaderName; 7] = [
+pub static OF_THE_BYTES: [HeaderName; 8] = [
+    header::CONTENT_ENCODING,
     header::CONTENT_LENGTH,
     header::ACCEPT_RANGES,
     header::ETAG,

@@ -5,6 +5,7 @@ use crate::connection::Connection;
 use crate::deadline::Deadline;
 use crate::fault::Progress;
 use crate::installed::Installed;
+use crate::phase::content::Content;
 use crate::phase::transform::Reshaping;
 use engine::chain::Admission;
 use engine::denial::Denial;
@@ -37,6 +38,8 @@ pub(crate) struct RequestContext {
     pub(crate) route: Option<RouteId>,
     pub(crate) stage: Stage,
     pub(crate) attempt: Attempt,
+    /// Of a body that has to be read; none for every other request.
+    pub(crate) content: Option<Box<Content>>,
     /// Set by the first refusal or failure; what the client was told or would have been.
     pub(crate) denial: Option<Denial>,
     /// Who called, for the record of a request that the gateway answered itself.
@@ -106,6 +109,7 @@ impl RequestContext {
             route: None,
             stage: Stage::Received,
             attempt: Attempt::default(),
+            content: None,
             denial: None,
             refused_identity: Identity::default(),
             reshaping: None,

@@ -93,8 +93,8 @@ impl ProxyHttp for Gateway {
         end_of_stream: bool,
         context: &mut Box<RequestContext>,
     ) -> Result<()> {
-        body::count(bytes.as_ref(), end_of_stream, context)?;
-        transform::request_body(session, bytes, end_of_stream, context)
+        body::pass(&self.shared, bytes, end_of_stream, context).await?;
+        transform::request_body(&self.shared, session, bytes, end_of_stream, context)
     }
 
     async fn upstream_response_filter(
@@ -104,7 +104,7 @@ impl ProxyHttp for Gateway {
         context: &mut Box<RequestContext>,
     ) -> Result<()> {
         reply::received(response, context)?;
-        transform::answer(session, response, context)
+        transform::answer(&self.shared, session, response, context)
     }
 
     fn response_body_filter(

@@ -11,6 +11,7 @@ mod encoder;
 mod fault;
 mod fields;
 mod gateway;
+mod held;
 mod installed;
 mod intake;
 mod key_sets;

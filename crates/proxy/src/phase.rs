@@ -4,6 +4,7 @@ pub(crate) mod admit;
 pub(crate) mod ask;
 pub(crate) mod body;
 pub(crate) mod connect;
+pub(crate) mod content;
 pub(crate) mod finish;
 pub(crate) mod forward;
 pub(crate) mod receive;

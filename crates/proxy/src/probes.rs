@@ -52,6 +52,8 @@ impl Probes {
         }
         let open = i64::try_from(self.shared.connections.open()).unwrap_or(i64::MAX);
         self.shared.metrics.connections_open().set(open);
+        let held = i64::try_from(self.shared.held_bodies.bytes()).unwrap_or(i64::MAX);
+        self.shared.metrics.held_body_bytes().set(held);
         let crowd = &self.shared.live.crowd;
         self.shared.metrics.show_crowd(crowd.len(), crowd.take_sketched());
         let installed = self.shared.installed.load();

@@ -5,6 +5,7 @@ use crate::installed::{Installed, LogSettings};
 use crate::intake::Caps;
 use crate::key_sets::{self, KeySetReport, KeySets};
 use crate::passwords::Passwords;
+use crate::phase::content::Turns;
 use crate::phase::receive;
 use crate::probes::Probes;
 use crate::resolve::{REFRESH_INTERVAL, Resolver};
@@ -148,6 +149,8 @@ impl Server {
             storms,
             callouts: Callouts::default(),
             passwords: Passwords::default(),
+            held_bodies: Arc::default(),
+            reading_turns: Turns::default(),
             ready,
             next_log,
         };

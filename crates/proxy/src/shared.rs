@@ -1,10 +1,12 @@
 //! What all requests share: the installed snapshot, the counters that outlive it, and where telemetry goes.
 
 use crate::callout::Callouts;
+use crate::held::HeldBodies;
 use crate::installed::{Installed, LogSettings};
 use crate::intake::Caps;
 use crate::key_sets::KeySets;
 use crate::passwords::Passwords;
+use crate::phase::content::Turns;
 use crate::resolve::Resolver;
 use crate::storms::Storms;
 use arc_swap::ArcSwap;
@@ -33,6 +35,9 @@ pub(crate) struct Shared {
     pub(crate) storms: Storms,
     pub(crate) callouts: Callouts,
     pub(crate) passwords: Passwords,
+    /// Bodies that are being read.
+    pub(crate) held_bodies: Arc<HeldBodies>,
+    pub(crate) reading_turns: Turns,
     pub(crate) ready: AtomicBool,
     /// The access log that the next snapshot writes to.
     pub(crate) next_log: Mutex<Arc<AccessLog>>,

@@ -139,6 +139,8 @@ metrics! {
     key_set_suppressed: IntCounterVec "tollgate_key_set_refetches_suppressed_total" ["provider"];
     /// Client connections that are open now.
     connections_open: IntGauge "tollgate_connections_open" [];
+    /// Bytes of request bodies that are held while they are read; `limits.heldBodyBytes` bounds them.
+    held_body_bytes: IntGauge "tollgate_held_body_bytes" [];
     /// Client connections that were closed before their first request was read, by reason.
     connections_refused: IntCounterVec "tollgate_connections_refused_total" ["reason"];
     /// Lines of the access log that were lost, because the log could not be written or not as fast as they came.
@@ -347,6 +349,10 @@ impl Metrics {
     #[must_use]
     pub fn connections_open(&self) -> IntGauge {
         self.families.connections_open.clone()
+    }
+
+    pub fn held_body_bytes(&self) -> IntGauge {
+        self.families.held_body_bytes.clone()
     }
 
     /// `reason` is a code from a closed list.

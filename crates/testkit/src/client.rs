@@ -194,6 +194,16 @@ impl Connection {
         within(self.read_response(method)).await
     }
 
+    /// The status of the next response, which has to be an interim one.
+    pub async fn interim(&mut self) -> Result<u16, Fault> {
+        let status = within(async { status(&self.wire.head().await?.start) }).await?;
+        if status < 200 {
+            Ok(status)
+        } else {
+            Err(Fault::Malformed("a final response where an interim one was expected"))
+        }
+    }
+
     /// Whether the peer ends the connection without another byte, within the deadline.
     pub async fn closed(&mut self) -> bool {
         timeout(DEADLINE, self.wire.ended()).await.unwrap_or(false)

@@ -108,6 +108,7 @@ fn facts(denial: &Denial) -> Option<String> {
         Detail::Scopes(scopes) => Some(format!("the route asks for the scopes {scopes}")),
         Detail::NoCredential => Some("neither an API key nor a token was sent".to_owned()),
         Detail::Passed(passed) => Some(format!("auth service {} answered {}", passed.service, passed.status)),
+        Detail::Invalid(violations) => Some(violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
         Detail::Throttle { limit } => Some(format!("throttle {limit} is used up")),
         Detail::CrowdedThrottle { limit } => Some(format!("throttle {limit} is used up, counted together with others")),
         Detail::Quota { limit, resets_unix_s } => Some(format!(

@@ -11,7 +11,7 @@ use engine::names::RouteId;
 use engine::reply::{Occurrence, Reply};
 use engine::request::{RequestHead, RequestParts};
 use engine::snapshot::Snapshot;
-use engine::trail::Trail;
+use engine::trail::{Step, Trail};
 use engine::transform::Target;
 use engine::wire::{HeadLimits, check_head};
 use limits::clock::Now;
@@ -204,6 +204,9 @@ impl<'a> Offline<'a> {
                 if let Err(denial) = admission.allowance().spend(body) {
                     return self.refused(head, Some(route), identity, denial, trail, now);
                 }
+                if let Err(denial) = self.judge_body(request, head, route, &mut trail) {
+                    return self.refused(head, Some(route), identity, denial, trail, now);
+                }
                 let mut verdict = self.forwarded(head, admission.upstream());
                 match self.shaped(head, route, &identity, request.body.as_deref(), now) {
                     Ok(None) => {}
@@ -219,6 +222,23 @@ impl<'a> Offline<'a> {
             }
             Err((denial, identity)) => self.refused(head, Some(route), identity, denial, trail, now),
         }
+    }
+
+    /// The last step: what a body says that has to be read.
+    fn judge_body(
+        &self,
+        request: &OfflineRequest,
+        head: &RequestHead<'_>,
+        route: RouteId,
+        trail: &mut Trail,
+    ) -> Result<(), Denial> {
+        let Some(reading) = self.snapshot.route(route).and_then(|route| route.rules.reading.as_ref()) else {
+            return Ok(());
+        };
+        let Some(wanted) = reading.wants(head.method, head.headers) else { return Ok(()) };
+        let body = request.body.as_deref().unwrap_or_default();
+        let judged = reading.push(&mut Vec::new(), body).and_then(|()| reading.judge(&wanted, body));
+        trail.judge(Step::Body, Some(reading.policy), reading.mode, judged).map(|_| ())
     }
 
     fn head_limits(&self) -> HeadLimits {

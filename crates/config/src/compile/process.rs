@@ -91,6 +91,7 @@ pub(super) fn intake(raw: &RawConfig) -> IntakeRules {
         body_timeout: limits.body_timeout.as_std(),
         connections_max: number(limits.connections),
         connections_per_address_max: number(limits.connections_per_address),
+        held_body_bytes_max: bytes(limits.held_body_bytes),
     }
 }
 

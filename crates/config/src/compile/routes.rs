@@ -5,7 +5,6 @@ use engine::counted::CountBy;
 use engine::names::RouteId;
 use engine::policy::concurrency::Concurrency;
 use engine::policy::ip_access::IpAccess;
-use engine::policy::payload::Payload;
 use engine::policy::throttle::Throttle;
 use engine::reply::ErrorRules;
 use engine::route::host::HostPattern;
@@ -15,6 +14,7 @@ use engine::rules::{Auth, Route, Rules};
 use engine::trail::Mode;
 use engine::transform::Transform;
 
+use super::body::{self, Body};
 use super::desk::Desk;
 use super::limit::{self, NamedThrottle};
 use super::names::Names;
@@ -177,7 +177,7 @@ impl<'r> Merged<'r> {
         let quota = self.raw.quota.as_ref().or(self.defaults.quota.as_ref());
         let quota_at = if self.raw.quota.is_some() { &*self.pointer } else { "/defaults" };
         let quota = quota.and_then(|quota| limit::quota(&owner, quota, quota_at, desk));
-        let payload = self.payload(&owner, desk);
+        let Body { payload, reading } = self.body(&owner, raw, desk);
         let compression = self.raw.compression.as_ref().or(self.defaults.compression.as_ref());
         let compression_at = self.at("compression", self.raw.compression.is_some());
         let compression = compression.and_then(|raw| super::compression::compile(raw, &compression_at, desk));
@@ -198,6 +198,7 @@ impl<'r> Merged<'r> {
                 throttles: after,
                 payload,
                 quota,
+                reading,
             },
             transform: None,
             compression,
@@ -299,18 +300,9 @@ impl<'r> Merged<'r> {
         ip_access::compile(owner, rule, &at, desk)
     }
 
-    fn payload(&self, owner: &str, desk: &mut Desk<'_>) -> Option<Payload> {
-        let own = self.raw.body.is_some();
-        let body = self.raw.body.as_ref().or(self.defaults.body.as_ref())?;
-        let mode = limit::mode(body.mode);
-        let policy = desk.policy(format!("{owner}.body"), &self.at("body", own), mode, None);
-        let types = body.content_types.iter().flatten();
-        (mode != Mode::Off).then(|| Payload {
-            policy,
-            bytes_max: body.bytes_max.map(crate::text::Size::bytes),
-            content_types: types.map(|accepted| accepted.as_str().to_ascii_lowercase().into()).collect(),
-            require_length: body.require_length,
-            mode,
-        })
+    fn body(&self, owner: &str, raw: &RawConfig, desk: &mut Desk<'_>) -> Body {
+        let at = self.at("body", self.raw.body.is_some());
+        let found = self.raw.body.as_ref().or(self.defaults.body.as_ref());
+        found.map(|found| body::compile(owner, found, raw.limits.held_body_bytes, &at, desk)).unwrap_or_default()
     }
 }

@@ -133,6 +133,10 @@ pub struct Limits {
     /// How many addresses and tokens throttles count exactly; more are counted together, which errs towards refusing. 1000 to 1000000.
     #[schemars(range(min = 1_000, max = 1_000_000))]
     pub active_keys: u32,
+    /// The most memory for all bodies that are being read at once, as they are held and as they are decompressed; one that does not fit gets
+    /// 503. 1MiB to 64GiB.
+    #[schemars(extend("x-range" = ["1MiB", "64GiB"]))]
+    pub held_body_bytes: Size,
 }
 
 impl Default for Limits {
@@ -147,6 +151,7 @@ impl Default for Limits {
             connections: 20_000,
             connections_per_address: 1_000,
             active_keys: 100_000,
+            held_body_bytes: Size::of_kibibytes(256 * 1_024),
         }
     }
 }

@@ -203,16 +203,73 @@ pub struct IpAccess {
 /// What a request may carry.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("not" = {"required": ["schema", "schemaFile"]}))]
 pub struct Body {
-    /// The largest body, announced or counted; above it 413. Up to 1TiB by unit; unlimited if not given.
+    /// The largest body, announced or counted; above it 413. Up to 1TiB by unit; unlimited if not given. With a schema up to 64MiB, and 1MiB if
+    /// not given.
     pub bytes_max: Option<Size>,
     /// The media types that are taken; another one gets 415. `text/*` is every subtype.
     #[schemars(length(min = 1))]
     pub content_types: Option<Vec<MediaType>>,
+    /// Whether a body without Content-Type is taken where `contentTypes` names some: `refuse` (default) or `allow`.
+    #[serde(default)]
+    pub content_type_missing: ContentTypeMissing,
     /// Refuses a body without Content-Length with 411.
     #[serde(default)]
     pub require_length: bool,
+    /// What the body has to look like: a JSON Schema of draft 4, 6, 7, 2019-09 or 2020-12 (the default), by its `$schema`. The body has to be JSON
+    /// then, whatever its Content-Type says, and is held until it has been read; what does not match gets 422.
+    pub schema: Option<SchemaDocument>,
+    /// The same in a file of its own, relative to this one.
+    #[schemars(length(min = 1))]
+    pub schema_file: Option<String>,
+    /// Takes `format` in the schema for a rule instead of a remark.
+    #[serde(default)]
+    pub format: bool,
+    /// How deep lists and objects of a body that is read may be nested. 1 to 127; 64 by default.
+    #[schemars(range(min = 1, max = 127))]
+    pub depth_max: Option<u32>,
+    /// The largest body that is read, its Content-Encoding (gzip, deflate, br, zstd) undone; above it 413. Up to 64MiB; as `bytesMax` if not
+    /// given.
+    pub decompressed_bytes_max: Option<Size>,
     /// `enforce` (default), `dryRun` or `off`.
     #[serde(default)]
     pub mode: Mode,
+}
+
+/// What becomes of a body that does not say what it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ContentTypeMissing {
+    /// It gets 415.
+    #[default]
+    Refuse,
+    /// It is taken.
+    Allow,
+}
+
+/// A JSON Schema, written as YAML.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub struct SchemaDocument(serde_json::Value);
+
+impl SchemaDocument {
+    #[must_use]
+    pub const fn get(&self) -> &serde_json::Value {
+        &self.0
+    }
+}
+
+impl JsonSchema for SchemaDocument {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "SchemaDocument".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "object", "additionalProperties": true, "description": "A JSON Schema." })
+    }
 }

@@ -1,11 +1,16 @@
 //! What a body may be, as far as the head tells: its length and its type. The count of what really arrives is [`Allowance`].
 
+use crate::announced::Announced;
 use crate::denial::{Denial, Detail};
+use crate::media_type::ContentType;
 use crate::names::PolicyId;
 use crate::reason::Reason;
 use crate::request::RequestHead;
 use crate::trail::Mode;
 use http::header;
+
+#[cfg(test)]
+mod tests;
 
 /// A route's `body:`.
 #[derive(Debug)]
@@ -14,33 +19,18 @@ pub struct Payload {
     pub bytes_max: Option<u64>,
     /// Lower-case essences (`application/json`) or ranges (`image/*`); empty is any.
     pub content_types: Vec<Box<str>>,
+    /// Whether a body may come without a type where `content_types` names some.
+    pub type_missing: TypeMissing,
     /// 411 for a body without Content-Length.
     pub require_length: bool,
     pub mode: Mode,
 }
 
-/// How a request says it will send its body (RFC 9112, 6.3).
+/// What becomes of a body that does not say what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Announced {
-    None,
-    Length(u64),
-    Unknown,
-}
-
-impl Announced {
-    /// Reads the framing fields. The wire check has already refused what is ambiguous.
-    #[must_use]
-    pub fn of(head: &RequestHead<'_>) -> Self {
-        if head.headers.contains_key(header::TRANSFER_ENCODING) {
-            return Self::Unknown;
-        }
-        let length = head.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-        match length.map(str::parse::<u64>) {
-            None | Some(Ok(0)) => Self::None,
-            Some(Ok(length)) => Self::Length(length),
-            Some(Err(_)) => Self::Unknown,
-        }
-    }
+pub enum TypeMissing {
+    Refuse,
+    Allow,
 }
 
 impl Payload {
@@ -67,23 +57,25 @@ impl Payload {
         if self.content_types.is_empty() {
             return Ok(());
         }
-        let mut values = head.headers.get_all(header::CONTENT_TYPE).iter();
-        let one = match (values.next(), values.next()) {
-            (Some(value), None) => value.to_str().ok(),
-            (None, _) | (Some(_), Some(_)) => None,
+        let mut fields = head.headers.get_all(header::CONTENT_TYPE).iter();
+        let (Some(field), None) = (fields.next(), fields.next()) else {
+            return match (self.type_missing, head.headers.contains_key(header::CONTENT_TYPE)) {
+                (TypeMissing::Allow, false) => Ok(()),
+                (TypeMissing::Refuse, false) => Err(self.unsupported(Reason::ContentTypeMissing)),
+                (TypeMissing::Refuse | TypeMissing::Allow, true) => Err(self.unsupported(Reason::ContentTypeMalformed)),
+            };
         };
-        let essence = one.map(|value| value.split(';').next().unwrap_or_default().trim()).unwrap_or_default();
-        if self.content_types.iter().any(|accepted| type_matches(accepted, essence)) {
+        let Some(Ok(sent)) = field.to_str().ok().map(ContentType::parse) else {
+            return Err(self.unsupported(Reason::ContentTypeMalformed));
+        };
+        if self.content_types.iter().any(|accepted| sent.is(accepted)) {
             return Ok(());
         }
-        Err(Denial::new(Reason::ContentTypeUnsupported).with(Detail::Accept(self.content_types.join(", ").into())))
+        Err(self.unsupported(Reason::ContentTypeUnsupported))
     }
-}
 
-fn type_matches(accepted: &str, essence: &str) -> bool {
-    match accepted.strip_suffix("/*") {
-        Some(range) => essence.split_once('/').is_some_and(|(kind, _)| kind.eq_ignore_ascii_case(range)),
-        None => accepted.eq_ignore_ascii_case(essence),
+    fn unsupported(&self, reason: Reason) -> Denial {
+        Denial::new(reason).with(Detail::Accept(self.content_types.join(", ").into()))
     }
 }
 

@@ -1,5 +1,3 @@
-//! That every code names one thing.
-
 use super::{Kind, Reason};
 use std::collections::HashSet;
 

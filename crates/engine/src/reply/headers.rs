@@ -73,8 +73,11 @@ pub(super) fn seconds(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(part).max(1)
 }
 
-/// `Allow` for 405 and `Accept` for 415 (RFC 9110, 15.5.6 and 15.5.16).
+/// `Allow` for 405, `Accept` or `Accept-Encoding` for 415 (RFC 9110, 15.5.6 and 15.5.16).
 pub(super) fn alternatives(denial: &Denial, status: u16) -> Option<(HeaderName, HeaderValue)> {
+    if denial.reason == Reason::ContentCodingUnsupported && status == 415 {
+        return Some((header::ACCEPT_ENCODING, HeaderValue::from_static(crate::coding::KNOWN)));
+    }
     let (name, text) = match (&denial.detail, status) {
         (Detail::Allow(methods), 405) => (header::ALLOW, methods),
         (Detail::Accept(types), 415) => (header::ACCEPT, types),
@@ -125,6 +128,8 @@ pub(super) fn challenge(reason: Reason) -> HeaderValue {
         | Kind::BodyMalformed
         | Kind::RequestTransformFailed
         | Kind::ResponseTransformFailed
+        | Kind::BodySchemaMismatch
+        | Kind::BodyBufferFull
         | Kind::UpstreamUnavailable
         | Kind::UpstreamConnectFailed
         | Kind::UpstreamTlsFailed
@@ -174,6 +179,7 @@ pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
         | Reason::AuthServiceFailed
         | Reason::AuthServiceTimeout
         | Reason::AuthServiceBusy
+        | Reason::BodyBufferFull
         // The answer was sound as HTTP: no word of the registry says what it lacked.
         | Reason::ResponseValueMissing
         | Reason::ResponseUnreadable => Some("proxy_internal_error"),
@@ -226,10 +232,25 @@ pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
         | Reason::LengthRequired
         | Reason::BodyTooLarge
         | Reason::ContentTypeUnsupported
+        | Reason::DecompressedBodyTooLarge
+        | Reason::ContentTypeMissing
+        | Reason::ContentTypeMalformed
+        | Reason::CharsetUnsupported
+        | Reason::ContentCodingUnsupported
         | Reason::BodyMalformed
         | Reason::TransformValueMissing
         | Reason::TransformValueUnfit
         | Reason::TransformBodyUnreadable
+        | Reason::BodyMissing
+        | Reason::ContentCodingBroken
+        | Reason::JsonSyntax
+        | Reason::JsonTrailing
+        | Reason::JsonNotUtf8
+        | Reason::JsonByteOrderMark
+        | Reason::JsonDuplicateName
+        | Reason::JsonTooDeep
+        | Reason::JsonNumberOutOfRange
+        | Reason::BodySchemaMismatch
         | Reason::ClientClosedRequest => None,
     }
 }

@@ -92,6 +92,7 @@ pub fn snapshot(routes: usize, asks: Asks, live: &Live, tokens_max: usize) -> Sn
             body_timeout: Duration::from_secs(30),
             connections_max: 1000,
             connections_per_address_max: 100,
+            held_body_bytes_max: 1 << 20,
         },
         active_keys_max: 100_000,
         request_id: RequestIdRules {
@@ -141,6 +142,7 @@ fn route(index: usize, asks: Asks) -> Route {
             throttles,
             payload: None,
             quota: None,
+            reading: None,
         },
         transform: None,
         compression: None,

@@ -2,7 +2,7 @@
 
 use crate::context::{RequestContext, Stage};
 use crate::fields::forget_spelling;
-use crate::phase::ask;
+use crate::phase::{ask, content, finish};
 use crate::respond;
 use crate::shared::Shared;
 use engine::chain::{self, Outcome, Pending};
@@ -31,6 +31,7 @@ pub(crate) async fn run(shared: &Shared, session: &mut Session, context: &mut Re
     forget_spelling(session.req_header_mut());
     let peer = peer_address(session, context);
     match decide(shared, session.req_header(), peer, now, context).await {
+        Decision::Forward if content::is_read(context) => Box::pin(read(shared, session, context)).await,
         Decision::Forward => Ok(false),
         Decision::Refuse(denial) => {
             context.stage = Stage::Answered;
@@ -48,6 +49,14 @@ pub(crate) async fn run(shared: &Shared, session: &mut Session, context: &mut Re
             Ok(true)
         }
     }
+}
+
+/// The last step of the decision: what the body says. A refusal is not billed.
+async fn read(shared: &Shared, session: &mut Session, context: &mut RequestContext) -> Result<bool> {
+    let Some(denial) = content::read_early(shared, session, context).await? else { return Ok(false) };
+    finish::refund(shared, context, &denial).await;
+    respond::refuse(session, context, denial).await?;
+    Ok(true)
 }
 
 enum Decision {

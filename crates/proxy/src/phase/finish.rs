@@ -73,7 +73,7 @@ fn count_failure(context: &RequestContext, denial: &Denial) {
 
 /// A call that the gateway refused after all, or could not send, is not billed. One that upstream has received is, whatever became
 /// of it then.
-async fn refund(shared: &Shared, context: &mut RequestContext, denial: &Denial) {
+pub(crate) async fn refund(shared: &Shared, context: &mut RequestContext, denial: &Denial) {
     let refused = match denial.kind().fault() {
         Fault::Client => denial.reason != Reason::ClientClosedRequest,
         Fault::Operator => true,
@@ -101,7 +101,9 @@ pub(crate) fn record(shared: &Shared, session: &Session, error: Option<&Error>, 
     if let (Some(error), None) = (error, &context.denial) {
         context.denial = Some(reason_of(error, context, ended));
     }
-    let response = session.response_written().map(|response| response.status.as_u16());
+    let response = session.response_written().map(|response| response.status);
+    // An interim answer is none: the client may have left behind it.
+    let response = response.filter(|status| !status.is_informational()).map(|status| status.as_u16());
     let status = match (response, &context.denial) {
         (Some(status), _) => status,
         (None, Some(denial)) => denial.reason.status(),

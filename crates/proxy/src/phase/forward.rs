@@ -6,6 +6,7 @@ use crate::context::RequestContext;
 use crate::fields::{edit_request, value_of};
 use crate::phase::admit::target;
 use crate::phase::connect::decided;
+use crate::phase::content;
 use crate::phase::transform;
 use engine::chain::Admission;
 use engine::credential::Location;
@@ -39,6 +40,7 @@ pub(crate) fn edit(session: &Session, upstream: &mut RequestHeader, context: &mu
     if let Some(admission) = context.admission_mut() {
         admission.allowance().reset();
     }
+    content::restart(context);
     let edited = edit_request(upstream, |parts| rewrite(session, parts, context));
     edited.map_err(|denial| decided(context, denial))?;
     transform::request(session, upstream, context)
@@ -54,6 +56,10 @@ fn rewrite(session: &Session, parts: &mut Parts, context: &RequestContext) -> Re
     tell_identity(&mut parts.headers, snapshot, admission)?;
     tell_origin(session, &mut parts.headers, context);
     tell_trace(&mut parts.headers, snapshot, context);
+    if context.content.is_some() {
+        // The client has been told already to send its body.
+        parts.headers.remove(header::EXPECT);
+    }
     Ok(())
 }
 

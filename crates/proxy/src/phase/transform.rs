@@ -7,7 +7,9 @@
 use crate::context::RequestContext;
 use crate::encoder::Encoder;
 use crate::fields::{edit_request, edit_response};
+use crate::held::Share;
 use crate::phase::connect::decided;
+use crate::shared::Shared;
 use bytes::Bytes;
 use engine::compression::Asked;
 use engine::denial::Denial;
@@ -24,19 +26,29 @@ use pingora::http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
+
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What has to be done to the bodies of one exchange.
 #[derive(Default)]
 pub(crate) struct Reshaping {
     /// Of the request, held until it is whole.
-    request: Option<Vec<u8>>,
+    request: Option<Held>,
     /// Of the answer, likewise.
     answer: Option<HeldAnswer>,
     encoder: Option<Encoder>,
 }
 
-struct HeldAnswer {
+/// What has arrived so far, and its share in what all requests hold.
+#[derive(Default)]
+struct Held {
     bytes: Vec<u8>,
+    share: Option<Share>,
+}
+
+struct HeldAnswer {
+    held: Held,
     /// The head as upstream sent it, where values may be taken from it.
     status: StatusCode,
     headers: HeaderMap,
@@ -104,7 +116,7 @@ fn hold_request(
         Concern::Edit => {
             // Pingora says `chunked` in place of the length.
             edit_request(upstream, |parts| remove_all_of_the_bytes(&mut parts.headers));
-            context.reshaping.get_or_insert_default().request = Some(Vec::new());
+            context.reshaping.get_or_insert_default().request = Some(Held::default());
             Ok(())
         }
         Concern::Unreadable(_) if edit.on_unreadable == OnUnreadable::Pass => Ok(()),
@@ -120,21 +132,25 @@ fn remove_all_of_the_bytes(headers: &mut HeaderMap) {
 
 /// A piece of the request's body, on its way to upstream.
 pub(crate) fn request_body(
+    shared: &Shared,
     session: &Session,
     bytes: &mut Option<Bytes>,
     ends: bool,
     context: &mut RequestContext,
 ) -> Result<()> {
-    let Some(held) = context.reshaping.as_mut().and_then(|reshaping| reshaping.request.take()) else { return Ok(()) };
+    let Some(mut held) = context.reshaping.as_mut().and_then(|reshaping| reshaping.request.take()) else {
+        return Ok(());
+    };
     let installed = Arc::clone(&context.installed);
     let Some(route) = context.route.and_then(|id| installed.snapshot.route(id)) else { return Ok(()) };
     let rules = route.transform.as_ref().and_then(|transform| transform.request.as_ref());
     let Some((rules, edit)) = rules.and_then(|rules| Some((rules, rules.body.as_ref()?))) else { return Ok(()) };
+    held.share.get_or_insert_with(|| shared.held_bodies.share());
     let piece = bytes.take().unwrap_or_default();
-    let (held, fits) = join(held, &piece, edit.bytes_max);
-    if !fits {
+    held.take_up(&piece, context).map_err(|denial| decided(context, denial))?;
+    if held.bytes.len() > edit.bytes_max {
         if edit.on_unreadable == OnUnreadable::Pass {
-            *bytes = Some(held.into());
+            *bytes = Some(held.bytes.into());
             return Ok(());
         }
         let text = format!("more than the {} bytes of `request.body.bytesMax` arrived", edit.bytes_max);
@@ -146,16 +162,23 @@ pub(crate) fn request_body(
         *bytes = Some(Bytes::new());
         return Ok(());
     }
-    let edited = edit.apply(rules.captures.as_ref(), &facts(session, route, context), &held);
-    *bytes = Some(settle(edited, held, edit, Side::Request).map_err(|denial| decided(context, denial))?);
+    let edited = edit.apply(rules.captures.as_ref(), &facts(session, route, context), &held.bytes);
+    *bytes = Some(settle(edited, held.bytes, edit, Side::Request).map_err(|denial| decided(context, denial))?);
     Ok(())
 }
 
-/// Nothing is added to what is full.
-fn join(mut held: Vec<u8>, piece: &[u8], bytes_max: usize) -> (Vec<u8>, bool) {
-    held.extend_from_slice(piece);
-    let fits = held.len() <= bytes_max;
-    (held, fits)
+impl Held {
+    /// The share is counted from the first piece on.
+    fn take_up(&mut self, piece: &[u8], context: &RequestContext) -> Result<(), Denial> {
+        let bytes_max = context.installed.snapshot.intake.held_body_bytes_max;
+        let grown = self.share.as_mut().map_or(Ok(()), |share| share.grow(piece.len(), bytes_max));
+        grown.map_err(|_| {
+            let text = format!("{bytes_max} bytes are all that may be held");
+            Denial::new(Reason::BodyBufferFull).because(text).retry_after(RETRY_AFTER)
+        })?;
+        self.bytes.extend_from_slice(piece);
+        Ok(())
+    }
 }
 
 /// The body that goes on.
@@ -168,7 +191,12 @@ fn settle(edited: Result<String, Misfit>, held: Vec<u8>, edit: &BodyEdit, side: 
 }
 
 /// The head of an answer has arrived and has been found good.
-pub(crate) fn answer(session: &Session, response: &mut ResponseHeader, context: &mut RequestContext) -> Result<()> {
+pub(crate) fn answer(
+    shared: &Shared,
+    session: &Session,
+    response: &mut ResponseHeader,
+    context: &mut RequestContext,
+) -> Result<()> {
     let is_concerned = |route: &Route| route.transform.is_some() || route.compression.is_some();
     if !route(context).is_some_and(is_concerned) || response.status.is_informational() {
         return Ok(());
@@ -181,6 +209,9 @@ pub(crate) fn answer(session: &Session, response: &mut ResponseHeader, context: 
     }
     if let Some(rules) = route.transform.as_ref().and_then(|transform| transform.response.as_ref()) {
         reshape(session, response, rules, route, context)?;
+        if let Some(answer) = context.reshaping.as_mut().and_then(|reshaping| reshaping.answer.as_mut()) {
+            answer.held.share = Some(shared.held_bodies.share());
+        }
     }
     let Some(compression) = &route.compression else { return Ok(()) };
     let request = session.req_header();
@@ -217,7 +248,8 @@ fn reshape(
     edited.map_err(|misfit| decided(context, misfit.denial(Side::Response)))?;
     match concern {
         Concern::Edit if !is_head => {
-            context.reshaping.get_or_insert_default().answer = Some(HeldAnswer { bytes: Vec::new(), status, headers });
+            context.reshaping.get_or_insert_default().answer =
+                Some(HeldAnswer { held: Held::default(), status, headers });
             Ok(())
         }
         Concern::Unreadable(why) if !is_head && refuses(rules) => {
@@ -271,27 +303,27 @@ fn edit_answer(
     let Some(route) = context.route.and_then(|id| installed.snapshot.route(id)) else { return Ok(()) };
     let rules = route.transform.as_ref().and_then(|transform| transform.response.as_ref());
     let Some((rules, edit)) = rules.and_then(|rules| Some((rules, rules.body.as_ref()?))) else { return Ok(()) };
-    let HeldAnswer { bytes: held, status, headers } = held;
+    let HeldAnswer { mut held, status, headers } = held;
     let piece = bytes.take().unwrap_or_default();
-    let (held, fits) = join(held, &piece, edit.bytes_max);
-    if !fits {
+    held.take_up(&piece, context).map_err(|denial| decided(context, denial))?;
+    if held.bytes.len() > edit.bytes_max {
         if edit.on_unreadable == OnUnreadable::Pass {
-            *bytes = Some(held.into());
+            *bytes = Some(held.bytes.into());
             return Ok(());
         }
         let text = format!("it is larger than the {} bytes of `response.body.bytesMax`", edit.bytes_max);
         return Err(decided(context, Misfit::unreadable(text).denial(Side::Response)));
     }
     if !ends {
-        context.reshaping.get_or_insert_default().answer = Some(HeldAnswer { bytes: held, status, headers });
+        context.reshaping.get_or_insert_default().answer = Some(HeldAnswer { held, status, headers });
         return Ok(());
     }
-    if held.is_empty() {
+    if held.bytes.is_empty() {
         return Ok(());
     }
     let facts = Facts { answer: Some(answer_of(status, &headers)), ..facts(session, route, context) };
-    let edited = edit.apply(rules.captures.as_ref(), &facts, &held);
-    *bytes = Some(settle(edited, held, edit, Side::Response).map_err(|denial| decided(context, denial))?);
+    let edited = edit.apply(rules.captures.as_ref(), &facts, &held.bytes);
+    *bytes = Some(settle(edited, held.bytes, edit, Side::Response).map_err(|denial| decided(context, denial))?);
     Ok(())
 }
 

@@ -19,6 +19,8 @@ mod key_sets;
 mod key_sets_hostile;
 mod limits;
 mod passing_on;
+mod reading;
+mod reading_large;
 mod reasons;
 mod reasons_access;
 mod reasons_body;

@@ -2,8 +2,8 @@
 
 use crate::support::Scenario;
 use crate::{
-    concurrency, ip_access, reasons_access, reasons_body, reasons_intake, reasons_jwt, reasons_keys, reasons_routing,
-    reasons_tls, reasons_upstream, reasons_ways,
+    concurrency, ip_access, reading, reasons_access, reasons_body, reasons_intake, reasons_jwt, reasons_keys,
+    reasons_routing, reasons_tls, reasons_upstream, reasons_ways,
 };
 use engine::reason::Reason;
 use std::collections::HashSet;
@@ -30,6 +30,8 @@ fn played() -> Vec<Scenario> {
         reasons_jwt::scenarios(),
         reasons_keys::scenarios(),
         reasons_body::scenarios(),
+        reading::scenarios(),
+        reading::scenarios_of_memory(),
         reasons_upstream::scenarios(),
         reasons_tls::scenarios(),
         reasons_ways::scenarios(),

@@ -26,10 +26,8 @@ fn chunked(target: &str, body: &str) -> Vec<u8> {
 
 pub fn scenarios() -> Vec<Scenario> {
     let send = |reason, what, bytes| Scenario::new(reason, what, Steps::Send(bytes));
-    let typed = |what, fields: &[&str]| {
-        send(Reason::ContentTypeUnsupported, what, request("POST", "/typed", fields, "{}"))
-            .on("typed")
-            .by("routes.typed.body")
+    let typed = |reason, what, fields: &[&str]| {
+        send(reason, what, request("POST", "/typed", fields, "{}")).on("typed").by("routes.typed.body")
     };
     vec![
         send(Reason::BodyTooLarge, "by its length", request("POST", "/small", &[], &"x".repeat(17)))
@@ -41,9 +39,14 @@ pub fn scenarios() -> Vec<Scenario> {
         Scenario::new(Reason::BodyTooLarge, "chunk by chunk", Steps::Do(chunk_by_chunk))
             .on("small")
             .by("routes.small.body"),
-        typed("another type", &["Content-Type: application/xml"]),
-        typed("no type", &[]),
-        typed("two types", &["Content-Type: application/json", "Content-Type: text/plain"]),
+        typed(Reason::ContentTypeUnsupported, "another type", &["Content-Type: application/xml"]),
+        typed(Reason::ContentTypeMissing, "no type", &[]),
+        typed(
+            Reason::ContentTypeMalformed,
+            "two types",
+            &["Content-Type: application/json", "Content-Type: text/plain"],
+        ),
+        typed(Reason::ContentTypeMalformed, "a list of types", &["Content-Type: application/json, text/plain"]),
         send(Reason::LengthRequired, "in chunks", chunked("/sized", "1\r\nx\r\n0\r\n\r\n"))
             .on("sized")
             .by("routes.sized.body"),

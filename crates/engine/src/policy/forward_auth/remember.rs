@@ -69,6 +69,7 @@ pub(super) fn is_kept(standing: &Standing) -> bool {
             | Detail::NoCredential
             | Detail::Throttle { .. }
             | Detail::CrowdedThrottle { .. }
+            | Detail::Invalid(_)
             | Detail::Quota { .. } => return false,
         },
     };
