@@ -17,6 +17,7 @@ mod routes;
 mod templates;
 mod tokens;
 mod tracing;
+mod transformations;
 mod wire;
 
 pub use body::body_guard;
@@ -32,6 +33,7 @@ pub use routes::route_match;
 pub use templates::template;
 pub use tokens::jwt;
 pub use tracing::traceparent;
+pub use transformations::{pointer_mapping, transform};
 pub use wire::{chunked, wire_head};
 
 /// A target's body.
@@ -50,8 +52,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("jwt", jwt),
     ("key_metadata", key_metadata),
     ("path_normal_form", path_normal_form),
+    ("pointer_mapping", pointer_mapping),
     ("route_match", route_match),
     ("template", template),
     ("traceparent", traceparent),
+    ("transform", transform),
     ("wire_head", wire_head),
 ];

@@ -3,7 +3,7 @@
 use crate::support::Scenario;
 use crate::{
     concurrency, ip_access, reading, reasons_access, reasons_body, reasons_intake, reasons_jwt, reasons_keys,
-    reasons_routing, reasons_tls, reasons_upstream, reasons_ways,
+    reasons_routing, reasons_tls, reasons_transform, reasons_upstream, reasons_ways,
 };
 use engine::reason::Reason;
 use std::collections::HashSet;
@@ -34,6 +34,7 @@ fn played() -> Vec<Scenario> {
         reading::scenarios_of_memory(),
         reasons_upstream::scenarios(),
         reasons_tls::scenarios(),
+        reasons_transform::scenarios(),
         reasons_ways::scenarios(),
     ]
     .into_iter()
