@@ -187,8 +187,8 @@ impl BodyEdit {
             coding::Fault::TooLarge => Misfit::unreadable("it is larger than `bytesMax` when it is decoded"),
         })?;
         let text = json::readable(&plain)?;
-        let captured = captured(captures, facts.path);
-        let facts = &Facts { captures: captured.as_ref(), body: Some(text), ..*facts };
+        let values = captured(captures, facts.path);
+        let facts = &Facts { captures: values.as_ref(), body: Some(text), ..*facts };
         let changed = match &self.change {
             BodyChange::Edits(edits) => edits.apply(text, facts)?,
             BodyChange::Template { body, absent } => body.body(facts, absent)?,

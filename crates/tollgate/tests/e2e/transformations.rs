@@ -5,6 +5,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use std::io::Write as _;
+use testkit::client::Connection;
 use testkit::upstream::{Answer, Behaviour, Upstream, fixed};
 
 const CONFIG: &str = r#"
@@ -134,6 +135,23 @@ async fn bodies_arrive_changed_and_whole() {
     assert_eq!((nothing.status, &nothing.json()["body"]), (200, &"".into()), "{nothing}");
     let faults: Vec<_> = gateway.upstream(0).received().into_iter().filter_map(|received| received.fault).collect();
     assert!(faults.is_empty(), "{faults:?}");
+}
+
+/// A short body is changed before upstream hears of it: a bad one never gets there, a good one comes with its length.
+#[tokio::test]
+async fn a_short_body_is_changed_before_upstream_is_contacted() {
+    let gateway = with_echo(CONFIG).await;
+    let refused = gateway.send(&post("/bodies", &[], "{\"debug\":")).await;
+    assert_eq!((refused.status, gateway.upstream(0).connections()), (400, 0), "{refused}");
+    let mut connection = Connection::open(gateway.address("listen")).await.unwrap();
+    for (expects, body) in [(false, r#"{"debug":1,"a":2}"#), (false, "{}"), (true, "[]")] {
+        let fields = if expects { ["Expect: 100-continue"].as_slice() } else { &[] };
+        let response = connection.send(&post("/bodies", fields, body)).await;
+        assert_eq!((response.status, response.interim == [100]), (200, expects), "{response}");
+        let length = told(&response, "content-length").unwrap();
+        assert_eq!(length, response.json()["body"].as_str().unwrap().len().to_string(), "{response}");
+        assert_eq!((told(&response, "transfer-encoding"), told(&response, "expect")), (None, None), "{response}");
+    }
 }
 
 /// First the schema has its say about what the client sent, then the body is changed.

@@ -4,7 +4,7 @@ use super::split::{Parts, decoded, is_list, is_object};
 use crate::transform::absent::Absent;
 use crate::transform::misfit::{Cause, Misfit};
 use crate::transform::text::{Text, TextFault};
-use crate::transform::variable::{Facts, Found, Scope};
+use crate::transform::variable::{Facts, Found, Scope, Variable};
 use serde::de::IgnoredAny;
 use std::fmt;
 
@@ -213,7 +213,7 @@ impl Tree {
             },
             Self::Lone(text) => match text.lone().and_then(|variable| variable.value(facts)) {
                 Some(found) => Found::push_json(&found, out),
-                None => return instead(&text.lone().map(|variable| variable.name()).unwrap_or_default(), absent, out),
+                None => return instead(&text.lone().map(Variable::name).unwrap_or_default(), absent, out),
             },
             Self::List(items) => {
                 let mut wrote = false;
