@@ -50,6 +50,8 @@ pub(crate) enum Work {
     TokenUncached,
     /// 1,000 routes, token, throttle, quota, JSON log, metrics.
     Full,
+    /// Reads every body and asks a schema. Tollgate alone.
+    Schema,
     /// One limit and nothing else but what it needs. Tollgate alone: its rows are compared with each other.
     Limit(Limit),
 }
@@ -99,6 +101,9 @@ pub(crate) enum Traffic {
     Addresses,
     /// 10,000 values of a header in turn.
     Tenants,
+    /// One POST with 1 KiB of JSON, or 64 KiB.
+    Body1k,
+    Body64k,
 }
 
 #[derive(Copy, Clone, Debug)]
@@ -112,7 +117,7 @@ pub(crate) struct Case {
 }
 
 /// The rows of the report: what a case is called behind its proxy's name, and what that says.
-pub(crate) const ROWS: [(&str, &str); 20] = [
+pub(crate) const ROWS: [(&str, &str); 22] = [
     ("plain", "nothing"),
     ("token-header", "nothing, with the requests of `full`"),
     ("routes", "1,000 routes"),
@@ -132,11 +137,13 @@ pub(crate) const ROWS: [(&str, &str); 20] = [
     ("by-ip", "throttle by address, 10,000 addresses"),
     ("by-ip-crowd", "throttle by address, 10,000 addresses, nine of ten in a sketch"),
     ("concurrency", "concurrency by address, 10,000 addresses"),
+    ("schema-1k", "1 KiB of JSON against a schema"),
+    ("schema-64k", "64 KiB of JSON against a schema"),
     ("ip-access", "address lists of 1,000 and 1,000 networks, 10,000 addresses"),
 ];
 
 /// In the order of measuring: what the report compares is measured within seconds.
-pub(crate) const CASES: [Case; 36] = [
+pub(crate) const CASES: [Case; 38] = [
     case("direct-plain", Peer::Direct, Work::Plain, Traffic::Plain, 200),
     case("nginx-plain", Peer::Nginx, Work::Plain, Traffic::Plain, 200),
     case("haproxy-plain", Peer::Haproxy, Work::Plain, Traffic::Plain, 200),
@@ -172,6 +179,8 @@ pub(crate) const CASES: [Case; 36] = [
     case("tollgate-by-ip", Peer::Tollgate, Work::Limit(Limit::Address), Traffic::Addresses, 200),
     case("tollgate-by-ip-crowd", Peer::Tollgate, Work::Limit(Limit::Crowd), Traffic::Addresses, 200),
     case("tollgate-concurrency", Peer::Tollgate, Work::Limit(Limit::Concurrency), Traffic::Addresses, 200),
+    case("tollgate-schema-1k", Peer::Tollgate, Work::Schema, Traffic::Body1k, 200),
+    case("tollgate-schema-64k", Peer::Tollgate, Work::Schema, Traffic::Body64k, 200),
     case("tollgate-ip-access", Peer::Tollgate, Work::Limit(Limit::AddressList), Traffic::Addresses, 200),
 ];
 

@@ -110,7 +110,7 @@ impl Checker<'_> {
 /// Whether each caller has a throttle of its own.
 fn is_throttled_by_caller(work: Work) -> bool {
     match work {
-        Work::Plain | Work::Routes => false,
+        Work::Plain | Work::Routes | Work::Schema => false,
         Work::Key | Work::Token | Work::TokenUncached | Work::Full => true,
         Work::Limit(limit) => {
             !matches!(limit, Limit::Route | Limit::Lease | Limit::Exact | Limit::Concurrency | Limit::AddressList)
@@ -123,6 +123,7 @@ fn call_of(work: Work, material: &Material, caller: usize) -> Result<Vec<u8>> {
     let path = route_path(0);
     Ok(match work {
         Work::Plain | Work::Routes => get(&path, &[]),
+        Work::Schema => material::post(&path, &material::order(1024, 1)),
         Work::Key | Work::Limit(Limit::ApiKey) => {
             get(&path, &[("x-api-key", material.api_keys.get(caller).context("no such key")?)])
         }
@@ -162,6 +163,13 @@ fn expectations(work: Work, material: &Material) -> Result<Vec<Expectation>> {
             }
             expect("no key", get(&path, &[]), 401);
             expect("an unknown key", get(&path, &[("x-api-key", "bench_0123456789abcdef0123456789abcdef")]), 401);
+        }
+        Work::Schema => {
+            expect("an order", material::post(&path, &material::order(1024, 1)), 200);
+            expect("a large order", material::post(&path, &material::order(64 * 1024, 1)), 200);
+            expect("a quantity of none", material::post(&path, &material::order(64 * 1024, 0)), 422);
+            expect("no JSON", material::post(&path, "orderId=A-1001"), 400);
+            expect("nothing", material::post(&path, ""), 400);
         }
         Work::Token | Work::TokenUncached => expect_tokens(material, &mut expect)?,
         Work::Full => {

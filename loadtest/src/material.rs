@@ -84,6 +84,8 @@ impl Material {
                 .collect(),
             Traffic::Addresses => (0..ADDRESSES).map(|number| from_address(&first, number)).collect(),
             Traffic::Tenants => (0..ADDRESSES).map(|number| of_tenant(&first, number)).collect(),
+            Traffic::Body1k => vec![post(&first, &order(1024, 1))],
+            Traffic::Body64k => vec![post(&first, &order(64 * 1024, 1))],
         }
     }
 }
@@ -184,6 +186,22 @@ pub(crate) fn of_tenant(path: &str, number: usize) -> Vec<u8> {
 
 pub(crate) fn get(path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
     request("GET", path, headers)
+}
+
+/// An order of at most this many bytes, which the schema of the rows `schema` takes if the quantity is positive.
+pub(crate) fn order(bytes_max: usize, quantity: i64) -> String {
+    let item = json!({ "sku": "AB-1234-56789", "quantity": quantity, "price": 12.5, "gift": null });
+    let with = |count: usize| json!({ "orderId": "A-1001", "items": vec![&item; count] }).to_string();
+    let (empty, one) = (with(0).len(), with(1).len());
+    // A comma for each item but the first; one byte to spare for it.
+    with(((bytes_max - empty) / (one - empty + 1)).max(1))
+}
+
+pub(crate) fn post(path: &str, body: &str) -> Vec<u8> {
+    let length = body.len().to_string();
+    let mut bytes = request("POST", path, &[("Content-Type", "application/json"), ("Content-Length", &length)]);
+    bytes.extend_from_slice(body.as_bytes());
+    bytes
 }
 
 pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> Vec<u8> {

@@ -106,11 +106,14 @@ fn parameter_value(text: &str) -> Result<(Box<str>, &str), Malformed> {
     let mut value = String::new();
     let mut characters = quoted.chars();
     while let Some(character) = characters.next() {
-        match character {
+        let meant = match character {
             '"' => return Ok((value.into(), characters.as_str())),
-            '\\' => value.push(characters.next().ok_or(Malformed::Parameter)?),
-            '\t' | ' '..='~' | '\u{80}'.. => value.push(character),
-            _ => return Err(Malformed::Parameter),
+            '\\' => characters.next(),
+            _ => Some(character),
+        };
+        match meant {
+            Some(meant @ ('\t' | ' '..='~' | '\u{80}'..)) => value.push(meant),
+            Some(_) | None => return Err(Malformed::Parameter),
         }
     }
     Err(Malformed::Parameter)
@@ -174,6 +177,7 @@ mod tests {
             "a/b;c=d e",
             "a/b;c=d,e/f",
             "a/b;c=\"\u{1}\"",
+            "a/b;c=\"\\\u{1}\"",
         ] {
             check(field, Malformed::Parameter);
         }

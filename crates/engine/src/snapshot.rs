@@ -17,7 +17,8 @@ use crate::standing::{QuotaHeaders, QuotaStanding};
 use crate::trail::Mode;
 use crate::upstream::Upstream;
 use crate::whoami::Whoami;
-use http::{HeaderName, HeaderValue};
+use http::HeaderName;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,12 +61,44 @@ pub struct PolicyInfo {
 /// The constant parts of a limit in `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
 #[derive(Debug)]
 pub struct RateLimitField {
-    /// `"burst";q=100;w=60`
-    pub policy_item: HeaderValue,
-    /// `"burst"`
-    pub item_name: String,
+    /// `"burst";q=100;w=60`, of which `RateLimit` repeats the beginning. In one piece: each request reads it.
+    item: Box<str>,
+    name_bytes: usize,
     /// The `X-RateLimit-*` fields that a quota asks for; none for a throttle.
     pub quota_headers: QuotaHeaders,
+}
+
+impl RateLimitField {
+    /// For a limit of `quantity` requests in `window_s` seconds. What cannot stand in a structured field's string (RFC 9651, 3.3.3)
+    /// becomes `_` in the name.
+    #[must_use]
+    pub fn new(name: &str, quantity: u64, window_s: u64, quota_headers: QuotaHeaders) -> Self {
+        let mut item = String::from('"');
+        for letter in name.chars() {
+            match letter {
+                '"' | '\\' => item.extend(['\\', letter]),
+                ' '..='~' => item.push(letter),
+                _ => item.push('_'),
+            }
+        }
+        item.push('"');
+        let name_bytes = item.len();
+        // Writing to a string cannot fail.
+        let _ = write!(item, ";q={quantity};w={window_s}");
+        Self { item: item.into(), name_bytes, quota_headers }
+    }
+
+    /// `"burst";q=100;w=60`, for `RateLimit-Policy`.
+    #[must_use]
+    pub fn policy_item(&self) -> &str {
+        &self.item
+    }
+
+    /// `"burst"`, for `RateLimit`.
+    #[must_use]
+    pub fn item_name(&self) -> &str {
+        self.item.get(..self.name_bytes).unwrap_or_default()
+    }
 }
 
 /// Bounds on what is read before anything is decided.

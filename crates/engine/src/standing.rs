@@ -53,7 +53,7 @@ impl Standings {
         let _ = self.0.try_push(standing);
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &Standing> {
+    pub fn iter(&self) -> impl Iterator<Item = &Standing> + Clone {
         self.0.iter()
     }
 }

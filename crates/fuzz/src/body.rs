@@ -1,7 +1,7 @@
 //! The count of a body's bytes as they arrive.
 
 use engine::names::PolicyId;
-use engine::policy::payload::{Allowance, Payload};
+use engine::policy::payload::{Allowance, Payload, TypeMissing};
 use engine::reason::Reason;
 use engine::trail::Mode;
 
@@ -23,7 +23,8 @@ pub fn body_guard(data: &[u8]) {
         _ => Some(u64::from_le_bytes(*max) >> 48),
     };
     let policy = PolicyId(7);
-    let payload = Payload { policy, bytes_max, content_types: Vec::new(), require_length: false, mode };
+    let type_missing = TypeMissing::Refuse;
+    let payload = Payload { policy, bytes_max, content_types: Vec::new(), type_missing, require_length: false, mode };
     let mut allowance = payload.allowance();
     let mut unbounded = Allowance::unbounded();
     let bound = bytes_max.filter(|_| mode == Mode::Enforce).map(u128::from);

@@ -5,7 +5,9 @@
 //! how it takes its input apart.
 
 mod body;
+mod body_read;
 mod config_files;
+mod content_type;
 mod credentials;
 mod forwarding;
 mod keys;
@@ -21,7 +23,9 @@ mod transformations;
 mod wire;
 
 pub use body::body_guard;
+pub use body_read::body_read;
 pub use config_files::config_parse;
+pub use content_type::content_type;
 pub use credentials::credential;
 pub use forwarding::forwarded;
 pub use keys::jwks;
@@ -44,8 +48,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("accept", accept),
     ("basic", basic),
     ("body_guard", body_guard),
+    ("body_read", body_read),
     ("chunked", chunked),
     ("config_parse", config_parse),
+    ("content_type", content_type),
     ("credential", credential),
     ("forwarded", forwarded),
     ("jwks", jwks),

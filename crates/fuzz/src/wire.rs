@@ -1,7 +1,7 @@
 //! The raw head and the chunked body: one reading, and the same one that the parser behind comes to.
 
+use engine::announced::Announced;
 use engine::denial::{Denial, Detail};
-use engine::policy::payload::Announced;
 use engine::request::{RequestHead, RequestParts, RequestRules};
 use engine::wire::chunked::Chunks;
 use engine::wire::{CheckedHead, Framing, HeadEnd, HeadLimits, LINES_CEILING, Version, check_head, head_end};

@@ -104,8 +104,8 @@ macro_rules! replay {
 }
 
 replay! {
-    accept basic body_guard chunked config_parse credential forwarded jwks jwt key_metadata path_normal_form pointer_mapping
-    route_match template traceparent transform wire_head
+    accept basic body_guard body_read chunked config_parse content_type credential forwarded jwks jwt key_metadata path_normal_form
+    pointer_mapping route_match template traceparent transform wire_head
 }
 
 fn names(kind: &str) -> BTreeSet<String> {

@@ -106,7 +106,7 @@ struct Shard {
 
 impl Shard {
     fn new() -> Self {
-        Self { meters: Meters::growing(), sketches: [const { None }; WINDOWS] }
+        Self { meters: Meters::new(1), sketches: [const { None }; WINDOWS] }
     }
 
     fn take(&mut self, key: Key, rate: Rate, share: usize, now_ns: u64) -> (Take, Counting) {

@@ -5,7 +5,7 @@ use crate::clock::Now;
 use crate::keyed::Key;
 use crate::lease::{Answer, Ask, Lease, Leased, Touch, Unused};
 use crate::scatter::Scatter;
-use crate::shards::{KeyMap, Shards, reserve};
+use crate::shards::{KeyMap, Shards};
 use crate::shared::Limit;
 
 /// A bounded map from key to lease.
@@ -34,11 +34,7 @@ impl Leases {
     /// Holds at most `keys_max` leases.
     #[must_use]
     pub fn new(keys_max: usize) -> Self {
-        let shards = Shards::sharing(keys_max, |keys_max| {
-            let mut leases = KeyMap::default();
-            leases.reserve(reserve(keys_max));
-            Shard { leases, keys_max }
-        });
+        let shards = Shards::sharing(keys_max, |keys_max| Shard { leases: KeyMap::default(), keys_max });
         Self { shards, scatter: Scatter::new() }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::bucket::{Meter, Rate, Take, Taken};
 use crate::keyed::Key;
-use crate::shards::{KeyMap, reserve};
+use crate::shards::KeyMap;
 
 /// Entries looked at, at most, to find one to evict. With half of a table in steady use and nothing drained, one in 65,536
 /// evictions hits somebody who is in use.
@@ -51,18 +51,7 @@ enum Victim {
 
 impl Meters {
     pub(crate) fn new(keys_max: usize) -> Self {
-        let mut entries = KeyMap::default();
-        entries.reserve(reserve(keys_max));
-        Self { ring: Vec::with_capacity(reserve(keys_max)), ..Self::of(entries, keys_max) }
-    }
-
-    /// Takes no memory before there are keys.
-    pub(crate) fn growing() -> Self {
-        Self::of(KeyMap::default(), 1)
-    }
-
-    fn of(entries: KeyMap<Entry>, keys_max: usize) -> Self {
-        Self { entries, ring: Vec::new(), keys_max, dice: 0x9e37_79b9_7f4a_7c15 }
+        Self { entries: KeyMap::default(), ring: Vec::new(), keys_max, dice: 0x9e37_79b9_7f4a_7c15 }
     }
 
     /// A smaller bound forgets nobody at once; it lets nobody in before others have gone.

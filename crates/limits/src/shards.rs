@@ -13,15 +13,9 @@ const SHARDS_LOG2_FEW: u32 = 2;
 /// A smaller share would overflow, by the luck of the keys, long before the whole table is full. With 1024 the fullest of 64
 /// shards overflows when the table is about nine tenths full.
 const SHARE_MIN: usize = 1024;
-/// More is not reserved before there are keys to fill it.
-const RESERVE_MAX: usize = 1024;
 
+/// Nothing is reserved before there are keys: a few callers spread over the places of many lie on a page of their own each.
 pub(crate) type KeyMap<V> = HashMap<Key, V, BuildHasherDefault<KeyHasher>>;
-
-/// How many entries to reserve for a shard that may hold `share`.
-pub(crate) fn reserve(share: usize) -> usize {
-    share.min(RESERVE_MAX)
-}
 
 /// Spreads the bits that a [`Key`] already has: they come from a keyed hash or were scattered, so nobody outside can choose them.
 #[derive(Clone, Copy, Debug, Default)]

@@ -98,18 +98,18 @@ impl Callouts {
         fields: Vec<(HeaderName, HeaderValue)>,
     ) -> Result<ServiceReply> {
         let peer = prepared.endpoint.peer().await;
-        let peer = peer.ok_or_else(|| Error::explain(ErrorType::ConnectNoRoute, "its name has no address"))?;
+        let peer = &*peer.ok_or_else(|| Error::explain(ErrorType::ConnectNoRoute, "its name has no address"))?;
         let request = request(service, fields)?;
-        if let Some(kept) = self.connector.reused_stream(&peer).await {
-            let mut session = HttpSession::new_with_options(kept, &peer);
+        if let Some(kept) = self.connector.reused_stream(peer).await {
+            let mut session = HttpSession::new_with_options(kept, peer);
             // A connection that the service has closed in the meantime says nothing; a GET can be sent again.
             if send(&mut session, request.clone()).await.is_ok() {
-                return self.receive(session, &peer).await;
+                return self.receive(session, peer).await;
             }
         }
-        let mut session = HttpSession::new_with_options(self.connector.new_stream(&peer).await?, &peer);
+        let mut session = HttpSession::new_with_options(self.connector.new_stream(peer).await?, peer);
         send(&mut session, request).await?;
-        self.receive(session, &peer).await
+        self.receive(session, peer).await
     }
 
     /// The rest of an answer whose final head has arrived.

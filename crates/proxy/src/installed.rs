@@ -100,15 +100,16 @@ impl Installed {
 
 impl Prepared {
     /// A peer for that endpoint; none while its name has no address.
-    pub(crate) async fn peer(&self, endpoint: usize) -> Option<HttpPeer> {
+    pub(crate) async fn peer(&self, endpoint: usize) -> Option<Box<HttpPeer>> {
         self.endpoints.get(endpoint)?.peer().await
     }
 }
 
 impl PreparedEndpoint {
-    pub(crate) async fn peer(&self) -> Option<HttpPeer> {
+    pub(crate) async fn peer(&self) -> Option<Box<HttpPeer>> {
         let Self { peer, name } = self;
-        let mut peer = peer.clone();
+        // Boxed where it is made: it is large, and Pingora wants it so.
+        let mut peer = Box::new(peer.clone());
         if let Some(name) = name {
             peer._address = pingora::protocols::l4::socket::SocketAddr::Inet(name.address().await?);
         }

@@ -2,7 +2,7 @@
 
 use crate::context::RequestContext;
 use crate::fields::{edit_response, value_of};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use engine::denial::{Denial, Detail};
 use engine::reply::{Occurrence, Reply};
 use engine::snapshot::{PolicyInfo, Snapshot};
@@ -114,36 +114,43 @@ pub(crate) fn add_standings(fields: &mut HeaderMap, snapshot: &Snapshot, standin
 /// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers) with one item for each limit; the `X-RateLimit-*`
 /// fields of the quotas that ask for them.
 fn limit_fields<'a>(
-    standings: impl Iterator<Item = (&'a PolicyInfo, &'a Standing)>,
+    standings: impl Iterator<Item = (&'a PolicyInfo, &'a Standing)> + Clone,
     mut add: impl FnMut(HeaderName, HeaderValue),
 ) {
-    let mut policies = Vec::with_capacity(ITEMS_BYTES);
-    let mut limits = Vec::with_capacity(ITEMS_BYTES);
-    for (policy, standing) in standings {
+    // Both fields in one piece of memory; the second waits in place while the first grows.
+    let mut policies = BytesMut::with_capacity(ITEMS_BYTES);
+    for (policy, standing) in standings.clone() {
         if let Some(field) = &policy.rate_limit {
             if !policies.is_empty() {
                 policies.extend_from_slice(b", ");
-                limits.extend_from_slice(b", ");
             }
-            policies.extend_from_slice(field.policy_item.as_bytes());
-            limits.extend_from_slice(field.item_name.as_bytes());
-            limits.extend_from_slice(b";r=");
-            limits.extend_from_slice(itoa::Buffer::new().format(standing.remaining).as_bytes());
-            limits.extend_from_slice(b";t=");
-            limits.extend_from_slice(itoa::Buffer::new().format(standing.reset_s).as_bytes());
+            policies.extend_from_slice(field.policy_item().as_bytes());
         }
         if let Some(quota) = standing.quota {
             quota_fields(quota, standing.remaining, &mut add);
         }
     }
-    if !policies.is_empty() {
-        add(RATE_LIMIT_POLICY, value_of(policies));
-        add(RATE_LIMIT, value_of(limits));
+    if policies.is_empty() {
+        return;
     }
+    let mut items = policies.split_off(policies.len());
+    for (policy, standing) in standings {
+        let Some(field) = &policy.rate_limit else { continue };
+        if !items.is_empty() {
+            items.extend_from_slice(b", ");
+        }
+        items.extend_from_slice(field.item_name().as_bytes());
+        items.extend_from_slice(b";r=");
+        items.extend_from_slice(itoa::Buffer::new().format(standing.remaining).as_bytes());
+        items.extend_from_slice(b";t=");
+        items.extend_from_slice(itoa::Buffer::new().format(standing.reset_s).as_bytes());
+    }
+    add(RATE_LIMIT_POLICY, value_of(policies));
+    add(RATE_LIMIT, value_of(items));
 }
 
-/// Room for the items of two limits with names of usual length.
-const ITEMS_BYTES: usize = 128;
+/// Room for both fields of two limits with names of usual length.
+const ITEMS_BYTES: usize = 256;
 
 fn quota_fields(quota: QuotaStanding, remaining: u64, add: &mut impl FnMut(HeaderName, HeaderValue)) {
     if quota.headers.limit {

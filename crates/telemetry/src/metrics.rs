@@ -4,24 +4,30 @@
 //! [`UpstreamMetrics`]); what is rare looks its series up by label.
 
 mod declare;
+mod durations;
 mod handles;
 mod key_sets;
+mod lanes;
 mod present;
+mod routes;
 mod store;
 mod store_error;
 
-pub use handles::{PlanMetrics, RouteMetrics, ServiceMetrics, UpstreamMetrics};
+pub use handles::{PlanMetrics, ServiceMetrics, UpstreamMetrics};
 pub use key_sets::KeySetMetrics;
 pub use store_error::StoreError;
 
 pub use prometheus::{Error, IntCounter, IntGauge};
+pub use routes::RouteMetrics;
 pub use store::{StoreFailure, StoreMetrics};
 
 use declare::Declare;
+use durations::DurationVec;
 use prometheus::process_collector::ProcessCollector;
-use prometheus::{Encoder, Gauge, GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry, TextEncoder};
+use prometheus::{Encoder, Gauge, GaugeVec, IntCounterVec, IntGaugeVec, Registry, TextEncoder};
+use routes::{RouteDurations, RouteGatewayDurations, RouteRequests, Routes};
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The label value for "none": no route matched, no policy decided.
 pub const NONE: &str = "-";
@@ -58,6 +64,7 @@ macro_rules! metrics {
         $(#[doc = $help:literal])+
         $field:ident: $family:ident $name:literal [$($label:literal),*] $(in $buckets:ident)?;
     )+) => {
+        #[expect(dead_code, reason = "the families of routes are written to by [`RouteMetrics`] alone")]
         struct Families { $( $(#[doc = $help])+ $field: $family, )+ }
 
         const DECLARED: &[MetricDoc] = &[$(
@@ -71,9 +78,9 @@ macro_rules! metrics {
         )+];
 
         impl Families {
-            fn register(registry: &Registry) -> Result<Self, Error> {
+            fn register(registry: &Registry, routes: &Arc<Routes>) -> Result<Self, Error> {
                 let mut declared = DECLARED.iter();
-                Ok(Self { $( $field: declare::next(&mut declared, registry)?, )+ })
+                Ok(Self { $( $field: declare::next(&mut declared, registry, routes)?, )+ })
             }
         }
     };
@@ -83,15 +90,15 @@ macro_rules! metrics {
 
 metrics! {
     /// Requests that were answered, by the status that the client got; 499 if it left before.
-    requests: IntCounterVec "tollgate_requests_total" ["route", "status"];
+    requests: RouteRequests "tollgate_requests_total" ["route", "status"];
     /// Refusals by kind, exact reason and the policy that decided ("-" for what HTTP itself forbids).
     denials: IntCounterVec "tollgate_denials_total" ["route", "kind", "reason", "policy"];
     /// What policies in dry run would have refused.
     would_denials: IntCounterVec "tollgate_would_denials_total" ["route", "kind", "reason", "policy"];
     /// From the first byte of the request to the last of the response.
-    request_duration: HistogramVec "tollgate_request_duration_seconds" ["route"] in REQUEST_SECONDS;
+    request_duration: RouteDurations "tollgate_request_duration_seconds" ["route"] in REQUEST_SECONDS;
     /// The part of the request's duration that was the gateway's own, without waiting for client or upstream.
-    gateway_duration: HistogramVec "tollgate_gateway_duration_seconds" ["route"] in GATEWAY_SECONDS;
+    gateway_duration: RouteGatewayDurations "tollgate_gateway_duration_seconds" ["route"] in GATEWAY_SECONDS;
     /// Retries after a 429 or 5xx, by how the caller comes back: `backingOff` or `looping`.
     retries: IntCounterVec "tollgate_retries_total" ["route", "habit"];
     /// Retry storms that began: a caller sent the same request again and again without waiting.
@@ -101,11 +108,11 @@ metrics! {
     /// Attempts to have a request answered by an upstream: `success` if a response head came, whatever its status, or else the reason.
     upstream_requests: IntCounterVec "tollgate_upstream_requests_total" ["upstream", "outcome"];
     /// From sending the request to the first byte of the upstream's response.
-    upstream_first_byte: HistogramVec "tollgate_upstream_first_byte_seconds" ["upstream"] in REQUEST_SECONDS;
+    upstream_first_byte: DurationVec "tollgate_upstream_first_byte_seconds" ["upstream"] in REQUEST_SECONDS;
     /// Calls to an auth service: `allowed`, `denied`, `redirected`, `failed`, `timeout` or `busy`. What is remembered is no call.
     auth_service_requests: IntCounterVec "tollgate_auth_service_requests_total" ["service", "outcome"];
     /// From the look-up of an auth service's address to the last byte of its answer.
-    auth_service_duration: HistogramVec "tollgate_auth_service_duration_seconds" ["service"] in REQUEST_SECONDS;
+    auth_service_duration: DurationVec "tollgate_auth_service_duration_seconds" ["service"] in REQUEST_SECONDS;
     /// Passwords that were verified: `match`, `mismatch`, or `busy` for those that were not. What is remembered is not verified.
     password_checks: IntCounterVec "tollgate_password_checks_total" ["outcome"];
     /// The largest share of its quota that any key of the plan has used in the period of the last request; 1 is all of it.
@@ -148,7 +155,7 @@ metrics! {
     /// 1 while the store that nodes share can be asked, 0 while limits are decided without it.
     store_up: IntGaugeVec "tollgate_store_up" ["store"];
     /// From a call of the store to its answer.
-    store_call_duration: HistogramVec "tollgate_store_call_duration_seconds" ["store"] in STORE_SECONDS;
+    store_call_duration: DurationVec "tollgate_store_call_duration_seconds" ["store"] in STORE_SECONDS;
     /// Shared limits that were decided without the store, as `onFailure` has it.
     store_bypassed: IntCounterVec "tollgate_store_bypassed_total" ["store"];
     /// Nodes that share their limits through the store, by its last answer.
@@ -182,6 +189,7 @@ pub fn reference() -> Vec<MetricDoc> {
 pub struct Metrics {
     registry: Registry,
     families: Families,
+    routes: Arc<Routes>,
     /// The revision that `tollgate_config_info` shows.
     revision: Mutex<Option<String>>,
     /// The policies that `tollgate_concurrency_in_use` shows.
@@ -192,14 +200,15 @@ impl Metrics {
     /// `version` is the program's. Fails only if two declarations clash.
     pub fn new(version: &str) -> Result<Self, Error> {
         let registry = Registry::new();
-        let families = Families::register(&registry)?;
+        let routes = Arc::default();
+        let families = Families::register(&registry, &routes)?;
         registry.register(Box::new(ProcessCollector::for_self()))?;
         families.build_info.with_label_values(&[version]).set(1);
         // From the start on, so that an alert sees the first one as an increase.
         for error in StoreError::ALL {
             families.store_errors.with_label_values(&[StoreError::STORE, error.code()]);
         }
-        Ok(Self { registry, families, revision: Mutex::new(None), concurrency: Mutex::default() })
+        Ok(Self { registry, families, routes, revision: Mutex::new(None), concurrency: Mutex::default() })
     }
 
     /// The text exposition format, of type [`CONTENT_TYPE`]. A family that cannot be written is left out.
@@ -218,13 +227,7 @@ impl Metrics {
     /// The handle for one route, to be kept in the route. The same name gives the same series.
     #[must_use]
     pub fn route(&self, route: &str) -> RouteMetrics {
-        let Families { requests, request_duration, gateway_duration, .. } = &self.families;
-        RouteMetrics::new(
-            route,
-            requests.clone(),
-            request_duration.with_label_values(&[route]),
-            gateway_duration.with_label_values(&[route]),
-        )
+        self.routes.of(route)
     }
 
     /// The handle for requests that matched no route.
@@ -236,7 +239,7 @@ impl Metrics {
     #[must_use]
     pub fn upstream(&self, upstream: &str) -> UpstreamMetrics {
         let Families { upstream_requests, upstream_first_byte, .. } = &self.families;
-        UpstreamMetrics::new(upstream, upstream_requests.clone(), upstream_first_byte.with_label_values(&[upstream]))
+        UpstreamMetrics::new(upstream, upstream_requests.clone(), upstream_first_byte.of(upstream))
     }
 
     #[must_use]
@@ -252,7 +255,7 @@ impl Metrics {
             store,
             up: store_up.with_label_values(&[store]),
             errors: store_errors.clone(),
-            call_duration: store_call_duration.with_label_values(&[store]),
+            call_duration: store_call_duration.of(store),
             bypassed: store_bypassed.with_label_values(&[store]),
             nodes: store_nodes.with_label_values(&[store]),
         }
@@ -277,7 +280,7 @@ impl Metrics {
     #[must_use]
     pub fn auth_service(&self, service: &str) -> ServiceMetrics {
         let Families { auth_service_requests, auth_service_duration, .. } = &self.families;
-        let duration = auth_service_duration.with_label_values(&[service]);
+        let duration = auth_service_duration.of(service);
         ServiceMetrics::new(service, auth_service_requests.clone(), duration)
     }
 

@@ -1,7 +1,8 @@
 //! The upstream behind every proxy: a fixed 1 KiB JSON answer to every request, from memory.
 //!
 //! One thread, one epoll, one receive and one send a request: the load generator shares its core, so every microsecond
-//! here is one that the proxies cannot be driven with. It reads heads only; no request of the load test has a body.
+//! here is one that the proxies cannot be driven with. It reads heads only, and answers each at once: the bodies
+//! of the load test have no empty line.
 //! Prints its address as the first line and serves until it is killed.
 
 use anyhow::{Context, Result};

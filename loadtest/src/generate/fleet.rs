@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 /// The upstream's body, which every 200 carries.
 pub(crate) const BODY_BYTES: usize = 1024;
 const BUFFER_BYTES: usize = 64 * 1024;
+const SEND_BYTES: usize = 256 * 1024;
 
 pub(crate) struct Fleet<'a> {
     load: Load<'a>,
@@ -53,6 +54,8 @@ impl<'a> Fleet<'a> {
             let stream = TcpStream::connect(load.target).context("cannot connect to the proxy")?;
             stream.set_nonblocking(true)?;
             stream.set_nodelay(true)?;
+            // The largest request has to fit at once.
+            rustix::net::sockopt::set_socket_send_buffer_size(&stream, SEND_BYTES)?;
             epoll::add(&epoll, &stream, epoll::EventData::new_u64(u64::try_from(index)?), epoll::EventFlags::IN)?;
             connections.push(Connection { stream, partial: Vec::new(), since: None });
         }

@@ -18,7 +18,7 @@ pub(super) fn write(setup: &Setup<'_>) -> Result<Vec<String>> {
     }
     // Limits are measured with Tollgate alone.
     match setup.work {
-        Work::Plain | Work::Limit(_) => {}
+        Work::Plain | Work::Schema | Work::Limit(_) => {}
         Work::Routes => write_routes(&mut text, setup)?,
         Work::Key => write_keys(&mut text, setup)?,
         Work::Token | Work::TokenUncached => write_token(&mut text, setup)?,

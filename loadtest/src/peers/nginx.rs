@@ -24,7 +24,7 @@ pub(super) fn write(setup: &Setup<'_>, modules: &Path) -> Result<Vec<String>> {
     write_head(&mut text, setup)?;
     // Limits are measured with Tollgate alone.
     match setup.work {
-        Work::Plain | Work::Routes | Work::Limit(_) => {}
+        Work::Plain | Work::Routes | Work::Schema | Work::Limit(_) => {}
         Work::Key => write_keys(&mut text, setup)?,
         Work::Token | Work::TokenUncached | Work::Full => write_token(&mut text, setup)?,
     }
@@ -122,7 +122,7 @@ fn write_server(text: &mut String, setup: &Setup<'_>) -> Result<()> {
     writeln!(text, "  server {{\n    listen {};\n    server_name {HOST};", setup.listen)?;
     writeln!(text, "    default_type application/problem+json;")?;
     match setup.work {
-        Work::Plain | Work::Limit(_) => writeln!(text, "    location / {{ proxy_pass http://main; }}")?,
+        Work::Plain | Work::Schema | Work::Limit(_) => writeln!(text, "    location / {{ proxy_pass http://main; }}")?,
         Work::Routes => write_routes(text, "")?,
         Work::Key => write_key_location(text, setup)?,
         Work::Token | Work::TokenUncached => {

@@ -11,6 +11,32 @@ use std::fs;
 /// As a throttle names it.
 const TENANT_KEY: &str = "header:X-Tenant";
 
+/// What an API's own schema looks like: objects in a list, types, bounds, a pattern, nothing that is not named.
+const SCHEMA: &str = r#"defaults:
+  upstream: main
+  auth: { none: {} }
+  body:
+    bytesMax: 64KiB
+    contentTypes: [application/json]
+    schema:
+      type: object
+      required: [orderId, items]
+      properties:
+        orderId: { type: string, pattern: "^[A-Z]-[0-9]+$" }
+        items:
+          type: array
+          minItems: 1
+          items:
+            type: object
+            required: [sku, quantity]
+            additionalProperties: false
+            properties:
+              sku: { type: string, maxLength: 40 }
+              quantity: { type: integer, minimum: 1 }
+              price: { type: number }
+              gift: { type: [boolean, "null"] }
+"#;
+
 pub(super) fn write(setup: &Setup<'_>) -> Result<Vec<String>> {
     let mut text = String::new();
     write_head(&mut text, setup)?;
@@ -18,6 +44,7 @@ pub(super) fn write(setup: &Setup<'_>) -> Result<Vec<String>> {
         Work::Plain | Work::Routes => writeln!(text, "defaults: {{ upstream: main, auth: {{ none: {{}} }} }}")?,
         Work::Key => write_keys(&mut text, setup)?,
         Work::Token | Work::TokenUncached | Work::Full => write_token(&mut text, setup)?,
+        Work::Schema => text.push_str(SCHEMA),
         Work::Limit(limit) => write_limit(&mut text, setup, limit)?,
     }
     write_routes(&mut text, setup)?;
@@ -56,7 +83,9 @@ fn rate_limit(setup: &Setup<'_>) -> String {
         Work::Limit(Limit::Header) => TENANT_KEY,
         Work::Limit(Limit::Route | Limit::Lease | Limit::Exact) => "route",
         Work::Limit(Limit::Address | Limit::Crowd | Limit::Concurrency | Limit::AddressList) => "ip",
-        Work::Plain | Work::Routes | Work::Key | Work::Token | Work::TokenUncached | Work::Full => "consumerId",
+        Work::Plain | Work::Routes | Work::Schema | Work::Key | Work::Token | Work::TokenUncached | Work::Full => {
+            "consumerId"
+        }
     };
     let rate = match (setup.work, setup.limits) {
         // What one request takes drains in two seconds: with 10,000 addresses in turn, no meter is empty when the next stranger comes.
@@ -66,7 +95,14 @@ fn rate_limit(setup: &Setup<'_>) -> String {
     let shared = match setup.work {
         Work::Limit(Limit::Lease) => ", scope: cluster, sync: lease",
         Work::Limit(Limit::Exact) => ", scope: cluster, sync: exact",
-        _ => "",
+        Work::Plain
+        | Work::Routes
+        | Work::Key
+        | Work::Token
+        | Work::TokenUncached
+        | Work::Full
+        | Work::Schema
+        | Work::Limit(_) => "",
     };
     format!("{{ requestsPerSecond: {rate}, burst: {}, key: \"{key}\"{shared} }}", setup.limits.burst())
 }

@@ -30,14 +30,14 @@ pub(super) struct Body {
     pub(super) reading: Option<Reading>,
 }
 
-pub(super) fn compile(owner: &str, raw: &raw::Body, held: Size, at: &str, desk: &mut Desk<'_>) -> Body {
+pub(super) fn compile(owner: &str, raw: &raw::Body, all_max: Size, at: &str, desk: &mut Desk<'_>) -> Body {
     let mode = limit::mode(raw.mode);
     let policy = desk.policy(format!("{owner}.body"), at, mode, None);
     let schema = schema(raw, at, desk);
     let is_read = raw.schema.is_some() || raw.schema_file.is_some();
     let bytes_max = raw.bytes_max.or(is_read.then_some(READ_BYTES));
     if is_read {
-        readable(raw, bytes_max.unwrap_or(READ_BYTES), held, at, desk);
+        readable(raw, bytes_max.unwrap_or(READ_BYTES), all_max, at, desk);
     } else {
         for key in OF_READING {
             if !desk.has(&format!("{at}/{key}")) {
@@ -77,7 +77,7 @@ pub(super) fn compile(owner: &str, raw: &raw::Body, held: Size, at: &str, desk: 
 }
 
 /// What holds for a body that is held as a whole and read as JSON.
-fn readable(raw: &raw::Body, bytes_max: Size, held: Size, at: &str, desk: &mut Desk<'_>) {
+fn readable(raw: &raw::Body, bytes_max: Size, all_max: Size, at: &str, desk: &mut Desk<'_>) {
     let sizes = [("bytesMax", Some(bytes_max)), ("decompressedBytesMax", raw.decompressed_bytes_max)];
     let sizes = sizes.into_iter().filter_map(|(key, size)| Some((key, size?)));
     for (key, size) in sizes.filter(|(_, size)| *size > READ_BYTES_MAX) {
@@ -85,8 +85,8 @@ fn readable(raw: &raw::Body, bytes_max: Size, held: Size, at: &str, desk: &mut D
         let help = format!("at most {READ_BYTES_MAX}: the whole body is held until the schema has been asked");
         desk.error(Code::OutOfRange, &format!("{at}/{key}"), message, help);
     }
-    if bytes_max > held && bytes_max <= READ_BYTES_MAX {
-        let message = format!("a body may have {bytes_max}, and all that are read together {held}");
+    if bytes_max > all_max && bytes_max <= READ_BYTES_MAX {
+        let message = format!("a body may have {bytes_max}, and all that are read together {all_max}");
         let help = "raise `limits.heldBodyBytes`, or lower `bytesMax`: such a body never passes";
         desk.error(Code::OutOfRange, &format!("{at}/bytesMax"), message, help);
     }

@@ -16,7 +16,7 @@ use engine::rules::PlanLimits;
 use engine::snapshot::RateLimitField;
 use engine::standing::QuotaHeaders;
 use engine::trail::Mode;
-use http::{HeaderName, HeaderValue};
+use http::HeaderName;
 use limits::bucket::Rate;
 use limits::shared::Scope;
 use limits::window::Period;
@@ -131,7 +131,7 @@ pub(super) fn throttles<'r>(
                 let at_limit = format!("{pointer}/rateLimit");
                 let Some(rate) = rate(limit, &at_limit, desk) else { continue };
                 let scope = scope(limit.scope, limit.sync, rate.burst(), &at_limit, desk);
-                (NamedLimit::Rate(rate, scope, limit), limit.mode, throttle_field(&throttle.name, rate))
+                (NamedLimit::Rate(rate, scope, limit), limit.mode, Some(throttle_field(&throttle.name, rate)))
             }
             (None, Some(limit)) => (NamedLimit::Concurrency(limit), limit.mode, None),
             // The schema has reported it.
@@ -201,7 +201,7 @@ pub(super) fn throttle(owner: &str, raw: &raw::RateLimit, pointer: &str, desk: &
     let rate = rate(raw, &pointer, desk)?;
     let scope = scope(raw.scope, raw.sync, rate.burst(), &pointer, desk);
     let name = format!("{owner}.rateLimit");
-    let field = throttle_field(&name, rate);
+    let field = Some(throttle_field(&name, rate));
     let policy = desk.policy(name.as_str(), &pointer, mode(raw.mode), field);
     (raw.mode != raw::Mode::Off).then(|| Throttle {
         policy,
@@ -219,7 +219,7 @@ pub(super) fn quota(owner: &str, raw: &raw::Quota, pointer: &str, desk: &mut Des
     let name = format!("{owner}.quota");
     let period = period(raw.per);
     let headers = QuotaHeaders { limit: raw.headers.limit, remaining: raw.headers.remaining, next: raw.headers.next };
-    let field = quota_field(&name, raw.limit, period, headers);
+    let field = Some(quota_field(&name, raw.limit, period, headers));
     let pointer = format!("{pointer}/quota");
     let scope = scope(raw.scope, raw.sync, raw.limit, &pointer, desk);
     let policy = desk.policy(name.as_str(), &pointer, mode(raw.mode), field);
@@ -277,12 +277,12 @@ fn rate(raw: &raw::RateLimit, pointer: &str, desk: &mut Desk<'_>) -> Option<Rate
 }
 
 /// As a structured field (RFC 9651): a string that names the limit, its size, and the seconds in which it fills up again.
-fn throttle_field(name: &str, rate: Rate) -> Option<RateLimitField> {
+fn throttle_field(name: &str, rate: Rate) -> RateLimitField {
     let window = rate.burst().saturating_mul(1_000).div_ceil(rate.milli_per_second().max(1)).max(1);
-    field(name, rate.burst(), window, QuotaHeaders::default())
+    RateLimitField::new(name, rate.burst(), window, QuotaHeaders::default())
 }
 
-fn quota_field(name: &str, limit: u64, period: Period, headers: QuotaHeaders) -> Option<RateLimitField> {
+fn quota_field(name: &str, limit: u64, period: Period, headers: QuotaHeaders) -> RateLimitField {
     const DAY: u64 = 24 * 60 * 60;
     let window = match period {
         Period::Hour => DAY / 24,
@@ -293,15 +293,7 @@ fn quota_field(name: &str, limit: u64, period: Period, headers: QuotaHeaders) ->
         // The longest: a client that plans by it never comes too early.
         Period::Month => 31 * DAY,
     };
-    field(name, limit, window, headers)
-}
-
-fn field(name: &str, quantity: u64, window: u64, quota_headers: QuotaHeaders) -> Option<RateLimitField> {
-    let plain = |letter: char| if letter == ' ' || letter.is_ascii_graphic() { letter } else { '_' };
-    let name: String = name.chars().map(plain).collect::<String>().replace('\\', "\\\\").replace('"', "\\\"");
-    let item_name = format!("\"{name}\"");
-    let policy_item = HeaderValue::from_str(&format!("{item_name};q={quantity};w={window}")).ok()?;
-    Some(RateLimitField { policy_item, item_name, quota_headers })
+    RateLimitField::new(name, limit, window, headers)
 }
 
 pub(super) fn consumers(

@@ -29,7 +29,7 @@ use engine::snapshot::{
 use engine::standing::QuotaHeaders;
 use engine::trail::Mode;
 use engine::upstream::{Address, Endpoint, Timeouts, Upstream};
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, Method};
 use ipnet::{IpNet, Ipv4Net};
 use limits::bucket::Rate;
 use limits::clock::Now;
@@ -234,11 +234,7 @@ fn policy() -> PolicyInfo {
         name: "policy".into(),
         place: place(),
         mode: Mode::Enforce,
-        rate_limit: Some(RateLimitField {
-            policy_item: HeaderValue::from_static("\"policy\";q=1;w=1"),
-            item_name: "\"policy\"".into(),
-            quota_headers: QuotaHeaders::default(),
-        }),
+        rate_limit: Some(RateLimitField::new("policy", 1, 1, QuotaHeaders::default())),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Charge, CounterName};
 use crate::keyed::Key;
-use crate::shards::{KeyMap, reserve};
+use crate::shards::KeyMap;
 use crate::window::Window;
 
 #[derive(Clone, Debug)]
@@ -33,6 +33,11 @@ impl Count {
         self.used = used.saturating_add(1);
         Charge::Granted { used: self.used }
     }
+
+    /// Whether this is its first change since it was last told.
+    const fn is_news(&mut self) -> bool {
+        !std::mem::replace(&mut self.changed, true)
+    }
 }
 
 #[derive(Debug)]
@@ -49,16 +54,14 @@ pub(super) struct Shard {
 
 impl Shard {
     pub(super) fn new(keys_max: usize, journaled: bool) -> Self {
-        let mut counts = KeyMap::default();
-        counts.reserve(reserve(keys_max));
-        Self { counts, keys_max, earliest_end_s: u64::MAX, changed: Vec::new(), journaled }
+        Self { counts: KeyMap::default(), keys_max, earliest_end_s: u64::MAX, changed: Vec::new(), journaled }
     }
 
     pub(super) fn charge(&mut self, place: Key, window: Window, limit: u64, now_s: u64) -> Charge {
         if let Some(count) = self.counts.get_mut(&place) {
             let charge = count.charge(window, limit);
-            if matches!(charge, Charge::Granted { .. }) {
-                self.note(place);
+            if matches!(charge, Charge::Granted { .. }) && self.journaled && count.is_news() {
+                self.changed.push(place);
             }
             return charge;
         }
@@ -150,9 +153,8 @@ impl Shard {
     fn note(&mut self, place: Key) {
         if self.journaled
             && let Some(count) = self.counts.get_mut(&place)
-            && !count.changed
+            && count.is_news()
         {
-            count.changed = true;
             self.changed.push(place);
         }
     }

@@ -39,7 +39,7 @@ pub(crate) async fn peer(context: &mut RequestContext) -> Result<Box<HttpPeer>> 
         let denial = Denial::new(Reason::DnsFailed).because(format!("{} has no address", endpoint.label));
         return Err(decided(context, denial));
     };
-    Ok(Box::new(peer))
+    Ok(peer)
 }
 
 /// A connection to the endpoint is there. Until the request has been sent only the end of the whole exchange counts: how long an

@@ -100,7 +100,10 @@ pub(crate) async fn read_early(
     let request = session.req_header();
     let Some(wanted) = reading.wants(&request.method, &request.headers) else { return Ok(None) };
     if request.version == Version::HTTP_11 && expects_continue(&request.headers) {
+        // Any head that is written before the body has ended is taken for an answer in haste, which costs the connection.
+        session.as_mut().set_close_on_response_before_downstream_finish(false);
         session.as_mut().write_continue_response().await?;
+        session.as_mut().set_close_on_response_before_downstream_finish(true);
     }
     let later = wanted.length.is_some_and(|length| usize::try_from(length).map_or(true, |it| it > REPLAYED_BYTES_MAX));
     let share = shared.held_bodies.share();
@@ -111,7 +114,7 @@ pub(crate) async fn read_early(
     }
     session.as_mut().enable_retry_buffering();
     // Pingora says whose fault a failed read is only where it reads itself.
-    while let Some(bytes) = session.as_mut().read_request_body().await.map_err(|error| error.into_down())? {
+    while let Some(bytes) = session.as_mut().read_request_body().await.map_err(pingora::Error::into_down)? {
         let spent = context.admission_mut().map_or(Ok(()), |admission| admission.allowance().spend(bytes.len()));
         if let Err(denial) = spent {
             return Ok(Some(denial));
@@ -160,8 +163,8 @@ pub(crate) async fn pass(
     end_of_stream: bool,
     context: &mut RequestContext,
 ) -> Result<()> {
-    let Some(mut content) = context.content.take() else { return Ok(()) };
-    let passed = match &mut *content {
+    let Some(mut body) = context.content.take() else { return Ok(()) };
+    let passed = match &mut *body {
         Content::Passed { _share: _ } => Ok(None),
         Content::Unsent(unsent) => {
             let mut all = std::mem::take(unsent);
@@ -172,9 +175,9 @@ pub(crate) async fn pass(
         Content::Held(held) => hold(shared, held, bytes, end_of_stream, context).await,
     };
     if let Some(next) = passed? {
-        *content = next;
+        *body = next;
     }
-    context.content = Some(content);
+    context.content = Some(body);
     Ok(())
 }
 

@@ -1,25 +1,30 @@
 //! How a line of the list becomes a registered metric. Knows no single one of them.
 
 use super::MetricDoc;
+use super::durations::DurationVec;
+use super::routes::{RouteDurations, RouteGatewayDurations, RouteRequests, Routes};
 use prometheus::core::Collector;
-use prometheus::{
-    Error, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry,
-};
+use prometheus::{Error, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 use std::slice;
+use std::sync::Arc;
 
 /// A type that the list may name.
 pub(super) trait Declare: Collector + Clone + Sized + 'static {
     /// As the reference page has it.
     const KIND: &'static str;
 
-    fn declare(doc: &MetricDoc) -> Result<Self, Error>;
+    /// `routes` for the families that are about them.
+    fn declare(doc: &MetricDoc, routes: &Arc<Routes>) -> Result<Self, Error>;
 }
 
 /// Takes the next declaration off the list and registers it.
-pub(super) fn next<T: Declare>(list: &mut slice::Iter<'_, MetricDoc>, registry: &Registry) -> Result<T, Error> {
+pub(super) fn next<T: Declare>(
+    list: &mut slice::Iter<'_, MetricDoc>,
+    registry: &Registry,
+    routes: &Arc<Routes>,
+) -> Result<T, Error> {
     let doc = list.next().ok_or_else(|| Error::Msg("more metrics than declarations".to_owned()))?;
-    let family = T::declare(doc)?;
+    let family = T::declare(doc, routes)?;
     registry.register(Box::new(family.clone()))?;
     Ok(family)
 }
@@ -36,11 +41,11 @@ fn opts(doc: &MetricDoc) -> Opts {
 }
 
 macro_rules! declare {
-    ($($family:ident $kind:literal |$doc:ident| $make:expr;)+) => {$(
+    ($($family:ident $kind:literal |$doc:ident, $routes:pat_param| $make:expr;)+) => {$(
         impl Declare for $family {
             const KIND: &'static str = $kind;
 
-            fn declare($doc: &MetricDoc) -> Result<Self, Error> {
+            fn declare($doc: &MetricDoc, $routes: &Arc<Routes>) -> Result<Self, Error> {
                 $make
             }
         }
@@ -48,11 +53,14 @@ macro_rules! declare {
 }
 
 declare! {
-    IntCounter "counter" |doc| Self::with_opts(opts(doc));
-    IntCounterVec "counter" |doc| Self::new(opts(doc), doc.labels);
-    Gauge "gauge" |doc| Self::with_opts(opts(doc));
-    GaugeVec "gauge" |doc| Self::new(opts(doc), doc.labels);
-    IntGauge "gauge" |doc| Self::with_opts(opts(doc));
-    IntGaugeVec "gauge" |doc| Self::new(opts(doc), doc.labels);
-    HistogramVec "histogram" |doc| Self::new(HistogramOpts::from(opts(doc)).buckets(doc.buckets.to_vec()), doc.labels);
+    IntCounter "counter" |doc, _| Self::with_opts(opts(doc));
+    IntCounterVec "counter" |doc, _| Self::new(opts(doc), doc.labels);
+    Gauge "gauge" |doc, _| Self::with_opts(opts(doc));
+    GaugeVec "gauge" |doc, _| Self::new(opts(doc), doc.labels);
+    IntGauge "gauge" |doc, _| Self::with_opts(opts(doc));
+    IntGaugeVec "gauge" |doc, _| Self::new(opts(doc), doc.labels);
+    DurationVec "histogram" |doc, _| Self::declare(doc);
+    RouteRequests "counter" |doc, routes| Self::declare(doc, routes);
+    RouteDurations "histogram" |doc, routes| Self::declare(doc, routes);
+    RouteGatewayDurations "histogram" |doc, routes| Self::declare(doc, routes);
 }

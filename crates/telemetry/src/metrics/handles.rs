@@ -1,70 +1,20 @@
 //! Resolved series: an index and an atomic addition where a look-up by label would hash and lock.
 
-use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec};
-use std::array;
-use std::sync::OnceLock;
+use super::durations::Durations;
+use prometheus::{Gauge, IntCounter, IntCounterVec};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-
-const STATUS_MIN: u16 = 100;
-const STATUS_MAX: u16 = 599;
-/// Statuses come in clusters; a cluster's slots are made when its first status occurs.
-const CLUSTER: u16 = 25;
-const CLUSTERS: usize = ((STATUS_MAX + 1 - STATUS_MIN) / CLUSTER) as usize;
-
-type Slots = Box<[OnceLock<IntCounter>; CLUSTER as usize]>;
-
-/// What is counted for each request of one route. Only the first request with a given status allocates.
-pub struct RouteMetrics {
-    route: Box<str>,
-    requests: IntCounterVec,
-    by_status: [OnceLock<Slots>; CLUSTERS],
-    duration: Histogram,
-    gateway_duration: Histogram,
-}
-
-impl RouteMetrics {
-    pub(super) fn new(route: &str, requests: IntCounterVec, duration: Histogram, gateway_duration: Histogram) -> Self {
-        let by_status = array::from_fn(|_| OnceLock::new());
-        Self { route: route.into(), requests, by_status, duration, gateway_duration }
-    }
-
-    /// A request has been answered: by which status, how long it took and how much of that was the gateway's.
-    pub fn answered(&self, status: u16, duration: Duration, gateway: Duration) {
-        match self.slot(status) {
-            Some(counter) => counter.inc(),
-            None => self.requests.with_label_values(&[&self.route, "other"]).inc(),
-        }
-        self.duration.observe(duration.as_secs_f64());
-        self.gateway_duration.observe(gateway.as_secs_f64());
-    }
-
-    /// The name in the `route` label.
-    #[must_use]
-    pub fn route(&self) -> &str {
-        &self.route
-    }
-
-    /// None for what is no status of HTTP; an upstream may send it nevertheless.
-    fn slot(&self, status: u16) -> Option<&IntCounter> {
-        let place = status.checked_sub(STATUS_MIN)?;
-        let cluster = self.by_status.get(usize::from(place / CLUSTER))?;
-        let slots = cluster.get_or_init(|| Box::new(array::from_fn(|_| OnceLock::new())));
-        let slot = slots.get(usize::from(place % CLUSTER))?;
-        Some(slot.get_or_init(|| self.requests.with_label_values(&[&*self.route, &status.to_string()])))
-    }
-}
 
 /// What is counted for each attempt at one upstream.
 pub struct UpstreamMetrics {
     upstream: Box<str>,
     requests: IntCounterVec,
     success: IntCounter,
-    first_byte: Histogram,
+    first_byte: Durations,
 }
 
 impl UpstreamMetrics {
-    pub(super) fn new(upstream: &str, requests: IntCounterVec, first_byte: Histogram) -> Self {
+    pub(super) fn new(upstream: &str, requests: IntCounterVec, first_byte: Durations) -> Self {
         let success = requests.with_label_values(&[upstream, "success"]);
         Self { upstream: upstream.into(), requests, success, first_byte }
     }
@@ -72,7 +22,7 @@ impl UpstreamMetrics {
     /// A response head came, `first_byte` after the request was sent.
     pub fn succeeded(&self, first_byte: Duration) {
         self.success.inc();
-        self.first_byte.observe(first_byte.as_secs_f64());
+        self.first_byte.observe(first_byte);
     }
 
     /// None came; `reason` is the code of what happened.
@@ -85,18 +35,18 @@ impl UpstreamMetrics {
 pub struct ServiceMetrics {
     service: Box<str>,
     requests: IntCounterVec,
-    duration: Histogram,
+    duration: Durations,
 }
 
 impl ServiceMetrics {
-    pub(super) fn new(service: &str, requests: IntCounterVec, duration: Histogram) -> Self {
+    pub(super) fn new(service: &str, requests: IntCounterVec, duration: Durations) -> Self {
         Self { service: service.into(), requests, duration }
     }
 
     /// `outcome` is a word from a closed list.
     pub fn answered(&self, outcome: &'static str, duration: Duration) {
         self.requests.with_label_values(&[&*self.service, outcome]).inc();
-        self.duration.observe(duration.as_secs_f64());
+        self.duration.observe(duration);
     }
 }
 

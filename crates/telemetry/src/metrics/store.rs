@@ -1,6 +1,7 @@
 //! What is counted of the store that nodes share.
 
-use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge};
+use super::durations::Durations;
+use prometheus::{IntCounter, IntCounterVec, IntGauge};
 use std::time::Duration;
 
 /// Why a call of it came to nothing.
@@ -28,14 +29,14 @@ pub struct StoreMetrics {
     pub(super) store: &'static str,
     pub(super) up: IntGauge,
     pub(super) errors: IntCounterVec,
-    pub(super) call_duration: Histogram,
+    pub(super) call_duration: Durations,
     pub(super) bypassed: IntCounter,
     pub(super) nodes: IntGauge,
 }
 
 impl StoreMetrics {
     pub fn answered(&self, took: Duration) {
-        self.call_duration.observe(took.as_secs_f64());
+        self.call_duration.observe(took);
     }
 
     pub fn failed(&self, error: StoreFailure) {

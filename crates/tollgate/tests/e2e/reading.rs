@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::io::Write as _;
 use testkit::client::{Connection, Response};
 use testkit::gateway::Gateway;
+use testkit::upstream::Misbehaviour;
 
 const CONFIG: &str = r#"
 limits: { bodyTimeout: 200ms }
@@ -169,7 +170,7 @@ async fn a_body_is_asked_for_only_if_it_may_pass() {
         assert_eq!(connection.interim().await.unwrap(), 100);
         connection.write(body).await.unwrap();
         let response = connection.read("POST").await.unwrap();
-        assert_eq!(response.status, status, "{response}");
+        assert_eq!((response.status, response.header("connection")), (status, Some("keep-alive")), "{response}");
     }
     assert_eq!(gateway.upstream(0).received().len(), 1);
     assert_eq!(gateway.upstream(0).received()[0].header("expect"), None);
@@ -205,6 +206,21 @@ async fn a_body_that_stops_is_given_up() {
     assert_eq!(gateway.upstream(0).connections(), 0);
     let billed = gateway.send(&post("/billed", &["x-api-key: good"], b"{}")).await;
     assert_eq!(billed.header("x-ratelimit-remaining"), Some("1"));
+}
+
+/// The endpoint resets the connection that was kept: the same body goes over a new one, and is not judged anew.
+#[tokio::test]
+async fn a_body_that_is_sent_again_is_the_same() {
+    let upstream = testkit::upstream::misbehaving(Misbehaviour::ResetReused);
+    let gateway = crate::support::gateway(CONFIG).file("order.schema.json", ORDER).upstream(upstream).start().await;
+    let put = |body: &str| request("PUT", "/any", &[], body);
+    assert_eq!(gateway.send(&put(r#"{"first":1}"#)).await.status, 200);
+    let second = r#"{"second":[2,2,2]}"#;
+    let response = gateway.send(&put(second)).await;
+    assert_eq!(response.status, 200, "{response}");
+    let line = gateway.log_line(response.header("x-request-id").unwrap()).await;
+    assert_eq!(line["attempts"], 2, "{line}");
+    assert_eq!(gateway.upstream(0).received().last().unwrap().body, second.as_bytes());
 }
 
 const MEMORY: &str = r#"

@@ -12,6 +12,7 @@ const SERVED: &[(&str, &str, &str, &str, u16)] = &[
     ("quickstart.yaml", "localhost", "/hello", "", 200),
     ("tollgate.yaml", "any.example.org", "/health", "", 200),
     ("examples/addresses-and-concurrency.yaml", "api.example.com", "/v1/orders", "example-key-of-acme", 200),
+    ("examples/bodies.yaml", "api.example.com", "/v1/customers/7", "", 200),
     // Its Redis is not there: each gateway grants its part.
     ("examples/cluster.yaml", "api.example.com", "/v1/orders", "example-key-of-acme", 200),
     ("examples/error-templates.yaml", "api.example.com", "/v1/search", "", 200),
@@ -79,7 +80,8 @@ fn adapted(text: &str) -> String {
     ] {
         text = text.replace(address, place);
     }
-    text.replace("keys/", &format!("{keys}/"))
+    let schemas = folder().join("examples/schemas").display().to_string();
+    text.replace("keys/", &format!("{keys}/")).replace("schemaFile: schemas/", &format!("schemaFile: {schemas}/"))
 }
 
 #[tokio::test]
