@@ -34,13 +34,15 @@ need_build_tools() {
     install_packages "${packages[@]}"
 }
 
-# What the tests run beside Rust: curl sends the lines that the demo prints, redis-server is what nodes share limits through.
+# What the tests run beside Rust: curl sends the lines that the demo prints, redis-server is what nodes share limits through, chromium
+# is whom CORS is for.
 need_test_tools() {
     local packages=()
     command -v curl >/dev/null || packages+=(curl)
     command -v redis-server >/dev/null || packages+=(redis-server)
+    command -v chromium >/dev/null || command -v google-chrome >/dev/null || packages+=(chromium)
     if [ ${#packages[@]} -eq 0 ]; then
-        say "curl and redis-server: there"
+        say "curl, redis-server and chromium: there"
         return
     fi
     install_packages "${packages[@]}"

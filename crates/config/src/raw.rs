@@ -3,7 +3,9 @@
 //! The doc comments here are what editors show and what the reference page says. Serde stops here: no other module derives it.
 //! Names are not resolved and sections not compared; that is `compile`.
 
+mod answer;
 mod auth_service;
+mod browser;
 mod choice;
 mod compression;
 mod errors;
@@ -22,7 +24,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use answer::{AfterSunset, CacheControl, Deprecation, Redirect, Respond};
 pub use auth_service::{AuthService, RememberAnswers, ServiceTls};
+pub use browser::{Cors, OnDenied};
 pub use choice::{Discovery, EndpointEntry, PathEntry, Threads};
 pub use compression::{Compression, CompressionAlgorithm};
 pub use errors::{Disclose, ErrorResponse, ErrorTemplate, Errors};

@@ -45,7 +45,11 @@ pub(crate) fn unknown_name(what: &str, section: &str, name: &str, known: &[&str]
 
 /// What is said of a route that lacks what every route needs: the key, the fault, the help.
 pub(crate) const MISSING: [(&str, &str, &str); 2] = [
-    ("upstream", "leads nowhere: it has no upstream", "add `upstream: NAME` to the route or to `defaults`"),
+    (
+        "upstream",
+        "leads nowhere: it has no upstream",
+        "add `upstream: NAME` to the route or to `defaults`; or answer here, with `redirect` or `respond`",
+    ),
     (
         "auth",
         "does not say who may call it",
@@ -135,8 +139,9 @@ impl<'a> Pass<'a> {
         let Some(name) = route.get("name") else { return };
         let defaults = self.root.get("defaults").map(|entry| &entry.node);
         let says = |key: &str| route.get(key).or_else(|| defaults?.get(key)).is_some();
+        let leads = says("upstream") || says("redirect") || says("respond");
         for (key, what, help) in MISSING {
-            if !says(key) {
+            if !(says(key) || (key == "upstream" && leads)) {
                 self.missing(name, what, help);
             }
         }

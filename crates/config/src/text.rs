@@ -2,6 +2,7 @@
 //!
 //! One list, [`FORMATS`], holds them all: the schema names them by `format`, the structural pass checks by it, serde reads by it.
 
+mod cache;
 mod calendar;
 mod duration;
 mod http_words;
@@ -9,6 +10,7 @@ mod network;
 mod size;
 mod words;
 
+pub use cache::CacheDirectives;
 pub use calendar::Moment;
 pub use duration::Duration;
 pub use http_words::{ContentType, HeaderName, MediaType, Method};
@@ -71,6 +73,7 @@ pub(crate) const FORMATS: &[Format] = &[
     format::<Method>(),
     format::<MediaType>(),
     format::<ContentType>(),
+    format::<CacheDirectives>(),
     format::<CountingKey>(),
     format::<ErrorSelector>(),
     format::<ReasonName>(),

@@ -79,6 +79,7 @@ fn measure(criterion: &mut Criterion, name: &str, snapshot: &Snapshot, live: &Li
                 }
                 other @ (Outcome::Denied { .. }
                 | Outcome::Redirect { .. }
+                | Outcome::Preflight { .. }
                 | Outcome::Ask(_)
                 | Outcome::Waiting(_)
                 | Outcome::Whoami(_)) => {

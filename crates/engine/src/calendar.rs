@@ -1,6 +1,7 @@
 //! What a point in time is called in UTC. Knows no clock and no time zone.
 
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
 /// 9999-12-31T23:59:59Z: RFC 3339 has four digits for the year, so what lies beyond is shown as this.
 const LAST_UNIX_S: u64 = 253_402_300_799;
@@ -81,6 +82,13 @@ const fn date(days: u64) -> (u64, u64, u64) {
     (year, month, day)
 }
 
+/// `Sun, 06 Nov 1994 08:49:37 GMT`: how dates are sent (RFC 9110, 5.6.7).
+#[must_use]
+pub fn imf_fixdate(unix_s: u64) -> String {
+    let since = Duration::from_secs(unix_s.min(LAST_UNIX_S));
+    SystemTime::UNIX_EPOCH.checked_add(since).map(httpdate::fmt_http_date).unwrap_or_default()
+}
+
 /// `Sun, 06 Nov 1994 08:49:37 GMT` as seconds since 1970: the form of dates that everybody has to send (RFC 9110, 5.6.7). None for
 /// what is written otherwise or is no day of the calendar.
 #[must_use]
@@ -123,7 +131,7 @@ const fn two_digits(number: u64) -> (u8, u8) {
 
 #[cfg(test)]
 mod tests {
-    use super::{LAST_UNIX_S, Rfc3339, http_date};
+    use super::{LAST_UNIX_S, Rfc3339, http_date, imf_fixdate};
     use proptest::prelude::{ProptestConfig, proptest};
     use time::OffsetDateTime;
     use time::format_description::well_known::Rfc3339 as Reference;
@@ -187,6 +195,7 @@ mod tests {
             let unix_s = day * 86_400 + day % 86_400;
             let text = OffsetDateTime::from_unix_timestamp(unix_s.cast_signed()).unwrap().format(&format).unwrap();
             assert_eq!(http_date(&text), Some(unix_s), "{text}");
+            assert_eq!(imf_fixdate(unix_s), text);
         }
     }
 

@@ -5,7 +5,8 @@
 //! question and `resume` goes on with the answer; where keys are being fetched, `look_again` goes on when they have come, or not. Both
 //! walk a route's ways in anew with what is known by then; what stands before the identity is not asked again.
 //!
-//! route, address, throttles by address, identity, plan, concurrency, throttles, length and type, quota, body. A call that is refused must not
+//! route, pages of other origins, address, sunset, throttles by address, identity, plan, concurrency, throttles, length and type,
+//! quota, body. A call that is refused must not
 //! be billed, so throttles stand before the quota and the quota last; identity is costly, so addresses are throttled before it. A slot
 //! is given back by itself, a token of a throttle is not: so concurrency stands before the throttles. Limits that
 //! all nodes share may have to be asked elsewhere: they come after everything else, throttles before quotas again. The body
@@ -24,6 +25,7 @@ use crate::policy::payload::Payload;
 use crate::policy::quota::Quota;
 use crate::policy::throttle::{TakenFrom, Throttle, give_back};
 use crate::reason::Reason;
+use crate::reply::Reply;
 use crate::request::RequestHead;
 use crate::route::table::Found;
 use crate::rules::{PlanLimits, Route, Rules};
@@ -31,6 +33,7 @@ use crate::snapshot::Snapshot;
 use crate::standing::{Standing, Standings};
 use crate::trail::{Entry, Mode, Step, Trail, Verdict};
 use arrayvec::ArrayVec;
+use http::Method;
 use limits::clock::Now;
 use limits::gauge::Entered;
 use limits::shared::Scope;
@@ -38,7 +41,9 @@ use limits::shared::Scope;
 mod asking;
 mod authenticate;
 mod examine;
+mod own_answer;
 mod paused;
+mod preflight;
 mod settle;
 mod shared;
 mod waiting;
@@ -46,6 +51,7 @@ mod whoami;
 
 pub use asking::{Answer, Asking, Question};
 pub use examine::{Asked, Examined, examine_token};
+pub use own_answer::own_answer;
 pub use settle::{Admission, Counted, Pending, QUOTAS_MAX, settle};
 pub use shared::{SharedAnswer, SharedCharge};
 pub use waiting::{PROVIDERS_MAX, Waiting};
@@ -77,6 +83,11 @@ pub enum Outcome {
     Redirect {
         route: RouteId,
         path: String,
+    },
+    /// A browser asked ahead of a request, and the route permits it.
+    Preflight {
+        route: RouteId,
+        reply: Reply,
     },
     /// It is not known yet who calls: [`resume`] goes on with the answer.
     Ask(Box<Asking>),
@@ -119,6 +130,12 @@ pub fn admit(snapshot: &Snapshot, live: &Live, head: &RequestHead<'_>, now: Now,
         && whoami.is_asked(head)
     {
         return self::whoami::introduce(snapshot, live, whoami, head, now, trail);
+    }
+    // Before anything is asked of the caller: a browser sends no credentials with it.
+    if *head.method == Method::OPTIONS
+        && let Some(outcome) = preflight::answer(snapshot, head, trail)
+    {
+        return outcome;
     }
     let (id, redirect) = match snapshot.table.find(head) {
         Found::Route(id) => (id, None),
@@ -204,7 +221,9 @@ struct Limited {
 fn before_identity(room: Room<'_>, trail: &mut Trail, gathered: &mut Gathered) -> Result<(), Denial> {
     // Without `..`: a rule that nobody asks about does not compile. The others are asked about in `after_identity`.
     let Rules {
+        cors,
         ip_access,
+        deprecation,
         throttles_before_identity,
         auth: _,
         auth_policy: _,
@@ -214,8 +233,16 @@ fn before_identity(room: Room<'_>, trail: &mut Trail, gathered: &mut Gathered) -
         quota: _,
         reading: _,
     } = &room.route.rules;
+    if let Some(rule) = cors
+        && let Some(result) = rule.check(room.head.headers)
+    {
+        trail.judge(Step::Cors, Some(rule.policy), rule.mode, result)?;
+    }
     if let Some(rule) = ip_access {
         trail.judge(Step::IpAccess, Some(rule.policy), rule.mode, rule.check(room.head.client))?;
+    }
+    if let Some(rule) = deprecation {
+        trail.judge(Step::Deprecation, Some(rule.policy), rule.mode, rule.check(room.now))?;
     }
     let nobody = Identity::default();
     let first = throttles_before_identity.iter();
@@ -253,7 +280,9 @@ fn after_identity(
     let Gathered { identity, limited, slots } = gathered;
     // Without `..`: a rule that nobody asks about does not compile. The quota is charged by `settle`.
     let Rules {
+        cors: _,
         ip_access: _,
+        deprecation: _,
         throttles_before_identity: _,
         auth: _,
         auth_policy,

@@ -4,6 +4,8 @@ pub mod access;
 pub mod api_key;
 pub mod basic;
 pub mod concurrency;
+pub mod cors;
+pub mod deprecation;
 pub mod forward_auth;
 pub mod ip_access;
 pub mod jwks;

@@ -194,6 +194,20 @@ reasons! {
         /// The token lacks a scope that the route asks for.
         ScopeInsufficient "scope_insufficient" "Your credentials do not give access to this resource.",
     }
+    /// A page of another origin asks for more than the route permits to it. A browser's script is only told that the call failed.
+    CorsOriginDenied "cors_origin_denied" 403 "Cross-origin request denied" Client {
+        /// The Origin is none of the route's `cors.allowOrigins`: in a preflight, or in any request with `onDenied: refuse`.
+        CorsOriginDenied "cors_origin_denied" "This resource cannot be used from pages of your origin.",
+        /// A preflight asks for a method that `cors.allowMethods` does not have.
+        CorsMethodDenied "cors_method_denied" "This resource cannot be used in this way from pages of other origins.",
+        /// A preflight asks for a header that `cors.allowHeaders` does not have; `*` does not cover Authorization.
+        CorsHeaderDenied "cors_header_denied" "This resource cannot be used in this way from pages of other origins.",
+    }
+    /// The route's `deprecation.sunset` has passed, and `afterSunset` is `gone`.
+    RouteGone "route_gone" 410 "Resource gone" Client {
+        /// The route's sunset has passed.
+        RouteGone "route_gone" "This resource has been taken out of service.",
+    }
     /// The client's address may not use the route.
     IpDenied "ip_denied" 403 "Address denied" Client {
         /// The client's address is in a network of the route's `ipAccess.deny`, or in none of `ipAccess.allow`.

@@ -10,12 +10,14 @@
 mod accept;
 mod choice;
 mod defaults;
+mod fixed;
 mod headers;
 mod rules;
 #[cfg(test)]
 mod tests;
 
 pub use accept::MediaType;
+pub use fixed::{FixedBody, FixedResponse};
 pub use headers::is_reserved;
 pub use rules::{Disclose, ErrorRules, ErrorTemplate, Selector};
 

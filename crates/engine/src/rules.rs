@@ -1,19 +1,26 @@
 //! All that one route asks of a request, defaults already merged in. `chain` takes it apart without `..`.
 
 use crate::compression::Compression;
-use crate::names::{Name, Place, PolicyId, UpstreamId};
+use crate::names::{Name, Place, PolicyId};
 use crate::policy::concurrency::Concurrency;
+use crate::policy::cors::Cors;
+use crate::policy::deprecation::Deprecation;
 use crate::policy::ip_access::IpAccess;
 use crate::policy::payload::Payload;
 use crate::policy::quota::Quota;
 use crate::policy::reading::Reading;
 use crate::policy::throttle::Throttle;
+use crate::response::ResponseRules;
+use crate::target::Target;
 use crate::transform::Transform;
+use std::sync::Arc;
 
 /// A route's own rules, in the order in which they are asked.
 #[derive(Debug)]
 pub struct Rules {
+    pub cors: Option<Arc<Cors>>,
     pub ip_access: Option<IpAccess>,
+    pub deprecation: Option<Arc<Deprecation>>,
     /// Throttles that count by address or by route: they need no identity and so stand before it.
     pub throttles_before_identity: Vec<Throttle>,
     pub auth: Auth,
@@ -73,8 +80,10 @@ impl Auth {
 pub struct Route {
     pub name: Name,
     pub place: Place,
-    pub upstream: UpstreamId,
+    pub target: Target,
     pub rules: Rules,
+    /// What is put on every answer; none for most routes.
+    pub response: Option<Box<ResponseRules>>,
     /// Boxed: rare, and asked for by every request.
     pub transform: Option<Box<Transform>>,
     pub compression: Option<Box<Compression>>,

@@ -13,7 +13,9 @@ pub const STEPS_MAX: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
     Route,
+    Cors,
     IpAccess,
+    Deprecation,
     AddressThrottle,
     Identity,
     Access,
@@ -29,7 +31,9 @@ impl Step {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Route => "route",
+            Self::Cors => "cors",
             Self::IpAccess => "ipAccess",
+            Self::Deprecation => "deprecation",
             Self::AddressThrottle => "addressThrottle",
             Self::Identity => "identity",
             Self::Access => "access",

@@ -51,6 +51,7 @@ fn check(snapshot: &Snapshot, live: &Live) {
             }
             other @ (Outcome::Denied { .. }
             | Outcome::Redirect { .. }
+            | Outcome::Preflight { .. }
             | Outcome::Ask(_)
             | Outcome::Waiting(_)
             | Outcome::Whoami(_)) => {

@@ -95,6 +95,25 @@ fn played(snapshot: &Snapshot, live: &Live, lines: &[(&'static str, String)], sa
     played_with(snapshot, live, lines, says, || panic!("nobody fetches keys here"))
 }
 
+fn answered(question: &Question, says: fn(&str) -> (u16, &str), said: &mut String) -> Answer {
+    match question {
+        Question::Password(question) => {
+            said.push_str("password? ");
+            let fits = question.hash.verifies(question.password.bytes());
+            Answer::Password(if fits { PasswordAnswer::Match } else { PasswordAnswer::Mismatch })
+        }
+        Question::Service(question) => {
+            let name = ["one", "two"].get(question.service).copied().unwrap();
+            said.push_str(name);
+            said.push_str("? ");
+            let (status, user) = says(name);
+            let mut headers = HeaderMap::new();
+            headers.insert("x-user", user.parse().unwrap());
+            Answer::Service(ServiceAnswer::Answered(ServiceReply { status, headers, body: Vec::new() }))
+        }
+    }
+}
+
 /// The same, with `keys?` where it waits for keys, which `fetch` brings or not.
 fn played_with(
     snapshot: &Snapshot,
@@ -129,24 +148,13 @@ fn played_with(
                 outcome = look_again(*waiting, snapshot, live, &head, START, &mut trail);
                 continue;
             }
-            Outcome::Pending(_) | Outcome::Denied { .. } | Outcome::Redirect { .. } | Outcome::Whoami(_) => break,
+            Outcome::Pending(_)
+            | Outcome::Denied { .. }
+            | Outcome::Redirect { .. }
+            | Outcome::Preflight { .. }
+            | Outcome::Whoami(_) => break,
         };
-        let answer = match asking.question() {
-            Question::Password(question) => {
-                said.push_str("password? ");
-                let fits = question.hash.verifies(question.password.bytes());
-                Answer::Password(if fits { PasswordAnswer::Match } else { PasswordAnswer::Mismatch })
-            }
-            Question::Service(question) => {
-                let name = ["one", "two"].get(question.service).copied().unwrap();
-                said.push_str(name);
-                said.push_str("? ");
-                let (status, user) = says(name);
-                let mut headers = HeaderMap::new();
-                headers.insert("x-user", user.parse().unwrap());
-                Answer::Service(ServiceAnswer::Answered(ServiceReply { status, headers, body: Vec::new() }))
-            }
-        };
+        let answer = answered(asking.question(), says, &mut said);
         outcome = resume(*asking, answer, snapshot, live, &head, START, &mut trail);
     }
     let steps = |step: Step| trail.entries().filter(|entry| entry.step == step).count();
@@ -157,7 +165,11 @@ fn played_with(
             said + pending.identity().consumer_id().map_or("-", |id| id)
         }
         Outcome::Denied { denial, .. } => said + denial.reason.code(),
-        Outcome::Redirect { .. } | Outcome::Ask(_) | Outcome::Waiting(_) | Outcome::Whoami(_) => panic!("{outcome:?}"),
+        Outcome::Redirect { .. }
+        | Outcome::Preflight { .. }
+        | Outcome::Ask(_)
+        | Outcome::Waiting(_)
+        | Outcome::Whoami(_) => panic!("{outcome:?}"),
     }
 }
 

@@ -3,7 +3,7 @@
 use config::diagnostic::{Code, Severity};
 use config::source::Memory;
 use config::{Config, Format, Loaded};
-use engine::chain::{Outcome, admit, look_again, settle};
+use engine::chain::{Outcome, admit, look_again, own_answer, settle};
 use engine::live::Live;
 use engine::reply::Occurrence;
 use engine::request::{RequestHead, RequestParts};
@@ -96,6 +96,16 @@ const REQUESTS: &[Asked] = &[
     ("POST", "/v1/orders/7?preview=true", &[("host", "localhost:8080"), ("content-length", "12"), ("x-api-key", "k")]),
     ("GET", "/v1/orders/", &[("host", "a.b"), ("authorization", "Bearer a.b.c"), ("accept", "text/html")]),
     ("OPTIONS", "*", &[("host", "a")]),
+    (
+        "OPTIONS",
+        "/v1/orders/7?preview=true",
+        &[
+            ("host", "api.example.com"),
+            ("origin", "https://app.example.com"),
+            ("access-control-request-method", "GET"),
+            ("access-control-request-headers", "x-version"),
+        ],
+    ),
 ];
 
 fn answers(config: &Config, live: &Live, (method, target, fields): &Asked) {
@@ -125,6 +135,10 @@ fn answers(config: &Config, live: &Live, (method, target, fields): &Asked) {
             assert!(snapshot.route(route).is_some() && path.starts_with('/'));
             None
         }
+        Outcome::Preflight { route, reply } => {
+            assert!(snapshot.route(route).is_some() && reply.status == 204 && reply.body.is_empty());
+            None
+        }
         Outcome::Whoami(introduction) => {
             assert_eq!(introduction.reply(|charge| charge.limit).status, 200);
             None
@@ -137,7 +151,9 @@ fn answers(config: &Config, live: &Live, (method, target, fields): &Asked) {
             let counted = at_once(charging);
             match settle(pending, snapshot, &counted, now, &mut trail) {
                 Ok(admission) => {
-                    assert!(snapshot.upstream(admission.upstream()).is_some());
+                    let reply = own_answer(&admission, &snapshot, &head, "id", now);
+                    let upstream = admission.upstream().and_then(|upstream| snapshot.upstream(upstream));
+                    assert!(upstream.is_some() != reply.is_some());
                     None
                 }
                 Err((denial, identity)) => Some((Some(route), identity, denial)),

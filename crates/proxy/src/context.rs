@@ -11,6 +11,7 @@ use engine::chain::Admission;
 use engine::denial::Denial;
 use engine::identity::Identity;
 use engine::names::RouteId;
+use engine::response::ResponseRules;
 use engine::trail::Trail;
 use http::HeaderValue;
 use limits::clock::Now;
@@ -54,7 +55,7 @@ pub(crate) struct RequestContext {
 pub(crate) enum Stage {
     Received,
     Admitted(Admission),
-    /// Answered by the gateway: a refusal or a redirect.
+    /// Answered by the gateway: a refusal, a preflight, a redirect to the other spelling of the path.
     Answered,
 }
 
@@ -135,6 +136,11 @@ impl RequestContext {
             Stage::Admitted(admission) => Some(admission),
             Stage::Received | Stage::Answered => None,
         }
+    }
+
+    /// What the route puts on its answers; none for most routes, and where no route is known.
+    pub(crate) fn response_rules(&self) -> Option<&ResponseRules> {
+        self.installed.snapshot.route(self.route?)?.response.as_deref()
     }
 
     pub(crate) fn deadline(&self) -> Option<&Deadline> {

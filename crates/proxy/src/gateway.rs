@@ -103,7 +103,7 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         context: &mut Box<RequestContext>,
     ) -> Result<()> {
-        reply::received(response, context)?;
+        reply::received(session, response, context)?;
         transform::answer(&self.shared, session, response, context)
     }
 

@@ -4,7 +4,9 @@ use crate::context::RequestContext;
 use crate::fields::{edit_response, value_of};
 use bytes::{Bytes, BytesMut};
 use engine::denial::{Denial, Detail};
+use engine::reason::Kind;
 use engine::reply::{Occurrence, Reply};
+use engine::response::Author;
 use engine::snapshot::{PolicyInfo, Snapshot};
 use engine::standing::{QuotaStanding, Standing, Standings};
 use http::header::{self, HeaderName, HeaderValue};
@@ -23,15 +25,26 @@ const X_RATE_LIMIT_NEXT: HeaderName = HeaderName::from_static("x-ratelimit-next"
 /// Refuses the request in the operator's words.
 pub(crate) async fn refuse(session: &mut Session, context: &mut RequestContext, denial: Denial) -> Result<()> {
     let reply = render(session, context, &denial, now());
+    let author = if denial.kind() == Kind::CorsOriginDenied { Author::Cors } else { Author::Gateway };
     context.denial.get_or_insert(denial);
-    write(session, context, reply).await
+    write_by(Some(author), session, context, reply).await
 }
 
 /// 308 to the form of the path that the route has.
 pub(crate) async fn redirect(session: &mut Session, context: &RequestContext, target: &str) -> Result<()> {
     let location = HeaderValue::from_str(target).unwrap_or(HeaderValue::from_static("/"));
     let headers = vec![(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    write(session, context, Reply { status: StatusCode::PERMANENT_REDIRECT.as_u16(), headers, body: Vec::new() }).await
+    let reply = Reply { status: StatusCode::PERMANENT_REDIRECT.as_u16(), headers, body: Vec::new() };
+    write_by(Some(Author::Gateway), session, context, reply).await
+}
+
+/// The answer of a route without upstream, as upstream's would be: with where the caller stands with its limits.
+pub(crate) async fn answer(session: &mut Session, context: &RequestContext, mut reply: Reply) -> Result<()> {
+    let snapshot = &context.installed.snapshot;
+    let standings = context.admission().into_iter().flat_map(|admission| admission.standings().iter());
+    let known = standings.filter_map(|standing| Some((snapshot.policy(standing.policy)?, standing)));
+    limit_fields(known, |name, value| reply.headers.push((name, value)));
+    write_by(Some(Author::Route), session, context, reply).await
 }
 
 fn render(session: &Session, context: &RequestContext, denial: &Denial, now: Now) -> Reply {
@@ -73,9 +86,14 @@ fn refused_limit<'s>(snapshot: &'s Snapshot, denial: &Denial) -> Option<(&'s Pol
     Some((policy, Standing { policy: id, remaining: 0, reset_s, quota: snapshot.refused_quota(denial) }))
 }
 
-/// Writes a reply and leaves the connection as it is.
-#[expect(clippy::disallowed_methods, reason = "this is the one writer that the lint sends everybody to")]
+/// Writes a reply as it is and leaves the connection as it is.
 pub(crate) async fn write(session: &mut Session, context: &RequestContext, reply: Reply) -> Result<()> {
+    write_by(None, session, context, reply).await
+}
+
+/// With an author, the reply gets what the route puts on its answers.
+#[expect(clippy::disallowed_methods, reason = "this is the one writer that the lint sends everybody to")]
+async fn write_by(author: Option<Author>, session: &mut Session, context: &RequestContext, reply: Reply) -> Result<()> {
     let Reply { status, headers, body } = reply;
     let mut response = ResponseHeader::build_no_case(status, None)?;
     let has_body = !matches!(status, 204 | 304);
@@ -86,6 +104,9 @@ pub(crate) async fn write(session: &mut Session, context: &RequestContext, reply
         }
         if !fields.contains_key(&context.installed.snapshot.request_id.header) {
             add_request_id(fields, context);
+        }
+        if let (Some(author), Some(rules)) = (author, context.response_rules()) {
+            rules.edit(author, status, &session.req_header().headers, fields);
         }
         if has_body {
             fields.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));

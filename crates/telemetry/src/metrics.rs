@@ -95,6 +95,8 @@ metrics! {
     denials: IntCounterVec "tollgate_denials_total" ["route", "kind", "reason", "policy"];
     /// What policies in dry run would have refused.
     would_denials: IntCounterVec "tollgate_would_denials_total" ["route", "kind", "reason", "policy"];
+    /// Requests that were admitted to routes that are on their way out (`deprecation`).
+    deprecated: IntCounterVec "tollgate_deprecated_requests_total" ["route"];
     /// From the first byte of the request to the last of the response.
     request_duration: RouteDurations "tollgate_request_duration_seconds" ["route"] in REQUEST_SECONDS;
     /// The part of the request's duration that was the gateway's own, without waiting for client or upstream.
@@ -292,6 +294,11 @@ impl Metrics {
     /// Names and codes of a refusal; [`NONE`] where there is no route or policy.
     pub fn denied(&self, route: &str, kind: &str, reason: &str, policy: &str) {
         self.families.denials.with_label_values(&[route, kind, reason, policy]).inc();
+    }
+
+    /// A route that is on its way out has been called.
+    pub fn deprecated(&self, route: &str) {
+        self.families.deprecated.with_label_values(&[route]).inc();
     }
 
     /// A refusal that dry run turned into a remark.

@@ -1,6 +1,7 @@
-//! What tests share: upstreams that misbehave, raw clients, tokens, a running gateway, a Redis. Never in a serving gateway's path; the demo
+//! What tests share: upstreams that misbehave, raw clients, tokens, a running gateway, a Redis, a browser. Never in a serving gateway's path; the demo
 //! uses its upstream and its tokens.
 
+pub mod browser;
 pub mod client;
 pub mod gateway;
 pub mod heads;

@@ -3,16 +3,17 @@
 
 use crate::fetched_keys;
 use config::AuthAnswer;
-use engine::chain::{self, Asking, Outcome, Pending, Waiting};
+use engine::chain::{self, Admission, Asking, Outcome, Pending, Waiting, own_answer};
 use engine::denial::Denial;
 use engine::identity::Identity;
 use engine::live::Live;
 use engine::names::RouteId;
+use engine::reason::Kind;
 use engine::reply::{Occurrence, Reply};
 use engine::request::{RequestHead, RequestParts};
+use engine::response::Author;
 use engine::snapshot::Snapshot;
 use engine::trail::{Step, Trail};
-use engine::transform::Target;
 use engine::wire::{HeadLimits, check_head};
 use limits::clock::Now;
 use std::borrow::Cow;
@@ -159,11 +160,12 @@ impl<'a> Offline<'a> {
                         verdict: Verdict::Redirect { location: with_query(&path, head.query) },
                     };
                 }
+                Outcome::Preflight { route, reply } => {
+                    return answered(&head, Some(route), Identity::default(), reply, trail);
+                }
                 Outcome::Whoami(introduction) => {
                     let reply = introduction.reply(|charge| self.counters.used(charge.counter, charge.window));
-                    let identity = introduction.identity().clone();
-                    let address = Some(head.client);
-                    return Decided { trail, route: None, identity, address, verdict: Verdict::Answer { reply } };
+                    return answered(&head, None, introduction.identity().clone(), reply, trail);
                 }
             }
         }
@@ -207,7 +209,10 @@ impl<'a> Offline<'a> {
                 if let Err(denial) = self.judge_body(request, head, route, &mut trail) {
                     return self.refused(head, Some(route), identity, denial, trail, now);
                 }
-                let mut verdict = self.forwarded(head, admission.upstream());
+                let mut verdict = match admission.upstream() {
+                    Some(upstream) => self.forwarded(head, upstream),
+                    None => self.own_answer(&admission, head, now),
+                };
                 match self.shaped(head, route, &identity, request.body.as_deref(), now) {
                     Ok(None) => {}
                     Ok(Some(found)) => {
@@ -222,6 +227,24 @@ impl<'a> Offline<'a> {
             }
             Err((denial, identity)) => self.refused(head, Some(route), identity, denial, trail, now),
         }
+    }
+
+    /// That of a route without upstream.
+    fn own_answer(&self, admission: &Admission, head: &RequestHead<'_>, now: Now) -> Verdict {
+        let reply = own_answer(admission, self.snapshot, head, REQUEST_ID, now);
+        let reply = reply.unwrap_or_else(|| Reply { status: 500, headers: Vec::new(), body: Vec::new() });
+        Verdict::Answer { reply: self.dressed(Some(admission.route()), Author::Route, head, reply) }
+    }
+
+    /// With what the route puts on its answers.
+    fn dressed(&self, route: Option<RouteId>, author: Author, head: &RequestHead<'_>, mut reply: Reply) -> Reply {
+        if let Some(rules) = route.and_then(|route| self.snapshot.route(route)?.response.as_deref()) {
+            let mut fields: http::HeaderMap = reply.headers.into_iter().collect();
+            rules.edit(author, reply.status, head.headers, &mut fields);
+            let pairs = fields.iter().map(|(name, value)| (name.clone(), value.clone()));
+            reply.headers = pairs.collect();
+        }
+        reply
     }
 
     /// The last step: what a body says that has to be read.
@@ -260,21 +283,6 @@ impl<'a> Offline<'a> {
         }
     }
 
-    /// What the route's transformation makes of it.
-    fn shaped(
-        &self,
-        head: &RequestHead<'_>,
-        route: RouteId,
-        identity: &Identity,
-        body: Option<&[u8]>,
-        now: Now,
-    ) -> Result<Option<Shaped>, Denial> {
-        let Some(route) = self.snapshot.route(route) else { return Ok(None) };
-        let query = self.query_for_upstream(head.query).map(Cow::into_owned);
-        let target = Target { path: head.path.clone().into_owned(), query };
-        shape::shaped(shape::Admitted { head, identity, route, request_id: REQUEST_ID, target, body, now })
-    }
-
     /// A query that was nothing but the hidden key is gone altogether.
     fn query_for_upstream<'q>(&self, query: Option<&'q str>) -> Option<Cow<'q, str>> {
         let kept = self.snapshot.api_keys.query_for_upstream(query?);
@@ -305,6 +313,8 @@ impl<'a> Offline<'a> {
             now,
         });
         let address = Some(head.client);
+        let author = if denial.kind() == Kind::CorsOriginDenied { Author::Cors } else { Author::Gateway };
+        let reply = self.dressed(route, author, head, reply);
         Decided { trail, route, identity, address, verdict: Verdict::Refuse { denial, reply } }
     }
 
@@ -327,6 +337,11 @@ impl<'a> Offline<'a> {
         let identity = Identity::default();
         Decided { trail, route: None, identity, address: None, verdict: Verdict::Refuse { denial, reply } }
     }
+}
+
+/// By the gateway itself.
+fn answered(head: &RequestHead<'_>, route: Option<RouteId>, identity: Identity, reply: Reply, trail: Trail) -> Decided {
+    Decided { trail, route, identity, address: Some(head.client), verdict: Verdict::Answer { reply } }
 }
 
 /// What comes close to matching, in words.

@@ -103,10 +103,14 @@ fn one(parts: &Parts<'_>, config: &RawConfig, pointer: &str, desk: &mut Desk<'_>
     })
 }
 
-type Headers = Vec<(HeaderName, Template)>;
+pub(super) type Headers = Vec<(HeaderName, Template)>;
 
 /// Header templates; `Content-Type` among them is the body's type, as the founding document writes it.
-fn headers(raw: &BTreeMap<String, String>, pointer: &str, desk: &mut Desk<'_>) -> (Headers, Option<HeaderValue>) {
+pub(super) fn headers(
+    raw: &BTreeMap<String, String>,
+    pointer: &str,
+    desk: &mut Desk<'_>,
+) -> (Headers, Option<HeaderValue>) {
     patterns::header_names(raw, pointer, desk);
     let mut headers = Vec::new();
     let mut content_type = None;
@@ -130,7 +134,7 @@ fn headers(raw: &BTreeMap<String, String>, pointer: &str, desk: &mut Desk<'_>) -
     (headers, content_type)
 }
 
-fn template(text: &str, escape: Escape, pointer: &str, desk: &mut Desk<'_>) -> Option<Template> {
+pub(super) fn template(text: &str, escape: Escape, pointer: &str, desk: &mut Desk<'_>) -> Option<Template> {
     match Template::parse(text, escape) {
         Ok(template) => {
             if escape == Escape::Json

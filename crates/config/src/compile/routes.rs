@@ -1,16 +1,21 @@
 //! `routes` and `defaults`: what each route matches and asks, defaults merged in key by key.
 
+use std::sync::Arc;
+
 use engine::chain::{CONCURRENCY_MAX, THROTTLES_MAX};
 use engine::counted::CountBy;
 use engine::names::RouteId;
 use engine::policy::concurrency::Concurrency;
+use engine::policy::cors::Cors;
 use engine::policy::ip_access::IpAccess;
 use engine::policy::throttle::Throttle;
 use engine::reply::ErrorRules;
+use engine::response::{CacheControl, ResponseRules};
 use engine::route::host::HostPattern;
 use engine::route::path::PathPattern;
 use engine::route::table::{Ambiguous, MethodMismatch, Methods, RouteMatch, RouteTable, TrailingSlash};
 use engine::rules::{Auth, Route, Rules};
+use engine::target::Target;
 use engine::trail::Mode;
 use engine::transform::Transform;
 
@@ -18,7 +23,8 @@ use super::body::{self, Body};
 use super::desk::Desk;
 use super::limit::{self, NamedThrottle};
 use super::names::Names;
-use super::{auth, concurrency, errors, ip_access, notice, patterns, transform};
+use super::target::{self, Chosen};
+use super::{auth, concurrency, cors, errors, ip_access, notice, patterns, response, transform};
 use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, Defaults, RawConfig};
 use crate::references::MISSING;
@@ -42,9 +48,9 @@ pub(super) fn compile(
         let merged = Merged::of(route, &raw.defaults, index);
         let Some(id) = names.routes.get(&*route.name).copied() else { continue };
         let matched = merged.matches(id, desk);
-        let paths = matched.as_ref().map(|matched| &*matched.paths).unwrap_or_default();
+        let paths = matched.as_ref().map_or(&[][..], |matched: &RouteMatch| &matched.paths);
         let transform = merged.transform(&transform::Subject { config: raw, paths }, desk);
-        let asked = merged.route(id, raw, names, throttles, rules, desk);
+        let asked = merged.route((id, paths), raw, names, throttles, rules, desk);
         if let (Some(matched), Some(asked)) = (matched, asked) {
             table.push(matched);
             routes.push((id, Route { transform, ..asked }));
@@ -57,6 +63,7 @@ pub(super) fn compile(
     }
     table.sort_by_key(|matched| matched.route);
     routes.sort_by_key(|(id, _)| *id);
+    response::vary(&table, &mut routes);
     let mismatch = match raw.method_mismatch {
         Some(404) => MethodMismatch::NotFound,
         Some(_) | None => MethodMismatch::MethodNotAllowed,
@@ -159,7 +166,7 @@ impl<'r> Merged<'r> {
 
     fn route(
         &self,
-        id: RouteId,
+        (id, paths): (RouteId, &[PathPattern]),
         raw: &RawConfig,
         names: &Names<'_>,
         throttles: &[NamedThrottle<'_>],
@@ -167,10 +174,21 @@ impl<'r> Merged<'r> {
         desk: &mut Desk<'_>,
     ) -> Option<Route> {
         let owner = format!("routes.{}", self.raw.name);
-        let upstream = self.upstream(names, desk);
+        let target = self.target(paths, names, desk);
         let auth = self.auth(names, desk);
         let auth_at = self.at("auth", self.raw.auth.is_some());
         let auth_policy = desk.policy(format!("{owner}.auth"), &auth_at, Mode::Enforce, None);
+        let deprecation =
+            self.raw.deprecation.as_ref().or(self.defaults.deprecation.as_ref()).and_then(|deprecation| {
+                response::deprecation(
+                    &owner,
+                    deprecation,
+                    &self.at("deprecation", self.raw.deprecation.is_some()),
+                    desk,
+                )
+            });
+        let cors = self.cors(&owner, raw, deprecation.is_some(), desk);
+        let cache_control = self.cache_control(auth.as_ref(), desk);
         let ip_access = self.ip_access(&owner, desk);
         let concurrency = self.concurrency(&owner, id, throttles, desk);
         let (before, after) = self.throttles(&owner, id, throttles, desk);
@@ -188,9 +206,18 @@ impl<'r> Merged<'r> {
         Some(Route {
             name: self.raw.name.as_str().into(),
             place: desk.engine_place(&format!("{}/name", self.pointer)),
-            upstream: upstream?,
+            target: target?,
+            response: ResponseRules {
+                cors: cors.clone(),
+                deprecation: deprecation.clone(),
+                cache_control,
+                vary: Box::default(),
+            }
+            .boxed(),
             rules: Rules {
+                cors,
                 ip_access,
+                deprecation,
                 throttles_before_identity: before,
                 auth: auth?,
                 auth_policy,
@@ -215,13 +242,43 @@ impl<'r> Merged<'r> {
         transform::compile(request, response, subject, desk)
     }
 
-    fn upstream(&self, names: &Names<'_>, desk: &mut Desk<'_>) -> Option<engine::names::UpstreamId> {
-        let own = self.raw.upstream.is_some();
-        let Some(name) = self.raw.upstream.as_ref().or(self.defaults.upstream.as_ref()) else {
-            self.missing("upstream", desk);
-            return None;
+    /// The route's own word counts before the defaults', whichever of the three it is.
+    fn target(&self, paths: &[PathPattern], names: &Names<'_>, desk: &mut Desk<'_>) -> Option<Target> {
+        let raw::Route { upstream, redirect, respond, .. } = self.raw;
+        let own = target::chosen(upstream.as_ref(), redirect.as_ref(), respond.as_ref(), &self.pointer, desk);
+        let Defaults { upstream, redirect, respond, .. } = self.defaults;
+        let common = target::chosen(upstream.as_ref(), redirect.as_ref(), respond.as_ref(), "/defaults", desk);
+        let at = |key| self.at(key, own.is_some());
+        match own.or(common) {
+            Some(Chosen::Upstream(name)) => names.upstream(name, &at("upstream"), desk).map(Target::Upstream),
+            Some(Chosen::Redirect(redirect)) => target::redirect(redirect, paths, &at("redirect"), desk),
+            Some(Chosen::Respond(respond)) => target::respond(respond, &at("respond"), desk),
+            None => {
+                self.missing("upstream", desk);
+                None
+            }
+        }
+    }
+
+    fn cors(&self, owner: &str, config: &RawConfig, is_deprecated: bool, desk: &mut Desk<'_>) -> Option<Arc<Cors>> {
+        let is_own = self.raw.cors.is_some();
+        let rule = self.raw.cors.as_ref().or(self.defaults.cors.as_ref())?;
+        let of = cors::Of {
+            owner,
+            config,
+            methods: self.raw.methods.as_deref().or(self.defaults.methods.as_deref()),
+            auth: self.raw.auth.as_ref().or(self.defaults.auth.as_ref()),
+            body: self.raw.body.as_ref().or(self.defaults.body.as_ref()),
+            is_deprecated,
+            is_own,
         };
-        names.upstream(name, &self.at("upstream", own), desk)
+        cors::compile(rule, &of, &self.at("cors", is_own), desk)
+    }
+
+    fn cache_control(&self, auth: Option<&Auth>, desk: &mut Desk<'_>) -> Option<CacheControl> {
+        let raw = self.raw.cache_control.as_ref().or(self.defaults.cache_control.as_ref())?;
+        let at = self.at("cacheControl", self.raw.cache_control.is_some());
+        Some(response::cache_control(raw, matches!(auth, Some(Auth::Open) | None), &at, desk))
     }
 
     /// What every route needs, and neither this one nor the defaults say.

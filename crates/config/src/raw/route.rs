@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Compression, Concurrency, ErrorTemplate, Mode, PathEntry, Quota, RateLimit, RequestTransform, ResponseTransform,
+    CacheControl, Compression, Concurrency, Cors, Deprecation, ErrorTemplate, Mode, PathEntry, Quota, RateLimit,
+    Redirect, RequestTransform, Respond, ResponseTransform,
 };
 use crate::text::{Cidr, MediaType, Method, Size};
 
@@ -36,11 +37,17 @@ pub struct Route {
     pub conditions: Option<Conditions>,
     /// Whether `/a/` is `/a`: `strict` (default), `ignore` or `redirect`.
     pub trailing_slash: Option<TrailingSlash>,
-    /// The upstream's name.
+    /// The upstream's name. Required, unless there is `redirect` or `respond`.
     #[schemars(length(min = 1))]
     pub upstream: Option<String>,
+    /// Sends callers elsewhere. In place of `upstream` and `respond`.
+    pub redirect: Option<Redirect>,
+    /// A fixed response. In place of `upstream` and `redirect`.
+    pub respond: Option<Respond>,
     /// Who may call. Required, here or in `defaults`; `{ none: {} }` opens the route to everybody.
     pub auth: Option<Auth>,
+    /// Which pages of other origins may call.
+    pub cors: Option<Cors>,
     /// From which addresses.
     pub ip_access: Option<IpAccess>,
     /// How many requests a second, and how many at once.
@@ -57,6 +64,11 @@ pub struct Route {
     pub response: Option<ResponseTransform>,
     /// Which answers are compressed. None by default.
     pub compression: Option<Compression>,
+    /// That the route is on its way out.
+    pub deprecation: Option<Deprecation>,
+    /// `Cache-Control` of its answers: directives such as `max-age=60` to set, or `{ default: … }` for where upstream says nothing. Not of
+    /// refusals, which are `no-store`; of errors only if it has `no-store`.
+    pub cache_control: Option<CacheControl>,
     /// Errors in words of this route's own. They go before those of the whole config.
     pub errors: Option<Vec<ErrorTemplate>>,
 }
@@ -76,8 +88,14 @@ pub struct Defaults {
     /// The upstream's name.
     #[schemars(length(min = 1))]
     pub upstream: Option<String>,
+    /// Sends callers elsewhere. In place of `upstream` and `respond`.
+    pub redirect: Option<Redirect>,
+    /// A fixed response. In place of `upstream` and `redirect`.
+    pub respond: Option<Respond>,
     /// Who may call.
     pub auth: Option<Auth>,
+    /// Which pages of other origins may call.
+    pub cors: Option<Cors>,
     /// From which addresses.
     pub ip_access: Option<IpAccess>,
     /// How many requests a second, and how many at once, on each route.
@@ -94,6 +112,11 @@ pub struct Defaults {
     pub response: Option<ResponseTransform>,
     /// Which answers are compressed. None by default.
     pub compression: Option<Compression>,
+    /// That the route is on its way out.
+    pub deprecation: Option<Deprecation>,
+    /// `Cache-Control` of its answers: directives such as `max-age=60` to set, or `{ default: … }` for where upstream says nothing. Not of
+    /// refusals, which are `no-store`; of errors only if it has `no-store`.
+    pub cache_control: Option<CacheControl>,
     /// Errors of all routes that have none of their own.
     pub errors: Option<Vec<ErrorTemplate>>,
 }

@@ -20,8 +20,7 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("Defaults", ROUTE_NOT_YET),
 ];
 
-const ROUTE_NOT_YET: &[&str] =
-    &["split", "redirect", "respond", "cors", "request", "response", "mirror", "deprecation"];
+const ROUTE_NOT_YET: &[&str] = &["split", "request", "response", "mirror"];
 
 /// What other gateways call it.
 const ELSEWHERE_CALLED: &[(&str, &[&str])] = &[
@@ -40,6 +39,13 @@ const ELSEWHERE_CALLED: &[(&str, &[&str])] = &[
     ("hosts", &["domain", "domains", "serverName", "vhost"]),
     ("methods", &["verbs", "verb"]),
     ("throttles", &["rateLimits", "limiters"]),
+    ("allowOrigins", &["origins", "allowedOrigins", "accessControlAllowOriginList", "origin", "allowOrigin"]),
+    ("allowMethods", &["allowedMethods", "accessControlAllowMethods"]),
+    ("allowHeaders", &["allowedHeaders", "accessControlAllowHeaders"]),
+    ("exposeHeaders", &["exposedHeaders", "accessControlExposeHeaders"]),
+    ("allowCredentials", &["credentials", "supportsCredentials"]),
+    ("to", &["url", "location", "target", "destination"]),
+    ("respond", &["directResponse", "staticResponse", "fixedResponse", "mock", "return"]),
     ("bytesMax", &["maxBytes", "maxSize", "maxBodySize", "clientMaxBodySize"]),
     ("listeners", &["listen", "ports", "bind"]),
     ("jwtProviders", &["jwt", "providers", "issuers"]),

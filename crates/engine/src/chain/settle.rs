@@ -26,7 +26,7 @@ pub const QUOTAS_MAX: usize = 2;
 #[derive(Debug)]
 pub struct Pending {
     route: RouteId,
-    upstream: UpstreamId,
+    upstream: Option<UpstreamId>,
     identity: Identity,
     standings: Standings,
     slots: Slots,
@@ -49,11 +49,11 @@ pub enum Counted {
     Void,
 }
 
-/// The right to be forwarded. Only [`settle`] makes one.
+/// The right to be forwarded, or answered by the route itself. Only [`settle`] makes one.
 #[derive(Debug)]
 pub struct Admission {
     route: RouteId,
-    upstream: UpstreamId,
+    upstream: Option<UpstreamId>,
     identity: Identity,
     standings: Standings,
     /// Held as long as this is: to the end of the request.
@@ -80,7 +80,8 @@ impl Pending {
             }
         }
         let allowance = allowance(route.rules.payload.as_ref());
-        Self { route: id, upstream: route.upstream, identity, standings, slots, allowance, charges, shared }
+        let upstream = route.target.upstream();
+        Self { route: id, upstream, identity, standings, slots, allowance, charges, shared }
     }
 
     /// What has to be charged: all enforced ones or none of them, those in dry run each for itself.
@@ -184,8 +185,9 @@ impl Admission {
         self.route
     }
 
+    /// None where the route answers itself.
     #[must_use]
-    pub const fn upstream(&self) -> UpstreamId {
+    pub const fn upstream(&self) -> Option<UpstreamId> {
         self.upstream
     }
 

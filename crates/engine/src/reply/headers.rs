@@ -110,6 +110,8 @@ pub(super) fn challenge(reason: Reason) -> HeaderValue {
         | Kind::AuthServiceUnavailable
         | Kind::ApiKeyInvalid
         | Kind::ApiKeyForbidden
+        | Kind::CorsOriginDenied
+        | Kind::RouteGone
         | Kind::BadRequest
         | Kind::UriTooLong
         | Kind::HeadersTooLarge
@@ -218,6 +220,10 @@ pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
         | Reason::ClaimMismatch
         | Reason::ScopeInsufficient
         | Reason::IpDenied
+        | Reason::CorsOriginDenied
+        | Reason::CorsMethodDenied
+        | Reason::CorsHeaderDenied
+        | Reason::RouteGone
         | Reason::BasicMissing
         | Reason::BasicUnreadable
         | Reason::UserUnknown

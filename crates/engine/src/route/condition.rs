@@ -52,6 +52,17 @@ impl Asked {
             && self.query.iter().all(|(name, value)| query_met(head.query, name, value))
     }
 
+    /// Whether a request like this one can meet them that has, beside what this one has, the headers `coming`: their values are not
+    /// known yet.
+    pub(super) fn could_be_met(&self, head: &RequestHead<'_>, coming: &[HeaderName]) -> bool {
+        self.headers.iter().all(|(name, value)| coming.contains(name) || header_met(head, name, value))
+            && self.query.iter().all(|(name, value)| query_met(head.query, name, value))
+    }
+
+    pub(super) fn has_headers(&self) -> bool {
+        !self.headers.is_empty()
+    }
+
     /// Those that are not met, as the operator wrote them.
     pub(super) fn unmet(&self, head: &RequestHead<'_>) -> Vec<String> {
         let headers = self.headers.iter().filter(|(name, value)| !header_met(head, name, value));

@@ -5,7 +5,9 @@ use super::method::Methods;
 use super::rule::TrailingSlash;
 use crate::names::RouteId;
 use crate::request::RequestHead;
+use http::HeaderName;
 use std::cmp::Reverse;
+use std::ops::ControlFlow;
 
 #[derive(Debug, PartialEq)]
 pub(super) struct Entry {
@@ -35,6 +37,17 @@ pub(super) enum Choice<'t> {
         allow: String,
         route: RouteId,
     },
+}
+
+/// The routes that a request could be meant for of which only a preflight is here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Candidates {
+    /// The most specific first. None is certain but, in most cases, the last.
+    pub routes: Vec<RouteId>,
+    /// The path is known, but not with this method; `routes` may have what comes before.
+    pub wrong_method: Option<RouteId>,
+    /// Which one it is hangs on request headers.
+    pub by_header: bool,
 }
 
 #[derive(Debug, Default)]
@@ -87,6 +100,36 @@ impl Group {
             *allow = Methods::allow(met.map(|entry| &entry.methods));
         }
         choice
+    }
+}
+
+impl Group {
+    /// As [`Self::choose`], with headers that are only announced; breaks where no other group can have the request.
+    pub(super) fn collect(
+        &self,
+        head: &RequestHead<'_>,
+        coming: &[HeaderName],
+        fit: Fit,
+        found: &mut Candidates,
+    ) -> ControlFlow<()> {
+        let mut wrong = None;
+        for entry in self.entries.iter().filter(|entry| entry.takes(fit)) {
+            found.by_header |= entry.asked.has_headers();
+            if !entry.asked.could_be_met(head, coming) {
+                continue;
+            }
+            let is_certain = entry.asked.met(head);
+            if entry.methods.contains(head.method) {
+                found.routes.push(entry.route);
+                if is_certain {
+                    return ControlFlow::Break(());
+                }
+            } else if is_certain {
+                wrong = wrong.or(Some(entry.route));
+            }
+        }
+        found.wrong_method = wrong;
+        if wrong.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! All routes, ready to be asked for one. Knows nothing of what a route does.
 
 pub use super::condition::Conditions;
+pub use super::group::Candidates;
 pub use super::hidden::{Ambiguous, Hidden};
 pub use super::method::Methods;
 pub use super::near::{NearMiss, NearMissReason};
@@ -16,6 +17,7 @@ use crate::names::{ByConfig, RouteId};
 use crate::path::without_parameters;
 use crate::reason::Reason;
 use crate::request::RequestHead;
+use http::HeaderName;
 use regex::Regex;
 use std::cmp::Reverse;
 use std::ops::ControlFlow;
@@ -104,6 +106,23 @@ impl RouteTable {
             Known { host: false, path: false } => Reason::HostUnknown,
         };
         Found::Denied { denial: Denial::new(reason), route: None }
+    }
+
+    /// Whose a request with this method would be that is to have the headers `coming`, with values that are not known yet: what a
+    /// preflight is about. The head is that of the preflight but for its method.
+    #[must_use]
+    pub fn candidates(&self, head: &RequestHead<'_>, coming: &[HeaderName]) -> Candidates {
+        let path = without_parameters(&head.path);
+        let mut found = Candidates::default();
+        for level in self.levels(&head.host) {
+            if level.visit(&path, &mut |group, fit| group.collect(head, coming, fit, &mut found)).is_break() {
+                break;
+            }
+        }
+        if self.method_mismatch == MethodMismatch::NotFound {
+            found.wrong_method = None;
+        }
+        found
     }
 
     /// The levels whose pattern matches, the most specific first.

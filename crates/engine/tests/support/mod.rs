@@ -27,6 +27,7 @@ use engine::snapshot::{
     AcceptRequestId, IntakeRules, PolicyInfo, RateLimitField, RequestIdRules, Snapshot, ToldUpstream,
 };
 use engine::standing::QuotaHeaders;
+use engine::target::Target;
 use engine::trail::Mode;
 use engine::upstream::{Address, Endpoint, Timeouts, Upstream};
 use http::{HeaderName, Method};
@@ -132,9 +133,12 @@ fn route(index: usize, asks: Asks) -> Route {
     Route {
         name: format!("route-{index}").into(),
         place: place(),
-        upstream: UpstreamId(0),
+        target: Target::Upstream(UpstreamId(0)),
+        response: None,
         rules: Rules {
+            cors: None,
             ip_access: None,
+            deprecation: None,
             throttles_before_identity: Vec::new(),
             auth,
             auth_policy: PolicyId(0),

@@ -5,7 +5,7 @@ use crate::fields::forget_spelling;
 use crate::phase::{ask, content, finish, transform};
 use crate::respond;
 use crate::shared::Shared;
-use engine::chain::{self, Outcome, Pending};
+use engine::chain::{self, Outcome, Pending, own_answer};
 use engine::denial::Denial;
 use engine::identity::Identity;
 use engine::reply::Reply;
@@ -45,6 +45,13 @@ pub(crate) async fn run(shared: &Shared, session: &mut Session, context: &mut Re
             respond::write(session, context, reply).await?;
             Ok(true)
         }
+        Decision::OfRoute(reply) => {
+            if content::is_read(context) && Box::pin(read(shared, session, context)).await? {
+                return Ok(true);
+            }
+            respond::answer(session, context, reply).await?;
+            Ok(true)
+        }
         Decision::Redirect(path) => {
             context.stage = Stage::Answered;
             respond::redirect(session, context, &path).await?;
@@ -72,6 +79,8 @@ enum Decision {
     Redirect(String),
     /// The gateway's own answer.
     Answer(Reply),
+    /// That of a route without upstream, to a request that was admitted.
+    OfRoute(Reply),
 }
 
 async fn decide(
@@ -125,6 +134,10 @@ async fn decide(
                     None => path,
                 });
             }
+            Outcome::Preflight { route, reply } => {
+                context.route = Some(route);
+                return Decision::Answer(reply);
+            }
             Outcome::Whoami(introduction) => {
                 context.refused_identity = introduction.identity().clone();
                 let used = |charge: &QuotaCharge| shared.counters.used(charge.counter, charge.window);
@@ -147,8 +160,12 @@ async fn charged(
     let counted = charge(&shared.counters, &shared.limits, &mut pending, snapshot, head, now).await;
     match chain::settle(pending, snapshot, &counted, now, &mut context.trail) {
         Ok(admission) => {
+            let reply = match admission.upstream() {
+                Some(_) => None,
+                None => own_answer(&admission, snapshot, head, context.request_id.as_str(), now),
+            };
             context.stage = Stage::Admitted(admission);
-            Decision::Forward
+            reply.map_or(Decision::Forward, Decision::OfRoute)
         }
         Err((denial, identity)) => refuse(context, identity, denial),
     }

@@ -16,7 +16,7 @@ pub(crate) const DECIDED: ErrorType = ErrorType::Custom("decided by the gateway"
 pub(crate) async fn peer(context: &mut RequestContext) -> Result<Box<HttpPeer>> {
     let now = now();
     let installed = std::sync::Arc::clone(&context.installed);
-    let found = context.admission().and_then(|admission| installed.upstream(admission.upstream()));
+    let found = context.admission().and_then(|admission| installed.upstream(admission.upstream()?));
     let Some((upstream, prepared)) = found else {
         return Err(decided(context, Denial::new(Reason::InternalError).because("no admission or no upstream")));
     };
@@ -65,7 +65,7 @@ pub(crate) fn wait_for_answer(context: &RequestContext, had_body: bool) {
         Some(connected) if !had_body => connected,
         Some(_) | None => now(),
     };
-    let found = context.admission().and_then(|admission| context.installed.upstream(admission.upstream()));
+    let found = context.admission().and_then(|admission| context.installed.upstream(admission.upstream()?));
     if let Some((upstream, _)) = found {
         context.wait_until(sent, upstream.timeouts.first_byte);
     }

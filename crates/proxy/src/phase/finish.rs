@@ -65,7 +65,7 @@ fn reason_of(error: &Error, context: &RequestContext, now: Now) -> Denial {
 
 fn count_failure(context: &RequestContext, denial: &Denial) {
     let is_upstreams = denial.kind().fault() == Fault::Upstream;
-    let upstream = context.admission().and_then(|admission| context.installed.upstream(admission.upstream()));
+    let upstream = context.admission().and_then(|admission| context.installed.upstream(admission.upstream()?));
     if let (true, Some((_, prepared))) = (is_upstreams, upstream) {
         prepared.metrics.failed(denial.reason.code());
     }
@@ -135,8 +135,11 @@ fn count(shared: &Shared, context: &RequestContext, status: u16, ended: Now) {
     for (policy, reason) in context.trail.would_deny() {
         shared.metrics.would_deny(metrics.route(), reason.kind().code(), reason.code(), policy_name(policy));
     }
+    if is_of_deprecated_route(context) {
+        shared.metrics.deprecated(metrics.route());
+    }
     let attempt = &context.attempt;
-    let upstream = context.admission().and_then(|admission| installed.upstream(admission.upstream()));
+    let upstream = context.admission().and_then(|admission| installed.upstream(admission.upstream()?));
     if let (Some((_, prepared)), Some(first_byte), Some(began)) = (upstream, attempt.first_byte, attempt.began)
         && context.denial.is_none()
     {
@@ -150,6 +153,12 @@ fn count(shared: &Shared, context: &RequestContext, status: u16, ended: Now) {
     }
 }
 
+/// Of those that were admitted: what is refused is told by its reason, and a preflight is no call.
+fn is_of_deprecated_route(context: &RequestContext) -> bool {
+    let route = context.admission().and_then(|admission| context.installed.snapshot.route(admission.route()));
+    route.is_some_and(|route| route.rules.deprecation.is_some())
+}
+
 /// What the gateway itself took before it turned to the upstream; the whole time of a request that it answered alone.
 fn gateway_time(context: &RequestContext, ended: Now) -> std::time::Duration {
     context.attempt.began.unwrap_or(ended).since(context.received)
@@ -160,7 +169,7 @@ fn log(session: &Session, context: &RequestContext, status: u16, sizes: Sizes, r
     let request = session.req_header();
     let attempt = &context.attempt;
     let admission = context.admission();
-    let upstream = admission.and_then(|admission| snapshot.upstream(admission.upstream()));
+    let upstream = admission.and_then(|admission| snapshot.upstream(admission.upstream()?));
     let endpoint = attempt.endpoint.and_then(|index| upstream?.endpoints.get(index));
     let since_began = |point: Option<Now>| Some(point?.since(attempt.began?));
     let identity = context.identity();

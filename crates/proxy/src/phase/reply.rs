@@ -7,11 +7,13 @@ use crate::phase::connect::decided;
 use crate::respond;
 use engine::denial::Denial;
 use engine::reason::Reason;
+use engine::response::Author;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use limits::clock::now;
 use pingora::Result;
 use pingora::http::ResponseHeader;
+use pingora_proxy::Session;
 
 /// Interim (1xx) answers of one exchange that are passed on.
 const INTERIM_MAX: u32 = 8;
@@ -21,8 +23,8 @@ const ADDED_MAX: usize = 8;
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// A head has arrived from upstream, interim ones included. What goes to the client loses the fields of upstream's own connection; a
-/// final answer gains the request ID and where the caller stands with its limits.
-pub(crate) fn received(response: &mut ResponseHeader, context: &mut RequestContext) -> Result<()> {
+/// final answer gains the request ID, where the caller stands with its limits, and what its route puts on every answer.
+pub(crate) fn received(session: &Session, response: &mut ResponseHeader, context: &mut RequestContext) -> Result<()> {
     let status = response.status;
     let found = match survey(status, &response.headers) {
         Ok(found) => found,
@@ -48,6 +50,10 @@ pub(crate) fn received(response: &mut ResponseHeader, context: &mut RequestConte
         respond::add_request_id(headers, context);
         if let Some(admission) = context.admission() {
             respond::add_standings(headers, &context.installed.snapshot, admission.standings());
+        }
+        // After every other edit: nothing else has a say in these fields.
+        if let Some(rules) = context.response_rules() {
+            rules.edit(Author::Upstream, status.as_u16(), &session.req_header().headers, headers);
         }
     });
     Ok(())
@@ -134,7 +140,7 @@ pub(crate) fn body(end_of_stream: bool, context: &RequestContext) {
 fn wait_for_more(context: &RequestContext, now: limits::clock::Now) {
     let idle = context
         .admission()
-        .and_then(|admission| context.installed.upstream(admission.upstream()))
+        .and_then(|admission| context.installed.upstream(admission.upstream()?))
         .map(|(upstream, _)| upstream.timeouts.idle);
     if let Some(idle) = idle {
         context.wait_until(now, idle);

@@ -25,6 +25,7 @@ fn touched() -> Metrics {
     metrics.password_checked("match");
     metrics.denied("orders", "api_key_invalid", "key_revoked", "orders/apiKey");
     metrics.would_deny("orders", "throttling_limit_reached", "throttling_limit_reached", "burst");
+    metrics.deprecated("orders");
     metrics.config_loaded("r1", 1_700_000_000_123);
     metrics.connection_refused("connections_exhausted");
     metrics.show_concurrency([("orders.concurrency", 1)]);

@@ -51,7 +51,7 @@ struct Line<'a> {
     because: Option<String>,
 }
 
-fn lines<'a>(snapshot: &'a Snapshot, decided: &Decided) -> Vec<Line<'a>> {
+fn lines<'a>(snapshot: &'a Snapshot, request: &OfflineRequest, decided: &Decided) -> Vec<Line<'a>> {
     let line = |entry: &trail::Entry| {
         let policy = entry.policy.and_then(|id| snapshot.policy(id));
         Line {
@@ -68,7 +68,7 @@ fn lines<'a>(snapshot: &'a Snapshot, decided: &Decided) -> Vec<Line<'a>> {
             },
             policy: policy.map(|policy| &*policy.name),
             place: policy.map(|policy| policy.place.to_string()),
-            because: network(snapshot, decided, entry),
+            because: network(snapshot, decided, entry).or_else(|| origin(snapshot, request, decided, entry)),
         }
     };
     decided.trail.entries().map(line).collect()
@@ -82,6 +82,24 @@ fn network(snapshot: &Snapshot, decided: &Decided, entry: &trail::Entry) -> Opti
     let rule = snapshot.route(decided.route?)?.rules.ip_access.as_ref()?;
     let address = decided.address?;
     Some(format!("{address} {}", rule.decide(address)))
+}
+
+/// What becomes of the answer to a page of another origin. A refusal says it by itself.
+fn origin(snapshot: &Snapshot, request: &OfflineRequest, decided: &Decided, entry: &trail::Entry) -> Option<String> {
+    if entry.step != trail::Step::Cors || entry.verdict != trail::Verdict::Pass {
+        return None;
+    }
+    let rule = snapshot.route(decided.route?)?.rules.cors.as_ref()?;
+    let mut fields = http::HeaderMap::new();
+    for (name, value) in request.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("origin")) {
+        fields.append(name.parse::<http::HeaderName>().ok()?, value.parse().ok()?);
+    }
+    let told = if rule.permitted(&fields) {
+        "the origin is permitted"
+    } else {
+        "the origin is not permitted: a browser keeps the answer from the script"
+    };
+    Some(told.to_owned())
 }
 
 fn near_misses(snapshot: &Snapshot, request: &OfflineRequest, decided: &Decided) -> Vec<String> {
@@ -112,7 +130,7 @@ fn text(snapshot: &Snapshot, request: &OfflineRequest, decided: &Decided) -> Str
         let _ = writeln!(out, "plan      {}", plan.name);
     }
     let _ = writeln!(out, "\nsteps");
-    for line in lines(snapshot, decided) {
+    for line in lines(snapshot, request, decided) {
         let mode = if line.mode == "enforce" { String::new() } else { format!(" [{}]", line.mode) };
         let by = match (line.policy, &line.place) {
             (Some(policy), Some(place)) => format!("  {policy} ({place})"),
@@ -174,7 +192,7 @@ fn reply_text(out: &mut String, reply: &Reply) {
 
 fn json(snapshot: &Snapshot, request: &OfflineRequest, decided: &Decided) -> Value {
     let route = decided.route.and_then(|id| snapshot.route(id));
-    let steps: Vec<Value> = lines(snapshot, decided)
+    let steps: Vec<Value> = lines(snapshot, request, decided)
         .into_iter()
         .map(|line| {
             json!({ "step": line.step, "verdict": line.verdict, "mode": line.mode, "policy": line.policy, "place": line.place, "because": line.because })

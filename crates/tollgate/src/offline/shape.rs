@@ -1,12 +1,14 @@
 //! What a route's transformation makes of a request, as far as it can be said without upstream.
 
+use super::{Offline, REQUEST_ID};
 use engine::denial::Denial;
 use engine::identity::Identity;
+use engine::names::RouteId;
 use engine::request::RequestHead;
-use engine::rules::Route;
 use engine::transform::{Cause, Concern, Facts, Misfit, OnUnreadable, RequestTransform, Side, Target};
 use http::{HeaderMap, HeaderName};
 use limits::clock::Now;
+use std::borrow::Cow;
 
 /// What upstream gets of a request that its route changes.
 #[derive(Debug)]
@@ -19,37 +21,49 @@ pub(crate) struct Shaped {
     pub(crate) body: Option<String>,
 }
 
-/// A request that was admitted, before it is changed.
-pub(super) struct Admitted<'a> {
-    pub(super) head: &'a RequestHead<'a>,
-    pub(super) identity: &'a Identity,
-    pub(super) route: &'a Route,
-    pub(super) request_id: &'a str,
-    /// As upstream would see it otherwise.
-    pub(super) target: Target,
-    pub(super) body: Option<&'a [u8]>,
-    pub(super) now: Now,
+impl Offline<'_> {
+    /// None where nothing is changed.
+    pub(super) fn shaped(
+        &self,
+        head: &RequestHead<'_>,
+        route: RouteId,
+        identity: &Identity,
+        body: Option<&[u8]>,
+        now: Now,
+    ) -> Result<Option<Shaped>, Denial> {
+        let Some(route) = self.snapshot.route(route) else { return Ok(None) };
+        let Some(rules) = route.transform.as_ref().and_then(|transform| transform.request.as_ref()) else {
+            return Ok(None);
+        };
+        let query = self.query_for_upstream(head.query).map(Cow::into_owned);
+        let target = Target { path: head.path.clone().into_owned(), query };
+        let admitted = Admitted { head, identity, route_name: &route.name, target, body, now };
+        apply(rules, admitted).map(Some).map_err(|misfit| misfit.denial(Side::Request))
+    }
 }
 
-/// None where nothing is changed.
-pub(super) fn shaped(admitted: Admitted<'_>) -> Result<Option<Shaped>, Denial> {
-    let Some(rules) = admitted.route.transform.as_ref().and_then(|transform| transform.request.as_ref()) else {
-        return Ok(None);
-    };
-    apply(rules, admitted).map(Some).map_err(|misfit| misfit.denial(Side::Request))
+/// A request that was admitted, before it is changed.
+struct Admitted<'a> {
+    head: &'a RequestHead<'a>,
+    identity: &'a Identity,
+    route_name: &'a str,
+    /// As upstream would see it otherwise.
+    target: Target,
+    body: Option<&'a [u8]>,
+    now: Now,
 }
 
 fn apply(rules: &RequestTransform, admitted: Admitted<'_>) -> Result<Shaped, Misfit> {
-    let Admitted { head, identity, route, request_id, mut target, body, now } = admitted;
+    let Admitted { head, identity, route_name, mut target, body, now } = admitted;
     let facts = Facts {
-        request_id,
+        request_id: REQUEST_ID,
         method: head.method.as_str(),
         host: &head.host,
         path: &head.path,
         query: head.query,
         headers: head.headers,
         client: head.client,
-        route_name: &route.name,
+        route_name,
         identity,
         now_unix_s: now.unix_seconds(),
         captures: None,

@@ -5,9 +5,11 @@
 mod support;
 
 mod accuracy;
+mod browser;
 mod cluster;
 mod compression;
 mod concurrency;
+mod cors;
 mod dry_run;
 mod errors;
 mod forwarding;
@@ -19,6 +21,7 @@ mod keep_alive;
 mod key_sets;
 mod key_sets_hostile;
 mod limits;
+mod own_answers;
 mod passing_on;
 mod reading;
 mod reading_large;

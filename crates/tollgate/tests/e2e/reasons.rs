@@ -2,8 +2,8 @@
 
 use crate::support::Scenario;
 use crate::{
-    concurrency, ip_access, reading, reasons_access, reasons_body, reasons_intake, reasons_jwt, reasons_keys,
-    reasons_routing, reasons_tls, reasons_transform, reasons_upstream, reasons_ways,
+    concurrency, cors, ip_access, own_answers, reading, reasons_access, reasons_body, reasons_intake, reasons_jwt,
+    reasons_keys, reasons_routing, reasons_tls, reasons_transform, reasons_upstream, reasons_ways,
 };
 use engine::reason::Reason;
 use std::collections::HashSet;
@@ -26,6 +26,8 @@ fn played() -> Vec<Scenario> {
         reasons_routing::scenarios(),
         reasons_access::scenarios(),
         ip_access::scenarios(),
+        cors::scenarios(),
+        own_answers::scenarios(),
         concurrency::scenarios(),
         reasons_jwt::scenarios(),
         reasons_keys::scenarios(),

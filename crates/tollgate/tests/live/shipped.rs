@@ -14,6 +14,7 @@ const SERVED: &[(&str, &str, &str, &str, u16)] = &[
     ("examples/addresses-and-concurrency.yaml", "api.example.com", "/v1/orders", "example-key-of-acme", 200),
     ("examples/bodies.yaml", "api.example.com", "/v1/customers/7", "", 200),
     // Its Redis is not there: each gateway grants its part.
+    ("examples/browser.yaml", "api.example.com", "/v1/orders", "example-key-of-web", 200),
     ("examples/cluster.yaml", "api.example.com", "/v1/orders", "example-key-of-acme", 200),
     ("examples/error-templates.yaml", "api.example.com", "/v1/search", "", 200),
     ("examples/forward-auth.yaml", "shop.example.com", "/sign-in/", "", 200),
@@ -24,6 +25,7 @@ const SERVED: &[(&str, &str, &str, &str, u16)] = &[
     ("examples/routing.yaml", "a.files.example.com", "/pub/x/y.png", "", 200),
     ("examples/transformations.yaml", "shop.example.com", "/v1/orders/17", "", 200),
     ("examples/upstreams.yaml", "api.example.com", "/v1/orders/17", "", 200),
+    ("examples/versions.yaml", "api.example.com", "/v2/orders", "", 200),
 ];
 
 fn folder() -> PathBuf {

@@ -322,3 +322,42 @@ fn near_misses_name_the_one_thing_that_is_wrong() {
     check("GET api.exmaple.com/v1/customers", &[(2, "api.example.com/v1/customers", host(1))]);
     check("GET nowhere.org/x", &[]);
 }
+
+/// What a preflight can be about: the routes in their order, what makes the choice, and whether the method is nobody's.
+#[test]
+fn candidates_of_a_request_that_is_yet_to_come() {
+    let table = RouteTable::build(
+        routes(
+            "GET * /a
+             GET * /a x-version=2
+             GET * /a x-version=3 x-beta=1
+             PUT * /a
+             * * /* x-tenant=1
+             GET * /b ?v=2
+             GET a /c/{id} !redirect
+             * b /*",
+        ),
+        MethodMismatch::MethodNotAllowed,
+    );
+    let check = |request: &str, coming: &[&'static str], expected: &str| {
+        let coming: Vec<HeaderName> = coming.iter().map(|name| HeaderName::from_static(name)).collect();
+        let found = with_head(request, |head| table.candidates(head, &coming));
+        let mut shown: Vec<String> = found.routes.iter().map(|route| route.0.to_string()).collect();
+        shown.extend(found.wrong_method.map(|route| format!("not {}", route.0)));
+        shown.extend(found.by_header.then(|| "by header".to_owned()));
+        assert_eq!(shown.join(" "), expected, "{request} {coming:?}");
+    };
+    check("GET x/a", &[], "0 by header");
+    check("GET x/a", &["x-version"], "1 0 by header");
+    check("GET x/a", &["x-version", "x-beta"], "2 1 0 by header");
+    check("GET x/a x-version=2", &[], "1 by header");
+    check("PUT x/a", &["x-version"], "3 by header");
+    check("DELETE x/a", &["x-version"], "not 0 by header");
+    check("GET x/d", &["x-tenant"], "4 by header");
+    check("GET x/d", &[], "by header");
+    check("GET x/b?v=2", &[], "5");
+    check("GET x/b", &[], "by header");
+    check("GET a/c/1/", &[], "6");
+    check("PUT b/a", &[], "7");
+    check("GET x/a/", &["x-tenant"], "4 by header");
+}
