@@ -16,8 +16,11 @@ mod keys;
 mod limit;
 mod names;
 mod notice;
+mod parameters;
+mod parts;
 mod patterns;
 mod process;
+mod proof;
 mod response;
 mod routes;
 mod scenarios;
@@ -75,9 +78,10 @@ pub(crate) fn compile(
     let (plans, plan_limits) = limit::plans(raw, &names, &mut desk);
     let (consumers, api_keys) = limit::consumers(raw, &plans, &mut desk);
     let users = users::compile(raw, &consumers, live, &mut desk);
-    let mut rules = errors::global(raw, &mut desk);
-    let throttles = limit::throttles(raw, &names, &mut rules, &mut desk);
-    let routes = routes::compile(raw, &names, &throttles, &mut rules, &mut desk);
+    let mut book = errors::Book::open(raw, &mut desk);
+    let throttles = limit::throttles(raw, &names, &mut book, &mut desk);
+    let routes = routes::compile(raw, &names, &throttles, &mut book, &mut desk);
+    let rules = book.close(&mut desk);
     let whoami = whoami::compile(raw, &mut desk);
     let tests = scenarios::compile(raw, &names, &mut desk);
     // A name that leads nowhere is one mistake, not two.

@@ -89,6 +89,8 @@ codes! {
     KeyMaterial "key-material",
     /// An error template that cannot be rendered safely.
     Template "template",
+    /// An error template that no client ever gets.
+    HiddenTemplate "hidden-template",
     /// A change to requests or answers that cannot be made: an unknown variable, a malformed pointer, a header that is not to be touched.
     Transform "transform",
     /// A JSON Schema that is none, that refers to something elsewhere, or whose patterns would not run in linear time.

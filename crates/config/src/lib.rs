@@ -10,6 +10,7 @@ pub mod diagnostic;
 mod include;
 mod mask;
 mod names;
+pub mod openapi;
 pub mod raw;
 mod references;
 pub mod render;

@@ -11,6 +11,7 @@ mod compression;
 mod errors;
 mod identity;
 mod limit;
+mod parameters;
 mod process;
 mod route;
 mod scenario;
@@ -27,7 +28,7 @@ use serde::Deserialize;
 pub use answer::{AfterSunset, CacheControl, Deprecation, Redirect, Respond};
 pub use auth_service::{AuthService, RememberAnswers, ServiceTls};
 pub use browser::{Cors, OnDenied};
-pub use choice::{Discovery, EndpointEntry, PathEntry, Threads};
+pub use choice::{Discovery, EndpointEntry, PathEntry, TemplatePart, Threads};
 pub use compression::{Compression, CompressionAlgorithm};
 pub use errors::{Disclose, ErrorResponse, ErrorTemplate, Errors};
 pub use identity::{
@@ -37,6 +38,9 @@ pub use identity::{
 pub use limit::{
     ApiKey, Concurrency, Consumer, Mode, Plan, Quota, QuotaHeaders, QuotaPeriod, RateLimit, Throttle, ThrottleWhen,
     User,
+};
+pub use parameters::{
+    HeaderParameter, ParameterSchema, ParameterStyle, Parameters, PathParameter, QueryParameter, UnknownQuery,
 };
 pub use process::{
     AccessLog, AccessLogFormat, Limits, Listener, RequestId, RequestIdAccept, STATE_DIR, Server, Telemetry,

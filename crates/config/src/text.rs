@@ -13,7 +13,7 @@ mod words;
 pub use cache::CacheDirectives;
 pub use calendar::Moment;
 pub use duration::Duration;
-pub use http_words::{ContentType, HeaderName, MediaType, Method};
+pub use http_words::{ContentType, HeaderName, LanguageTag, MediaType, Method};
 pub use network::{Cidr, Endpoint, IpAddress, ListenAddress};
 pub use size::Size;
 pub use words::{CountingKey, ErrorSelector, ReasonName, Regex, Sha256Hex, Url};
@@ -71,6 +71,7 @@ pub(crate) const FORMATS: &[Format] = &[
     format::<Endpoint>(),
     format::<HeaderName>(),
     format::<Method>(),
+    format::<LanguageTag>(),
     format::<MediaType>(),
     format::<ContentType>(),
     format::<CacheDirectives>(),

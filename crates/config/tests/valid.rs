@@ -27,7 +27,8 @@ routes:
 const ALL: &str = include_str!("shared/all.yaml");
 
 fn parse(main: &str) -> Parsed {
-    let part = "consumers: [{ id: beta }]\nlimits: { connectionsPerAddress: 5 }\n";
+    let part = "consumers: [{ id: beta }]\nlimits: { connectionsPerAddress: 5 }\n\
+                errors: { parts: { footer: \"{{request.id}}\", page: { file: page.html } } }\n";
     let files =
         Memory::default().with("etc/main.yaml", main).with("etc/conf.d/a.yaml", part).with("etc/secret", "hunter2\n");
     config::parse(Path::new("etc/main.yaml"), &files, &|name| (name == "KEY").then(|| "hunter2".to_owned()))

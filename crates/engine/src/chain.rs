@@ -5,9 +5,9 @@
 //! question and `resume` goes on with the answer; where keys are being fetched, `look_again` goes on when they have come, or not. Both
 //! walk a route's ways in anew with what is known by then; what stands before the identity is not asked again.
 //!
-//! route, pages of other origins, address, sunset, throttles by address, identity, plan, concurrency, throttles, length and type,
-//! quota, body. A call that is refused must not
-//! be billed, so throttles stand before the quota and the quota last; identity is costly, so addresses are throttled before it. A slot
+//! route, pages of other origins, address, sunset, throttles by address, identity, plan, concurrency, throttles, parameters, length and
+//! type, quota, body. A call that is refused must not be billed, so throttles stand before the quota and the quota last; identity is
+//! costly, so addresses are throttled before it. A slot
 //! is given back by itself, a token of a throttle is not: so concurrency stands before the throttles. Limits that
 //! all nodes share may have to be asked elsewhere: they come after everything else, throttles before quotas again. The body
 //! itself is read behind them all, once an [`Admission`] is there: whoever is refused for less must not keep the gateway busy with it.
@@ -229,6 +229,7 @@ fn before_identity(room: Room<'_>, trail: &mut Trail, gathered: &mut Gathered) -
         auth_policy: _,
         concurrency: _,
         throttles: _,
+        parameters: _,
         payload: _,
         quota: _,
         reading: _,
@@ -288,6 +289,7 @@ fn after_identity(
         auth_policy,
         concurrency,
         throttles,
+        parameters,
         payload,
         quota: _,
         reading,
@@ -310,11 +312,19 @@ fn after_identity(
     let of_plan = limits.iter().flat_map(|limits| limits.throttles.iter());
     throttle(room, caller, of_plan.chain(throttles), Step::Throttle, trail, limited)?;
 
-    if let Some(payload) = payload {
-        trail.judge(Step::Payload, Some(payload.policy), payload.mode, payload.check(room.head))?;
+    // Before anything is charged: it costs nobody anything but time.
+    if let Some(parameters) = parameters {
+        trail.judge(Step::Parameters, Some(parameters.policy), parameters.mode, parameters.check(room.head))?;
     }
+    let fits = match payload {
+        Some(payload) => {
+            trail.judge(Step::Payload, Some(payload.policy), payload.mode, payload.check(room.head))?.is_some()
+        }
+        None => true,
+    };
     // What the head tells of it; the body itself is judged when it is here, behind the quota.
     if let Some(reading) = reading
+        && fits
         && let Err(denial) = reading.check(room.head.method, room.head.headers)
     {
         trail.judge::<()>(Step::Body, Some(reading.policy), reading.mode, Err(denial))?;

@@ -10,6 +10,7 @@ pub mod forward_auth;
 pub mod ip_access;
 pub mod jwks;
 pub mod jwt;
+pub mod parameters;
 pub mod payload;
 pub mod quota;
 pub mod reading;

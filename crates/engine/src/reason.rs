@@ -1,8 +1,7 @@
 //! Every kind and every reason of a refusal. START HERE.
 //!
 //! A *kind* is what templates, metric labels and help pages are named by; a *reason* is the exact cause, for log, explain and
-//! operator. A kind that needs no finer cause has one reason of its own name. The one list below is where they are declared: the
-//! enums, codes, default statuses, titles, the reference page, the metric labels and the completeness tests come from it.
+//! operator. A kind that needs no finer cause has one reason of its own name. All else that names them is made from the list below.
 
 #[macro_use]
 mod declare;
@@ -292,6 +291,17 @@ reasons! {
     BodyBufferFull "body_buffer_full" 503 "Too many bodies at once" Operator {
         /// Bodies that are being read fill all the memory that `limits.heldBodyBytes` allows.
         BodyBufferFull "body_buffer_full" "The gateway cannot take the request body now. Try again later.",
+    }
+    /// A parameter in the path, the query or a header is not what the route's `parameters` ask for; the error lists each with its place.
+    ParameterInvalid "parameter_invalid" 422 "Parameter invalid" Client {
+        /// A parameter with `required: true` was not sent.
+        ParameterMissing "parameter_missing" "A parameter of the request is missing.",
+        /// A parameter cannot be read as its type, or breaks its schema.
+        ParameterMismatch "parameter_mismatch" "A parameter of the request is not valid.",
+        /// A parameter that is no list was sent more than once.
+        ParameterRepeated "parameter_repeated" "A parameter of the request may be given only once.",
+        /// The query has a parameter that the route does not declare, and `unknownQuery` is `refuse`.
+        ParameterUnknown "parameter_unknown" "The request has a parameter that this resource does not know.",
     }
     /// The request cannot be given the shape in which the route passes it on.
     RequestTransformFailed "request_transform_failed" 400 "Request cannot be passed on" Client {

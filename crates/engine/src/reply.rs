@@ -2,8 +2,8 @@
 //!
 //! The first of these that has a template for the reason and the client decides: the policy that refused (a throttle's own error), the
 //! route, the global list. In it a reason comes before a kind, a kind before `4xx` and `5xx`, and those before `*`; among equals the
-//! client's `Accept` chooses, and one without `accept` is there for all others. With no template the body is problem details, in a
-//! format that the client accepts. Nobody is refused an error for its `Accept`.
+//! client's `Accept` chooses, then its `Accept-Language`, and one without `accept` or `language` is there for all others. With no template
+//! the body is problem details, in a format that the client accepts. Nobody is refused an error for what it accepts.
 //!
 //! Does not know how a reply is written: lengths, dates and connections are the writer's, as are the headers that successes have too.
 
@@ -12,25 +12,27 @@ mod choice;
 mod defaults;
 mod fixed;
 mod headers;
+mod language;
 mod rules;
 #[cfg(test)]
 mod tests;
 
 pub use accept::MediaType;
+pub use choice::{Hidden, hidden};
 pub use fixed::{FixedBody, FixedResponse};
 pub use headers::is_reserved;
+pub use language::Language;
 pub use rules::{Disclose, ErrorRules, ErrorTemplate, Selector};
 
 use crate::denial::{Denial, Detail, Passed};
 use crate::names::{PolicyId, RouteId};
 use crate::reason::{Kind, Reason};
 use crate::template::Values;
-use accept::Accept;
 use accept::Format;
-use choice::{Choice, Wording, choose};
+use choice::{Choice, Menu, Wishes, Wording, choose};
 use defaults::Typed;
-use headers::Line;
-use http::header::{self, HeaderName, HeaderValue};
+use headers::{Line, Varies};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use limits::clock::Now;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -56,8 +58,8 @@ pub struct Occurrence<'a> {
     pub method: &'a str,
     pub host: &'a str,
     pub path: &'a str,
-    /// The request's `Accept`.
-    pub accept: Option<&'a HeaderValue>,
+    /// The request's, for what the client would like to read; none of a head that could not be read.
+    pub fields: Option<&'a HeaderMap>,
     pub route: Option<(&'a RouteId, &'a str)>,
     pub consumer: Option<&'a str>,
     pub plan: Option<&'a str>,
@@ -71,11 +73,15 @@ pub struct Occurrence<'a> {
 #[derive(Debug)]
 pub struct Errors {
     disclose: Disclose,
-    default: Typed,
+    /// Of bodies for which the operator has named no type: its own format under its name, the others under theirs.
+    defaults: [Typed; Format::ALL.len()],
+    default: Format,
     lines: Vec<Line>,
-    global: Vec<Wording>,
-    routes: HashMap<RouteId, Vec<Wording>>,
-    policies: HashMap<PolicyId, Vec<Wording>>,
+    global: Menu,
+    lists: Vec<Menu>,
+    /// The list of a route, by its place.
+    routes: HashMap<RouteId, usize>,
+    policies: HashMap<PolicyId, Menu>,
     kinds: Vec<OfKind>,
     reasons: Vec<OfReason>,
 }
@@ -100,22 +106,27 @@ impl Errors {
     pub fn new(rules: ErrorRules) -> Self {
         let ErrorRules { content_type, help_url, disclose, headers, templates, routes, policies } = rules;
         let lines: Vec<_> = headers.into_iter().filter_map(Line::new).collect();
-        let word = |template| Wording::new(template, &content_type, &lines);
-        let global = templates.into_iter().map(word).collect();
-        let mut of_routes: HashMap<_, Vec<_>> = HashMap::new();
-        for (route, templates) in routes {
-            of_routes.entry(route).or_default().extend(templates.into_iter().map(word));
-        }
+        let menu = |templates| Menu::new(templates, &content_type, &lines);
+        let global = menu(templates);
+        let of_routes = routes.iter().enumerate().flat_map(|(list, (ids, _))| ids.iter().map(move |id| (*id, list)));
+        let of_routes = of_routes.collect();
+        let lists = routes.into_iter().map(|(_, templates)| menu(templates)).collect();
         let mut of_policies: HashMap<_, Vec<_>> = HashMap::new();
         for (policy, template) in policies {
-            of_policies.entry(policy).or_default().push(word(template));
+            of_policies.entry(policy).or_default().push(template);
         }
+        let policies = of_policies.into_iter().map(|(policy, templates)| (policy, menu(templates))).collect();
+        let default = Typed::new(content_type.clone());
         Self {
             disclose,
-            default: Typed::new(content_type),
+            default: default.format,
+            defaults: Format::ALL.map(|format| {
+                if format == default.format { default.clone() } else { Typed::new(format.content_type()) }
+            }),
             global,
+            lists,
             routes: of_routes,
-            policies: of_policies,
+            policies,
             lines,
             kinds: Kind::ALL.iter().map(|kind| OfKind::new(*kind, help_url.as_deref())).collect(),
             reasons: Reason::ALL.iter().map(|reason| OfReason::new(*reason)).collect(),
@@ -125,68 +136,75 @@ impl Errors {
     #[must_use]
     pub fn render(&self, occurrence: &Occurrence) -> Reply {
         let denial = occurrence.denial;
-        let accept = Accept::read(occurrence.accept);
-        let Choice { wording, by_accept } = choose(self.scopes(occurrence), denial.reason, accept);
+        let wishes = Wishes::new(occurrence.fields);
+        let Choice { wording, varies } = choose(self.menus(occurrence), denial.reason, &wishes);
         let passed = passed(denial);
         let status = wording.and_then(|wording| wording.status);
         let status = status.or(passed.map(|passed| passed.status)).unwrap_or(denial.reason.status());
         let values = self.values(occurrence, status);
         let has_body = !matches!(status, 204 | 205 | 304);
         let mut body = Vec::with_capacity(if has_body { BODY_BYTES_USUAL } else { 0 });
-        let passed_body = passed.and_then(|passed| passed.body.as_ref());
-        let (content_type, negotiated) = match (wording, passed_body) {
-            (Some(Wording { content_type, body: Some(template), .. }), _) => {
-                if has_body {
-                    template.render(&values, &mut body);
-                }
-                (content_type.as_ref().unwrap_or(&self.default).content_type.clone(), false)
-            }
-            (_, Some(passed)) if has_body => {
-                body.extend_from_slice(&passed.bytes);
-                (passed.content_type.clone(), false)
-            }
-            (Some(Wording { content_type: own, body: None, .. }), _) => {
-                (self.default_body(own.as_ref(), accept, &values, has_body, &mut body), own.is_none())
-            }
-            (None, _) => (self.default_body(None, accept, &values, has_body, &mut body), true),
-        };
+        let Said { content_type, language, by_accept } =
+            self.say(wording, passed, &wishes, &values, has_body.then_some(&mut body));
         let lines = wording.map_or(&self.lines, |wording| &wording.lines);
         let mut head = Head { lines, headers: Vec::with_capacity(HEADERS_USUAL.saturating_add(lines.len())) };
         if has_body {
             head.put(header::CONTENT_TYPE, content_type);
-        }
-        if by_accept || negotiated {
-            head.put(header::VARY, HeaderValue::from_static("Accept"));
+            if let Some(language) = language {
+                head.put(header::CONTENT_LANGUAGE, language);
+            }
         }
         self.standard(denial, status, &mut head);
-        Reply { status, headers: head.finish(&values), body }
+        let mut headers = head.finish(&values);
+        // Of a head that could not be read nothing was chosen by.
+        if occurrence.fields.is_some() {
+            varies.and(Varies { accept: by_accept, language: false }).tell(&mut headers);
+        }
+        Reply { status, headers, body }
     }
 
-    /// In `own` if the operator has named a type, else in a format that the client accepts.
-    fn default_body(
+    /// Writes the body, where there is to be one.
+    fn say(
         &self,
-        own: Option<&Typed>,
-        accept: Accept,
+        wording: Option<&Wording>,
+        passed: Option<&Passed>,
+        wishes: &Wishes,
         values: &Values,
-        has_body: bool,
-        out: &mut Vec<u8>,
-    ) -> HeaderValue {
-        let other;
-        let typed = if let Some(own) = own {
-            own
-        } else {
-            let format = Format::accepted(accept, self.default.format);
-            if format == self.default.format {
-                &self.default
-            } else {
-                other = Typed::new(format.content_type());
-                &other
+        out: Option<&mut Vec<u8>>,
+    ) -> Said {
+        if let Some(Wording { content_type, language, body: Some(template), .. }) = wording {
+            if let Some(out) = out {
+                template.render(values, out);
+            }
+            let typed = content_type.as_ref().unwrap_or_else(|| self.typed(self.default));
+            let language = language.as_ref().map(Language::value);
+            return Said { content_type: typed.content_type.clone(), language, by_accept: false };
+        }
+        let passed = passed.and_then(|passed| passed.body.as_ref());
+        let (typed, by_accept) = match (wording.and_then(|wording| wording.content_type.as_ref()), passed, out) {
+            (_, Some(passed), Some(out)) => {
+                out.extend_from_slice(&passed.bytes);
+                return Said { content_type: passed.content_type.clone(), language: None, by_accept: false };
+            }
+            (own, _, out) => {
+                // In a format that the client accepts, unless the operator has named one.
+                let typed = own.unwrap_or_else(|| self.typed(Format::accepted(wishes.accept(), self.default)));
+                if let Some(out) = out {
+                    typed.body(values, out);
+                }
+                (typed, own.is_none())
             }
         };
-        if has_body {
-            typed.body(values, out);
+        Said { content_type: typed.content_type.clone(), language: None, by_accept }
+    }
+
+    fn typed(&self, format: Format) -> &Typed {
+        let [json, xml, text] = &self.defaults;
+        match format {
+            Format::Json => json,
+            Format::Xml => xml,
+            Format::Text => text,
         }
-        typed.content_type.clone()
     }
 
     /// What HTTP asks for, whatever the wording.
@@ -224,10 +242,10 @@ impl Errors {
         }
     }
 
-    fn scopes(&self, occurrence: &Occurrence) -> [&[Wording]; 3] {
+    fn menus(&self, occurrence: &Occurrence) -> [Option<&Menu>; 3] {
         let policy = occurrence.denial.policy.and_then(|policy| self.policies.get(&policy));
         let route = occurrence.route.and_then(|(route, _)| self.routes.get(route));
-        [policy.map_or(&[], Vec::as_slice), route.map_or(&[], Vec::as_slice), &self.global]
+        [policy, route.and_then(|list| self.lists.get(*list)), Some(&self.global)]
     }
 
     fn values<'a>(&'a self, occurrence: &Occurrence<'a>, status: u16) -> Values<'a> {
@@ -258,7 +276,8 @@ impl Errors {
             ..Values::default()
         };
         match &denial.detail {
-            Detail::None | Detail::Text(_) | Detail::NoCredential | Detail::Invalid(_) | Detail::Passed(_) => {}
+            Detail::None | Detail::Text(_) | Detail::NoCredential | Detail::Passed(_) => {}
+            Detail::Invalid(violations) => values.errors = violations,
             Detail::Allow(methods) => values.allow = methods,
             Detail::Accept(types) => values.accept = types,
             Detail::Scopes(scopes) => values.scopes = scopes,
@@ -275,6 +294,14 @@ impl Errors {
     fn of_kind(&self, kind: Kind) -> Option<&OfKind> {
         self.kinds.get(kind as usize)
     }
+}
+
+/// What the body turned out to be.
+struct Said {
+    content_type: HeaderValue,
+    language: Option<HeaderValue>,
+    /// Another `Accept` could have led to another format.
+    by_accept: bool,
 }
 
 /// What an auth service has said, which goes out where the operator has no words of its own.

@@ -6,6 +6,7 @@ use crate::policy::concurrency::Concurrency;
 use crate::policy::cors::Cors;
 use crate::policy::deprecation::Deprecation;
 use crate::policy::ip_access::IpAccess;
+use crate::policy::parameters::Parameters;
 use crate::policy::payload::Payload;
 use crate::policy::quota::Quota;
 use crate::policy::reading::Reading;
@@ -28,6 +29,8 @@ pub struct Rules {
     pub auth_policy: PolicyId,
     pub concurrency: Vec<Concurrency>,
     pub throttles: Vec<Throttle>,
+    /// Boxed: most routes have none.
+    pub parameters: Option<Box<Parameters>>,
     pub payload: Option<Payload>,
     pub quota: Option<Quota>,
     /// What is read of the body itself, when all others have agreed.

@@ -29,6 +29,8 @@ pub const VALUES_MAX: usize = 10_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Formats {
     Checked,
+    /// The same, and one that nobody knows is a remark: OpenAPI has formats that say how wide a number is.
+    CheckedIfKnown,
     Ignored,
 }
 
@@ -48,9 +50,9 @@ impl Schema {
             .with_draft(draft)
             .offline()
             .with_pattern_options(PatternOptions::regex().size_limit(PATTERN_BYTES_MAX))
-            .should_validate_formats(formats == Formats::Checked)
-            .should_ignore_unknown_formats(formats == Formats::Ignored);
-        if formats == Formats::Checked {
+            .should_validate_formats(formats != Formats::Ignored)
+            .should_ignore_unknown_formats(formats != Formats::Checked);
+        if formats != Formats::Ignored {
             options = options.with_format("regex", is_pattern);
         }
         let validator = options.build(schema).map_err(|error| SchemaFault::of(&error, schema))?;

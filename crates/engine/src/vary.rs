@@ -4,15 +4,18 @@ use http::header::{self, HeaderMap, HeaderValue};
 
 /// Sees to it that `names` are in `Vary`, as one line and none of them twice. `*` says more than any name and stays.
 pub fn add(headers: &mut HeaderMap, names: &[&str]) {
-    let Some(list) = extended(headers, names) else { return };
-    if let Ok(value) = HeaderValue::from_bytes(&list) {
+    if let Some(value) = extended(|| headers.get_all(header::VARY).iter(), names) {
         headers.insert(header::VARY, value);
     }
 }
 
-/// None where nothing is to be added.
-fn extended(headers: &HeaderMap, names: &[&str]) -> Option<Vec<u8>> {
-    let lines = || headers.get_all(header::VARY).iter().map(HeaderValue::as_bytes);
+/// What stands in the place of all `lines` then; none where nothing is to be added.
+#[must_use]
+pub fn extended<'a, I>(lines: impl Fn() -> I, names: &[&str]) -> Option<HeaderValue>
+where
+    I: Iterator<Item = &'a HeaderValue>,
+{
+    let lines = || lines().map(|line| line.as_bytes().trim_ascii());
     let items = || lines().flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
     if items().any(|item| item == b"*") {
         return None;
@@ -21,15 +24,13 @@ fn extended(headers: &HeaderMap, names: &[&str]) -> Option<Vec<u8>> {
     let mut missing = names.iter().filter(missing).peekable();
     missing.peek()?;
     let mut list = Vec::with_capacity(64);
-    for item in
-        lines().map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).chain(missing.map(|name| name.as_bytes()))
-    {
+    for item in lines().filter(|line| !line.is_empty()).chain(missing.map(|name| name.as_bytes())) {
         if !list.is_empty() {
             list.extend_from_slice(b", ");
         }
         list.extend_from_slice(item);
     }
-    Some(list)
+    HeaderValue::from_bytes(&list).ok()
 }
 
 #[cfg(test)]

@@ -168,7 +168,7 @@ fn answers(config: &Config, live: &Live, (method, target, fields): &Asked) {
         method: head.method.as_str(),
         host: &head.host,
         path: &head.path,
-        accept: headers.get(http::header::ACCEPT),
+        fields: Some(&headers),
         route: route.as_ref().and_then(|id| Some((id, &*snapshot.route(*id)?.name))),
         consumer: identity.consumer_id().map(|id| &**id),
         plan: identity.plan.as_ref().map(|plan| &*plan.name),

@@ -12,6 +12,7 @@ mod credentials;
 mod forwarding;
 mod keys;
 mod metadata;
+mod openapi;
 mod passwords;
 mod paths;
 mod replies;
@@ -30,6 +31,7 @@ pub use credentials::credential;
 pub use forwarding::forwarded;
 pub use keys::jwks;
 pub use metadata::key_metadata;
+pub use openapi::openapi_import;
 pub use passwords::basic;
 pub use paths::path_normal_form;
 pub use replies::accept;
@@ -57,6 +59,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("jwks", jwks),
     ("jwt", jwt),
     ("key_metadata", key_metadata),
+    ("openapi_import", openapi_import),
     ("path_normal_form", path_normal_form),
     ("pointer_mapping", pointer_mapping),
     ("route_match", route_match),

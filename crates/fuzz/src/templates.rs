@@ -1,17 +1,21 @@
 //! Templates: what values can do to the text around them, which is nothing.
 
-use engine::template::{Escape, TEXT_BYTES_MAX, Template, VALUE_BYTES_MAX, VARIABLES_MAX, Values};
+use engine::template::{Escape, Parts, TAGS_MAX, TEXT_BYTES_MAX, Template, VALUE_BYTES_MAX, Values};
+use engine::violation::{MESSAGE_BYTES_MAX, POINTER_BYTES_MAX, Place, VIOLATIONS_MAX, Violation};
 use http::HeaderValue;
 use serde_json::{Map, Value};
 
 /// The first byte says what the text is (`j`, `x`, `h`, `t`; anything else is a header). The text ends at a NUL; behind it come
-/// values, separated by NULs, which the variables take in turn. A template that is accepted keeps its structure whatever they are.
+/// values, separated by NULs, which the variables take in turn. Within the text, what is behind a 0x01 is a part: its name, `=`, its text.
+/// A template that is accepted keeps its structure whatever the values are, and however many errors there are to show.
 pub fn template(data: &[u8]) {
     let Some((kind, rest)) = data.split_first() else { return };
     let Ok(rest) = std::str::from_utf8(rest) else { return };
-    let mut parts = rest.split('\0');
-    let text = parts.next().unwrap_or_default();
-    let values: Vec<&str> = parts.collect();
+    let mut pieces = rest.split('\0');
+    let mut texts = pieces.next().unwrap_or_default().split('\u{1}');
+    let text = texts.next().unwrap_or_default();
+    let parts = Parts::new(texts.map(|part| part.split_once('=').unwrap_or((part, ""))));
+    let values: Vec<&str> = pieces.collect();
     let escape = match kind {
         b'j' => Escape::Json,
         b'x' => Escape::Xml,
@@ -19,18 +23,28 @@ pub fn template(data: &[u8]) {
         b't' => Escape::Text,
         _ => Escape::Header,
     };
-    let Ok(template) = Template::parse(text, escape) else { return };
-    assert_eq!(Template::parse(text, escape).as_ref(), Ok(&template));
-    let hostile = rendered(&template, text, &values);
-    let harmless = rendered(&template, text, &["x"]);
-    assert!(hostile.len() <= TEXT_BYTES_MAX + VARIABLES_MAX * VALUE_BYTES_MAX * 6, "{} bytes", hostile.len());
-    let hostile = String::from_utf8(hostile).expect("text");
-    let harmless = String::from_utf8(harmless).expect("text");
-    if let Some(literal) = template.literal() {
-        assert_eq!((hostile.as_str(), harmless.as_str()), (literal, literal));
-        return;
+    let Ok(template) = Template::parse_with(text, escape, &parts) else { return };
+    assert_eq!(Template::parse_with(text, escape, &parts).as_ref(), Ok(&template));
+    for errors in [0, 1, 3, VIOLATIONS_MAX + 8] {
+        let hostile = rendered(&template, &values, errors);
+        let harmless = rendered(&template, &["x"], errors);
+        assert!(hostile.len() <= bytes_max(text, errors), "{} bytes", hostile.len());
+        let hostile = String::from_utf8(hostile).expect("text");
+        let harmless = String::from_utf8(harmless).expect("text");
+        if let Some(literal) = template.literal() {
+            assert_eq!((hostile.as_str(), harmless.as_str()), (literal, literal));
+            return;
+        }
+        keeps_structure(escape, &hostile, &harmless);
     }
-    keeps_structure(escape, &hostile, &harmless);
+}
+
+/// Every tag may stand in a section, and be shown once for each error.
+fn bytes_max(text: &str, errors: usize) -> usize {
+    let errors = errors.min(VIOLATIONS_MAX);
+    let list = errors * (64 + (POINTER_BYTES_MAX + MESSAGE_BYTES_MAX) * 6);
+    let turns = if text.contains('#') || text.contains('>') { errors.max(1) } else { 1 };
+    turns * (TEXT_BYTES_MAX + TAGS_MAX * VALUE_BYTES_MAX * 6) + TAGS_MAX * list
 }
 
 fn keeps_structure(escape: Escape, hostile: &str, harmless: &str) {
@@ -60,13 +74,14 @@ fn keeps_structure(escape: Escape, hostile: &str, harmless: &str) {
     }
 }
 
-fn rendered(template: &Template, text: &str, values: &[&str]) -> Vec<u8> {
+fn rendered(template: &Template, values: &[&str], errors: usize) -> Vec<u8> {
     let mut claims = Map::new();
-    let names =
-        text.match_indices("claims.").filter_map(|(at, prefix)| text.get(at + prefix.len()..)?.split("}}").next());
-    for (index, name) in names.enumerate() {
-        claims.insert(name.trim().to_owned(), claim(value(values, index)));
+    for (index, name) in template.claims().enumerate() {
+        claims.insert(name.to_owned(), claim(value(values, index)));
     }
+    let places = [Place::Body, Place::Path, Place::Query, Place::Header];
+    let errors = (0..errors).map(|at| Violation::new(places[at % 4], value(values, at), value(values, at + 1)));
+    let errors: Vec<_> = errors.collect();
     let number = |index| value(values, index).bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(257) ^ u64::from(byte));
     let values = Values {
         request_id: value(values, 0),
@@ -92,6 +107,7 @@ fn rendered(template: &Template, text: &str, values: &[&str]) -> Vec<u8> {
         policy_name: value(values, 20),
         now_unix_s: number(21),
         claims: Some(&claims),
+        errors: &errors,
     };
     let mut out = Vec::new();
     template.render(&values, &mut out);

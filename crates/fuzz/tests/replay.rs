@@ -39,7 +39,7 @@ fn check(target: &str) {
     for (name, data) in &known {
         run(name, data);
     }
-    let count = if target == "config_parse" { NEIGHBOURS_OF_CONFIGS } else { NEIGHBOURS };
+    let count = if matches!(target, "config_parse" | "openapi_import") { NEIGHBOURS_OF_CONFIGS } else { NEIGHBOURS };
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     for number in 0..count {
         let (name, data) = &known[number % known.len()];
@@ -104,8 +104,8 @@ macro_rules! replay {
 }
 
 replay! {
-    accept basic body_guard body_read chunked config_parse content_type credential forwarded jwks jwt key_metadata path_normal_form
-    pointer_mapping route_match template traceparent transform wire_head
+    accept basic body_guard body_read chunked config_parse content_type credential forwarded jwks jwt key_metadata openapi_import
+    path_normal_form pointer_mapping route_match template traceparent transform wire_head
 }
 
 fn names(kind: &str) -> BTreeSet<String> {

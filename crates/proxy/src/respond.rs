@@ -58,7 +58,7 @@ fn render(session: &Session, context: &RequestContext, denial: &Denial, now: Now
         method: request.method.as_str(),
         host: &context.host,
         path: context.path.as_deref().unwrap_or_else(|| request.uri.path()),
-        accept: request.headers.get(header::ACCEPT),
+        fields: Some(&request.headers),
         route,
         consumer: identity.consumer_id().map(|id| &**id),
         plan: identity.plan.as_ref().map(|plan| &*plan.name),

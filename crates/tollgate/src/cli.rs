@@ -1,9 +1,13 @@
 //! The command line, as a user types it. What a command does is in `commands`.
 
+mod import;
+
 use crate::fetched_keys::KeyFile;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::IpAddr;
 use std::path::PathBuf;
+
+pub(crate) use import::{ImportAuth, ImportCommand, ImportOpenapi};
 
 #[derive(Debug, Parser)]
 #[command(name = "tollgate", version, about = "An API gateway that can explain every refusal", max_term_width = 100)]
@@ -93,6 +97,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: PasswordCommand,
     },
+    /// Make a config of another tool's document
+    Import {
+        #[command(subcommand)]
+        command: ImportCommand,
+    },
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
     /// Print the version and what it was built from
@@ -121,6 +130,7 @@ impl Command {
             | Self::Keys { .. }
             | Self::Key { .. }
             | Self::Password { .. }
+            | Self::Import { .. }
             | Self::Completions { .. }
             | Self::Version
             | Self::Reference { .. } => false,

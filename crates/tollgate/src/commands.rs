@@ -4,6 +4,7 @@ mod ask;
 mod check;
 mod demo;
 mod explain;
+mod import;
 mod key;
 mod keys;
 mod password;
@@ -16,7 +17,7 @@ mod test;
 mod token;
 mod version;
 
-use crate::cli::{Arguments, Command, KeyCommand, PasswordCommand};
+use crate::cli::{Arguments, Command, ImportCommand, KeyCommand, PasswordCommand};
 pub(crate) use crate::failure::Failure;
 use crate::origin::Origin;
 use crate::output;
@@ -64,6 +65,7 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
         Command::Key { command: KeyCommand::New { consumer } } => key::new(consumer.as_deref()),
         Command::Keys { config, format } => keys::run(&config, format),
         Command::Password { command: PasswordCommand::Hash { user } } => password::hash(user.as_deref()),
+        Command::Import { command: ImportCommand::Openapi(arguments) } => import::openapi(&arguments),
         Command::Completions { shell } => {
             // By way of memory: clap_complete panics if its reader goes away.
             let mut script = Vec::new();

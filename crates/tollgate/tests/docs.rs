@@ -169,9 +169,15 @@ fn metrics_in(page: &str) -> impl Iterator<Item = &str> {
 fn documents_name_only_what_exists() {
     /// Words of others: error types of Proxy-Status (RFC 9209), keys of an orchestrator.
     const OF_OTHERS: &[&str] = &[
+        "allOf",
         "connection_read_timeout",
         "destination_ip_unroutable",
         "dns_error",
+        "oneOf",
+        "openIdConnect",
+        "operationId",
+        "readOnly",
+        "requestBody",
         "terminationGracePeriodSeconds",
         "tls_protocol_error",
     ];

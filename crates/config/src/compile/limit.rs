@@ -11,7 +11,6 @@ use engine::policy::api_key::{ApiKeyEntry, ApiKeys};
 use engine::policy::concurrency::Concurrency;
 use engine::policy::quota::Quota;
 use engine::policy::throttle::{Applies, Throttle};
-use engine::reply::ErrorRules;
 use engine::rules::PlanLimits;
 use engine::snapshot::RateLimitField;
 use engine::standing::QuotaHeaders;
@@ -100,7 +99,7 @@ const fn stricter(one: raw::Mode, other: raw::Mode) -> raw::Mode {
 pub(super) fn throttles<'r>(
     raw: &'r RawConfig,
     names: &Names<'_>,
-    rules: &mut ErrorRules,
+    book: &mut errors::Book,
     desk: &mut Desk<'_>,
 ) -> Vec<NamedThrottle<'r>> {
     let mut throttles = Vec::new();
@@ -139,10 +138,8 @@ pub(super) fn throttles<'r>(
         };
         let effective = mode(stricter(throttle.mode, own_mode));
         let policy = desk.policy(throttle.name.as_str(), &pointer, effective, field);
-        if let Some(error) = &throttle.error
-            && let Some(template) = errors::of_throttle(error, raw, &format!("{pointer}/error"), desk)
-        {
-            rules.policies.push((policy, template));
+        if let Some(error) = &throttle.error {
+            book.throttle(policy, error, &format!("{pointer}/error"), desk);
         }
         if effective != Mode::Off {
             let routes = if throttle.when.routes.is_empty() { None } else { Some(routes) };

@@ -8,8 +8,8 @@ use engine::names::RouteId;
 use engine::policy::concurrency::Concurrency;
 use engine::policy::cors::Cors;
 use engine::policy::ip_access::IpAccess;
+use engine::policy::parameters::Parameters;
 use engine::policy::throttle::Throttle;
-use engine::reply::ErrorRules;
 use engine::response::{CacheControl, ResponseRules};
 use engine::route::host::HostPattern;
 use engine::route::path::PathPattern;
@@ -24,7 +24,7 @@ use super::desk::Desk;
 use super::limit::{self, NamedThrottle};
 use super::names::Names;
 use super::target::{self, Chosen};
-use super::{auth, concurrency, cors, errors, ip_access, notice, patterns, response, transform};
+use super::{auth, concurrency, cors, errors, ip_access, notice, parameters, patterns, response, transform};
 use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, Defaults, RawConfig};
 use crate::references::MISSING;
@@ -34,7 +34,7 @@ pub(super) fn compile(
     raw: &RawConfig,
     names: &Names<'_>,
     throttles: &[NamedThrottle<'_>],
-    rules: &mut ErrorRules,
+    book: &mut errors::Book,
     desk: &mut Desk<'_>,
 ) -> Option<(RouteTable, Vec<Route>)> {
     if raw.routes.is_empty() {
@@ -50,8 +50,10 @@ pub(super) fn compile(
         let matched = merged.matches(id, desk);
         let paths = matched.as_ref().map_or(&[][..], |matched: &RouteMatch| &matched.paths);
         let transform = merged.transform(&transform::Subject { config: raw, paths }, desk);
-        let asked = merged.route((id, paths), raw, names, throttles, rules, desk);
-        if let (Some(matched), Some(asked)) = (matched, asked) {
+        let parameters = matched.as_ref().and_then(|matched| merged.parameters(&matched.paths, raw, desk));
+        let asked = merged.route((id, paths), raw, names, throttles, book, desk);
+        if let (Some(matched), Some(mut asked)) = (matched, asked) {
+            asked.rules.parameters = parameters;
             table.push(matched);
             routes.push((id, Route { transform, ..asked }));
         } else {
@@ -170,11 +172,11 @@ impl<'r> Merged<'r> {
         raw: &RawConfig,
         names: &Names<'_>,
         throttles: &[NamedThrottle<'_>],
-        errors: &mut ErrorRules,
+        book: &mut errors::Book,
         desk: &mut Desk<'_>,
     ) -> Option<Route> {
         let owner = format!("routes.{}", self.raw.name);
-        let target = self.target(paths, names, desk);
+        let target = self.target(paths, names, book, desk);
         let auth = self.auth(names, desk);
         let auth_at = self.at("auth", self.raw.auth.is_some());
         let auth_policy = desk.policy(format!("{owner}.auth"), &auth_at, Mode::Enforce, None);
@@ -199,10 +201,9 @@ impl<'r> Merged<'r> {
         let compression = self.raw.compression.as_ref().or(self.defaults.compression.as_ref());
         let compression_at = self.at("compression", self.raw.compression.is_some());
         let compression = compression.and_then(|raw| super::compression::compile(raw, &compression_at, desk));
-        if let Some(templates) = self.raw.errors.as_ref().or(self.defaults.errors.as_ref()) {
-            let at = self.at("errors", self.raw.errors.is_some());
-            errors.routes.push((id, errors::templates(templates, raw, &at, desk)));
-        }
+        let errors_at = self.at("errors", true);
+        let own_errors = self.raw.errors.as_deref().map(|templates| (templates, &*errors_at));
+        book.route(id, own_errors, self.defaults.errors.as_deref(), desk);
         Some(Route {
             name: self.raw.name.as_str().into(),
             place: desk.engine_place(&format!("{}/name", self.pointer)),
@@ -223,6 +224,8 @@ impl<'r> Merged<'r> {
                 auth_policy,
                 concurrency,
                 throttles: after,
+                // Where the paths are known.
+                parameters: None,
                 payload,
                 quota,
                 reading,
@@ -243,7 +246,13 @@ impl<'r> Merged<'r> {
     }
 
     /// The route's own word counts before the defaults', whichever of the three it is.
-    fn target(&self, paths: &[PathPattern], names: &Names<'_>, desk: &mut Desk<'_>) -> Option<Target> {
+    fn target(
+        &self,
+        paths: &[PathPattern],
+        names: &Names<'_>,
+        book: &mut errors::Book,
+        desk: &mut Desk<'_>,
+    ) -> Option<Target> {
         let raw::Route { upstream, redirect, respond, .. } = self.raw;
         let own = target::chosen(upstream.as_ref(), redirect.as_ref(), respond.as_ref(), &self.pointer, desk);
         let Defaults { upstream, redirect, respond, .. } = self.defaults;
@@ -252,7 +261,7 @@ impl<'r> Merged<'r> {
         match own.or(common) {
             Some(Chosen::Upstream(name)) => names.upstream(name, &at("upstream"), desk).map(Target::Upstream),
             Some(Chosen::Redirect(redirect)) => target::redirect(redirect, paths, &at("redirect"), desk),
-            Some(Chosen::Respond(respond)) => target::respond(respond, &at("respond"), desk),
+            Some(Chosen::Respond(respond)) => target::respond(respond, &at("respond"), book, desk),
             None => {
                 self.missing("upstream", desk);
                 None
@@ -355,6 +364,14 @@ impl<'r> Merged<'r> {
         let at = self.at("ipAccess", self.raw.ip_access.is_some());
         let rule = self.raw.ip_access.as_ref().or(self.defaults.ip_access.as_ref())?;
         ip_access::compile(owner, rule, &at, desk)
+    }
+
+    fn parameters(&self, paths: &[PathPattern], raw: &RawConfig, desk: &mut Desk<'_>) -> Option<Box<Parameters>> {
+        let rules = self.raw.parameters.as_ref().or(self.defaults.parameters.as_ref())?;
+        let is_default = self.raw.parameters.is_none();
+        let conditions = self.raw.conditions.as_ref().or(self.defaults.conditions.as_ref());
+        let owner = parameters::Owner { name: &self.raw.name, paths, conditions, is_default };
+        parameters::compile(&owner, rules, raw, &self.at("parameters", !is_default), desk)
     }
 
     fn body(&self, owner: &str, raw: &RawConfig, desk: &mut Desk<'_>) -> Body {

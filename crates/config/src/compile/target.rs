@@ -11,6 +11,7 @@ use http::HeaderValue;
 
 use super::desk::Desk;
 use super::errors;
+use super::parts::Text;
 use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw;
 use crate::text::ContentType;
@@ -118,9 +119,14 @@ fn fits(location: &Location, paths: &[PathPattern], pointer: &str, desk: &mut De
     is_fit
 }
 
-pub(super) fn respond(raw: &raw::Respond, pointer: &str, desk: &mut Desk<'_>) -> Option<Target> {
+pub(super) fn respond(
+    raw: &raw::Respond,
+    pointer: &str,
+    book: &mut errors::Book,
+    desk: &mut Desk<'_>,
+) -> Option<Target> {
     let raw::Respond { status, content_type, headers, body, body_file } = raw;
-    let (headers, typed) = errors::headers(headers, &format!("{pointer}/headers"), desk);
+    let (headers, typed) = book.headers(headers, &format!("{pointer}/headers"), desk);
     let has_body = body.is_some() || body_file.is_some();
     let without_body = matches!(status, 204 | 205 | 304);
     if without_body && has_body {
@@ -143,7 +149,7 @@ pub(super) fn respond(raw: &raw::Respond, pointer: &str, desk: &mut Desk<'_>) ->
     let body = match (body, body_file) {
         (Some(text), _) => {
             let escape = Escape::for_content_type(content_type.to_str().unwrap_or(usual));
-            FixedBody::Template(errors::template(text, escape, &format!("{pointer}/body"), desk)?)
+            FixedBody::Template(book.template(&Text::own(text, format!("{pointer}/body")), escape, desk)?)
         }
         (None, Some(file)) => FixedBody::Bytes(content(file, &format!("{pointer}/bodyFile"), desk)?),
         (None, None) => FixedBody::None,

@@ -192,6 +192,58 @@ impl JsonSchema for PathEntry {
     }
 }
 
+/// A part of error templates: its text, or a map with the file that has it.
+#[derive(Debug)]
+pub enum TemplatePart {
+    Text(String),
+    File(String),
+}
+
+/// A part that stands in a file of its own.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct TemplatePartFile {
+    /// The file, relative to this one.
+    file: String,
+}
+
+impl<'de> Deserialize<'de> for TemplatePart {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PartVisitor;
+        impl<'de> Visitor<'de> for PartVisitor {
+            type Value = TemplatePart;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a text, or a map with `file`")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<TemplatePart, E> {
+                Ok(TemplatePart::Text(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TemplatePart, A::Error> {
+                TemplatePartFile::deserialize(MapAccessDeserializer::new(map)).map(|part| TemplatePart::File(part.file))
+            }
+        }
+        deserializer.deserialize_any(PartVisitor)
+    }
+}
+
+impl JsonSchema for TemplatePart {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "TemplatePart".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let file = generator.subschema_for::<TemplatePartFile>();
+        json_schema!({ "anyOf": [{ "type": "string", "examples": ["Request {{request.id}}"] }, file] })
+    }
+}
+
 /// Discovery: `true`, or a map with its bounds.
 #[derive(Debug)]
 pub struct Discovery(pub DiscoveryDetails);

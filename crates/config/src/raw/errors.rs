@@ -1,10 +1,13 @@
 //! `errors`: what clients are told when the gateway refuses.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::TemplatePart;
 use super::limit::HeaderTexts;
-use crate::text::{ContentType, ErrorSelector, MediaType, Url};
+use crate::text::{ContentType, ErrorSelector, LanguageTag, MediaType, Url};
 
 /// What clients are told when the gateway refuses.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -19,6 +22,8 @@ pub struct Errors {
     /// Headers of every error, in which `{{…}}` is filled in.
     #[schemars(extend("propertyNames" = {"format": "tollgate-header-name"}))]
     pub headers: HeaderTexts,
+    /// Texts that bodies and headers of errors share, by name: `{{> NAME}}` stands for one. Those of routes and throttles too.
+    pub parts: BTreeMap<String, TemplatePart>,
     /// Errors in the operator's own words. The most specific `on` wins.
     pub templates: Vec<ErrorTemplate>,
 }
@@ -42,6 +47,8 @@ pub struct ErrorTemplate {
     pub on: ErrorSelector,
     /// Only for clients that accept this media type.
     pub accept: Option<MediaType>,
+    /// The language of the body: only for clients that ask for it in `Accept-Language`. Without it, for all that find nothing better.
+    pub language: Option<LanguageTag>,
     /// The status instead of the default one. 400 to 599.
     #[schemars(range(min = 400, max = 599))]
     pub status: Option<u16>,
@@ -53,6 +60,8 @@ pub struct ErrorTemplate {
     pub headers: HeaderTexts,
     /// The body, in which `{{…}}` is filled in. Without it the default body stays.
     pub body: Option<String>,
+    /// A file that has the body, relative to this one.
+    pub body_file: Option<String>,
 }
 
 /// What a refused client gets.
@@ -70,4 +79,6 @@ pub struct ErrorResponse {
     pub headers: HeaderTexts,
     /// The body, in which `{{…}}` is filled in. Without it the default body stays.
     pub body: Option<String>,
+    /// A file that has the body, relative to this one.
+    pub body_file: Option<String>,
 }

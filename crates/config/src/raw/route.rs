@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CacheControl, Compression, Concurrency, Cors, Deprecation, ErrorTemplate, Mode, PathEntry, Quota, RateLimit,
-    Redirect, RequestTransform, Respond, ResponseTransform,
+    CacheControl, Compression, Concurrency, Cors, Deprecation, ErrorTemplate, Mode, Parameters, PathEntry, Quota,
+    RateLimit, Redirect, RequestTransform, Respond, ResponseTransform,
 };
 use crate::text::{Cidr, MediaType, Method, Size};
 
@@ -56,6 +56,8 @@ pub struct Route {
     pub concurrency: Option<Concurrency>,
     /// How many requests in a calendar period.
     pub quota: Option<Quota>,
+    /// What the parts of the path, the query and the headers may be.
+    pub parameters: Option<Parameters>,
     /// What a request may carry.
     pub body: Option<Body>,
     /// What becomes of a request before upstream gets it.
@@ -104,6 +106,8 @@ pub struct Defaults {
     pub concurrency: Option<Concurrency>,
     /// How many requests in a calendar period, on each route.
     pub quota: Option<Quota>,
+    /// What the parts of the path, the query and the headers may be.
+    pub parameters: Option<Parameters>,
     /// What a request may carry.
     pub body: Option<Body>,
     /// What becomes of a request before upstream gets it.

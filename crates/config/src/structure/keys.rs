@@ -55,6 +55,9 @@ const ELSEWHERE_CALLED: &[(&str, &[&str])] = &[
     ("id", &["name", "username"]),
     ("name", &["id"]),
     ("clockSkew", &["leeway"]),
+    ("parts", &["partials", "includes", "snippets", "fragments"]),
+    ("bodyFile", &["file", "templateFile", "bodyPath", "path"]),
+    ("language", &["lang", "locale"]),
 ];
 
 /// How many keys of a section are listed beside another advice.

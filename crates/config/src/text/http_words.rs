@@ -150,6 +150,40 @@ impl Text for ContentType {
 
 text_type!(ContentType, "A content type, parameters included.", "application/problem+json", "text/html; charset=utf-8");
 
+/// A language tag (RFC 5646).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LanguageTag(engine::reply::Language);
+
+impl LanguageTag {
+    #[must_use]
+    pub const fn get(&self) -> &engine::reply::Language {
+        &self.0
+    }
+}
+
+impl Text for LanguageTag {
+    const FORMAT: &'static str = "tollgate-language";
+    const WHAT: &'static str = "a language such as `de`";
+    const PATTERN: Option<&'static str> = Some("^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$");
+
+    fn read(text: &str) -> Result<Self, Fault> {
+        let help = "write a language as `Accept-Language` has it: `de`, `pt-BR`, `zh-Hant`";
+        if text == "*" {
+            return Err(Fault::new("is no language", "leave `language` out: such a template is for all others"));
+        }
+        if text.contains('_') {
+            let tag = text.split('.').next().unwrap_or(text).replace('_', "-");
+            return Err(Fault::new("is a locale", format!("write `{tag}`: words are separated by `-`")));
+        }
+        // No language has a registered tag of more than three letters.
+        let is_known_length = text.split('-').next().is_some_and(|word| matches!(word.len(), 2 | 3));
+        let language = engine::reply::Language::parse(text).filter(|_| is_known_length);
+        language.map(Self).ok_or_else(|| Fault::new("is no language tag", help))
+    }
+}
+
+text_type!(LanguageTag, "A language tag.", "de", "pt-BR");
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,6 +215,12 @@ mod tests {
         check::<MediaType>("application/json; charset=utf-8", Err("parameters"));
         check::<MediaType>("a/b/c", Err("no media type"));
         check::<ContentType>("text/html; charset=utf-8", Ok(()));
+        check::<LanguageTag>("de", Ok(()));
+        check::<LanguageTag>("zh-Hant-TW", Ok(()));
+        check::<LanguageTag>("*", Err("leave `language` out"));
+        check::<LanguageTag>("de_AT.UTF-8", Err("write `de-AT`"));
+        check::<LanguageTag>("german", Err("`pt-BR`"));
+        check::<LanguageTag>("de-", Err("no language tag"));
         check::<ContentType>("html", Err("has no `/`"));
         check::<ContentType>("text/*", Err("pattern"));
         check::<ContentType>("text/html; a=\n", Err("no header value"));

@@ -1,5 +1,9 @@
 //! What a client can read: the `Accept` field (RFC 9110, 12.5.1). Answers with qualities; what is done with them is for the caller.
+//!
+//! The field is read once, into a table of fixed size: what a template costs does not depend on how long a hostile client makes it. What
+//! cannot be read in it is passed over; if nothing is left, the client has said nothing, and takes anything.
 
+use arrayvec::ArrayVec;
 use http::HeaderValue;
 
 /// The formats of the body, the preferred one first.
@@ -11,9 +15,13 @@ pub(super) enum Format {
 }
 
 /// How many ranges of one field are read; the rest is ignored.
-const RANGES_MAX: usize = 32;
+pub(super) const RANGES_MAX: usize = 32;
+/// How much of all lines of one field is looked at.
+const FIELD_BYTES_MAX: usize = 4_096;
 /// Quality 1, in thousandths.
-const WHOLE: u16 = 1_000;
+pub(super) const WHOLE: u16 = 1_000;
+/// How specific a range without wildcards is, parameters aside.
+const NAMED: usize = 2;
 
 /// A media type without wildcards, as a template's `accept` names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,13 +52,13 @@ impl MediaType {
     }
 }
 
-/// One request's `Accept`. Absent, empty and unreadable are the same: anything goes.
-#[derive(Clone, Copy, Debug)]
+/// One request's `Accept`, all its lines together (RFC 9110, 5.3). Absent, empty and unreadable are the same: anything goes.
+#[derive(Clone, Debug)]
 pub(super) struct Accept<'a> {
-    text: &'a str,
-    anything: bool,
+    ranges: ArrayVec<Range<'a>, RANGES_MAX>,
 }
 
+#[derive(Clone, Copy, Debug)]
 struct Range<'a> {
     kind: &'a str,
     subtype: &'a str,
@@ -59,29 +67,45 @@ struct Range<'a> {
 }
 
 impl<'a> Accept<'a> {
-    pub(super) fn read(field: Option<&'a HeaderValue>) -> Self {
-        let text = field.and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let anything = ranges(text).next().is_none();
-        Self { text, anything }
+    pub(super) fn read(lines: impl IntoIterator<Item = &'a HeaderValue>) -> Self {
+        Self { ranges: items(lines).filter_map(range).take(RANGES_MAX).collect() }
     }
 
     /// In thousandths; 0 is not acceptable. The most specific range that matches decides.
-    pub(super) fn quality(self, media_type: &MediaType) -> u16 {
-        self.most_specific(|range| range.specificity(media_type))
+    pub(super) fn quality(&self, media_type: &MediaType) -> u16 {
+        self.most_specific(|range| range.specificity(media_type)).1
+    }
+
+    /// The same, but only if the client names the type, be it to rule it out.
+    pub(super) fn quality_by_name(&self, media_type: &MediaType) -> Option<u16> {
+        let (specificity, quality) = self.most_specific(|range| range.specificity(media_type));
+        (specificity >= Some(NAMED)).then_some(quality)
     }
 
     /// The same for all types that a format is known by.
-    pub(super) fn format_quality(self, format: Format) -> u16 {
-        self.most_specific(|range| range.format_specificity(format))
+    pub(super) fn format_quality(&self, format: Format) -> u16 {
+        self.most_specific(|range| range.format_specificity(format)).1
     }
 
-    fn most_specific(self, specificity: impl Fn(&Range) -> Option<usize>) -> u16 {
-        if self.anything {
-            return WHOLE;
+    fn most_specific(&self, specificity: impl Fn(&Range) -> Option<usize>) -> (Option<usize>, u16) {
+        if self.ranges.is_empty() {
+            return (None, WHOLE);
         }
-        let matching = ranges(self.text).filter_map(|range| Some((specificity(&range)?, range.quality)));
-        matching.max().map_or(0, |(_, quality)| quality)
+        let matching = self.ranges.iter().filter_map(|range| Some((specificity(range)?, range.quality)));
+        matching.max().map_or((None, 0), |(specificity, quality)| (Some(specificity), quality))
     }
+}
+
+/// The items of a list field, over all of its lines, as far as they are looked at. A line that is not text is none.
+pub(super) fn items<'a>(lines: impl IntoIterator<Item = &'a HeaderValue>) -> impl Iterator<Item = &'a str> {
+    let mut left = FIELD_BYTES_MAX;
+    lines.into_iter().filter_map(|line| line.to_str().ok()).flat_map(move |line| {
+        let (text, rest) = line.split_at_checked(left).unwrap_or((line, ""));
+        left = left.saturating_sub(text.len());
+        // An item that is cut in two would be another one.
+        let whole = if rest.is_empty() { text } else { text.rsplit_once(',').map_or("", |(whole, _)| whole) };
+        split(whole, ',')
+    })
 }
 
 impl Range<'_> {
@@ -99,7 +123,7 @@ impl Range<'_> {
         if !self.subtype.eq_ignore_ascii_case(&media_type.subtype) {
             return None;
         }
-        let mut level = 2_usize;
+        let mut level = NAMED;
         for part in split(self.parameters, ';').filter(|part| !part.is_empty()) {
             let (name, value) = parameter(part)?;
             if name.eq_ignore_ascii_case("q") {
@@ -132,7 +156,7 @@ impl Range<'_> {
                     Format::Xml => xml,
                     Format::Text => text && !json && !xml,
                 };
-                named.then_some(2)
+                named.then_some(NAMED)
             }
         }
     }
@@ -143,11 +167,6 @@ impl Range<'_> {
         let document = self.kind.eq_ignore_ascii_case("application") || self.kind.eq_ignore_ascii_case("text");
         document && suffix.eq_ignore_ascii_case(syntax)
     }
-}
-
-/// The ranges that can be read, in their order.
-fn ranges(text: &str) -> impl Iterator<Item = Range<'_>> {
-    split(text, ',').take(RANGES_MAX).filter_map(range)
 }
 
 fn range(text: &str) -> Option<Range<'_>> {
@@ -172,7 +191,7 @@ fn essence(text: &str) -> Option<(&str, &str)> {
     (is_token(kind) && is_token(subtype)).then_some((kind, subtype))
 }
 
-fn parameter(text: &str) -> Option<(&str, &str)> {
+pub(super) fn parameter(text: &str) -> Option<(&str, &str)> {
     let (name, value) = text.trim().split_once('=')?;
     let inside = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
     (is_token(name) && (inside.is_some() || is_token(value))).then_some((name, inside.unwrap_or(value)))
@@ -183,7 +202,7 @@ fn is_token(text: &str) -> bool {
 }
 
 /// `0.8` is 800. At most three digits behind the point, and nothing above 1 (RFC 9110, 12.4.2).
-fn thousandths(text: &str) -> Option<u16> {
+pub(super) fn thousandths(text: &str) -> Option<u16> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let whole: u16 = match whole {
         "0" => 0,
@@ -199,7 +218,7 @@ fn thousandths(text: &str) -> Option<u16> {
 }
 
 /// Splits outside of quoted strings; parts come trimmed.
-fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+pub(super) fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     text.split(move |character: char| {
         if std::mem::take(&mut escaped) {
@@ -224,7 +243,40 @@ mod tests {
     fn check(accept: &str, media_type: &str, expected: u16) {
         let field = HeaderValue::from_str(accept).unwrap();
         let media_type = MediaType::parse(media_type).unwrap();
-        assert_eq!(Accept::read(Some(&field)).quality(&media_type), expected, "{accept}");
+        assert_eq!(Accept::read([&field]).quality(&media_type), expected, "{accept}");
+    }
+
+    #[test]
+    fn lines_are_one_field() {
+        let lines = ["text/html;q=0.5", "\"", "application/xml;q=0.4"].map(HeaderValue::from_static);
+        let quality = |name| Accept::read(&lines).quality(&MediaType::parse(name).unwrap());
+        assert_eq!((quality("text/html"), quality("application/xml"), quality("a/b")), (500, 400, 0));
+        assert_eq!(Accept::read([]).quality(&MediaType::parse("a/b").unwrap()), 1_000);
+    }
+
+    #[test]
+    fn a_long_field_is_read_to_its_bound_and_no_item_is_cut() {
+        let quality = |lines: &[String]| {
+            let lines: Vec<_> = lines.iter().map(|line| HeaderValue::from_str(line).unwrap()).collect();
+            Accept::read(&lines).quality(&MediaType::parse("text/html").unwrap())
+        };
+        let padding = |length: usize| format!("a/b;x=\"{}\",", "y".repeat(length - 9));
+        assert_eq!(quality(&[format!("{}text/html", padding(4_096 - 9))]), 1_000);
+        // The bound falls behind `text/html`: what is left of the longer name must not pass for it.
+        assert_eq!(quality(&[format!("{}text/html5", padding(4_096 - 9))]), 0);
+        assert_eq!(quality(&[padding(4_096), "text/html".to_owned()]), 0);
+        assert_eq!(quality(&[padding(4_000), "text/html".to_owned()]), 1_000);
+    }
+
+    #[test]
+    fn a_type_that_the_client_names_is_told_from_one_that_it_takes_along() {
+        let field = HeaderValue::from_static("application/xml;q=0, text/*, text/html;q=0.5");
+        let by_name = |name| Accept::read([&field]).quality_by_name(&MediaType::parse(name).unwrap());
+        assert_eq!(
+            (by_name("application/xml"), by_name("text/html"), by_name("text/plain")),
+            (Some(0), Some(500), None)
+        );
+        assert_eq!(Accept::read([]).quality_by_name(&MediaType::parse("a/b").unwrap()), None);
     }
 
     #[test]
@@ -275,7 +327,7 @@ mod tests {
         #[test]
         fn any_field_has_a_quality(bytes in proptest::collection::vec(any::<u8>(), 0..60), text in "[a-z*/;,=q0-9.\" ]{0,60}") {
             for field in [HeaderValue::from_bytes(&bytes), HeaderValue::from_str(&text)].into_iter().flatten() {
-                let accept = Accept::read(Some(&field));
+                let accept = Accept::read([&field]);
                 prop_assert!(accept.quality(&MediaType::parse("a/b").unwrap()) <= 1_000);
                 prop_assert!([Format::Json, Format::Xml, Format::Text].iter().all(|format| accept.format_quality(*format) <= 1_000));
             }

@@ -1,15 +1,15 @@
 //! The body of an error for which the operator has written none: problem details (RFC 9457) as JSON, as XML, or the same as text.
 
 use super::accept::{Accept, Format};
-use crate::template::{Escape, Values};
+use crate::template::{Escape, Values, errors};
 use http::HeaderValue;
 use std::io::Write as _;
 
 impl Format {
-    const ALL: [Self; 3] = [Self::Json, Self::Xml, Self::Text];
+    pub(super) const ALL: [Self; 3] = [Self::Json, Self::Xml, Self::Text];
 
     /// `ours` as long as the client can read it, else what it reads best; it is never refused an error for its `Accept`.
-    pub(super) fn accepted(accept: Accept, ours: Self) -> Self {
+    pub(super) fn accepted(accept: &Accept, ours: Self) -> Self {
         if accept.format_quality(ours) > 0 {
             return ours;
         }
@@ -71,7 +71,12 @@ fn json(values: &Values, out: &mut Vec<u8>) {
     if !values.error_reason.is_empty() {
         body.put(",\"reason\":\"", values.error_reason, "\"");
     }
-    body.put(",\"requestId\":\"", values.request_id, "\"}\n");
+    body.put(",\"requestId\":\"", values.request_id, "\"");
+    if !values.errors.is_empty() {
+        body.out.extend_from_slice(b",\"errors\":");
+        errors::json(values.errors, body.out);
+    }
+    body.out.extend_from_slice(b"}\n");
 }
 
 /// RFC 9457, appendix B; it keeps the namespace of the RFC that it replaces.
@@ -87,7 +92,11 @@ fn xml(values: &Values, out: &mut Vec<u8>) {
     if !values.error_reason.is_empty() {
         body.put("<reason>", values.error_reason, "</reason>");
     }
-    body.put("<requestId>", values.request_id, "</requestId></problem>\n");
+    body.put("<requestId>", values.request_id, "</requestId>");
+    if !values.errors.is_empty() {
+        errors::xml(values.errors, body.out);
+    }
+    body.out.extend_from_slice(b"</problem>\n");
 }
 
 fn text(values: &Values, escape: Escape, out: &mut Vec<u8>) {
@@ -100,6 +109,7 @@ fn text(values: &Values, escape: Escape, out: &mut Vec<u8>) {
         body.put("reason: ", values.error_reason, "\n");
     }
     body.put("request: ", values.request_id, "\n");
+    errors::text(values.errors, escape, body.out);
 }
 
 struct Body<'a> {
@@ -127,12 +137,12 @@ mod tests {
 
     fn check(accept: &str, expected: Format) {
         let field = HeaderValue::from_str(accept).unwrap();
-        assert_eq!(Format::accepted(Accept::read(Some(&field)), Format::Json), expected, "{accept}");
+        assert_eq!(Format::accepted(&Accept::read([&field]), Format::Json), expected, "{accept}");
     }
 
     #[test]
     fn json_unless_the_client_cannot_read_it() {
-        assert_eq!(Format::accepted(Accept::read(None), Format::Json), Format::Json);
+        assert_eq!(Format::accepted(&Accept::read([]), Format::Json), Format::Json);
         check("", Format::Json);
         check(";;;", Format::Json);
         check("*/*", Format::Json);
@@ -163,7 +173,7 @@ mod tests {
     fn the_operators_own_format_comes_first() {
         let check = |accept: &str, expected| {
             let field = HeaderValue::from_str(accept).unwrap();
-            assert_eq!(Format::accepted(Accept::read(Some(&field)), Format::Xml), expected, "{accept}");
+            assert_eq!(Format::accepted(&Accept::read([&field]), Format::Xml), expected, "{accept}");
         };
         check("*/*", Format::Xml);
         check("application/json, application/xml;q=0.1", Format::Xml);

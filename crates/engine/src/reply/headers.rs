@@ -4,6 +4,7 @@
 use crate::denial::{Denial, Detail};
 use crate::reason::{Kind, Reason};
 use crate::template::{Template, Values};
+use crate::vary;
 use http::header::{self, HeaderName, HeaderValue};
 use std::time::Duration;
 
@@ -63,6 +64,39 @@ impl Line {
                 let text = text.trim_ascii();
                 if text.is_empty() { None } else { HeaderValue::from_bytes(text).ok() }
             }
+        }
+    }
+}
+
+/// Which of the request's fields a reply depends on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Varies {
+    pub(super) accept: bool,
+    pub(super) language: bool,
+}
+
+impl Varies {
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self { accept: self.accept || other.accept, language: self.language || other.language }
+    }
+
+    /// Says so, and keeps what the operator has said there.
+    pub(super) fn tell(self, headers: &mut Vec<(HeaderName, HeaderValue)>) {
+        let (names, usual) = match (self.accept, self.language) {
+            (false, false) => return,
+            (true, false) => (&["Accept"][..], HeaderValue::from_static("Accept")),
+            (false, true) => (&["Accept-Language"][..], HeaderValue::from_static("Accept-Language")),
+            (true, true) => (&["Accept", "Accept-Language"][..], HeaderValue::from_static("Accept, Accept-Language")),
+        };
+        let is_vary = |(name, _): &(HeaderName, HeaderValue)| *name == header::VARY;
+        if !headers.iter().any(is_vary) {
+            headers.push((header::VARY, usual));
+            return;
+        }
+        let lines = || headers.iter().filter(|line| is_vary(line)).map(|(_, value)| value);
+        if let Some(value) = vary::extended(lines, names) {
+            headers.retain(|line| !is_vary(line));
+            headers.push((header::VARY, value));
         }
     }
 }
@@ -130,6 +164,7 @@ pub(super) fn challenge(reason: Reason) -> HeaderValue {
         | Kind::BodyMalformed
         | Kind::RequestTransformFailed
         | Kind::ResponseTransformFailed
+        | Kind::ParameterInvalid
         | Kind::BodySchemaMismatch
         | Kind::BodyBufferFull
         | Kind::UpstreamUnavailable
@@ -247,6 +282,10 @@ pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
         | Reason::TransformValueMissing
         | Reason::TransformValueUnfit
         | Reason::TransformBodyUnreadable
+        | Reason::ParameterMissing
+        | Reason::ParameterMismatch
+        | Reason::ParameterRepeated
+        | Reason::ParameterUnknown
         | Reason::BodyMissing
         | Reason::ContentCodingBroken
         | Reason::JsonSyntax

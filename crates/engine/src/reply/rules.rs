@@ -1,6 +1,7 @@
 //! What the operator says about errors, as the config hands it over.
 
 use super::accept::MediaType;
+use super::language::Language;
 use crate::names::{PolicyId, RouteId};
 use crate::reason::{Kind, Reason};
 use crate::template::Template;
@@ -65,6 +66,8 @@ pub struct ErrorTemplate {
     pub on: Selector,
     /// Only for clients that accept this type; without it, for all that find nothing better.
     pub accept: Option<MediaType>,
+    /// What its words are in: only for clients that ask for it (RFC 4647, 3.4); without it, for all that find nothing better.
+    pub language: Option<Language>,
     /// 200 to 599.
     pub status: Option<u16>,
     /// For a body without it: [`ErrorRules::content_type`]. Without a body: the format of the default one.
@@ -95,7 +98,8 @@ pub struct ErrorRules {
     /// On every error.
     pub headers: Vec<(HeaderName, Template)>,
     pub templates: Vec<ErrorTemplate>,
-    pub routes: Vec<(RouteId, Vec<ErrorTemplate>)>,
+    /// A list and the routes that have it; no route has two.
+    pub routes: Vec<(Vec<RouteId>, Vec<ErrorTemplate>)>,
     /// A policy's own errors, for what this very policy refuses: before those of the route.
     pub policies: Vec<(PolicyId, ErrorTemplate)>,
 }

@@ -3,28 +3,32 @@
 mod choosing;
 mod every_reason;
 mod founding;
+mod languages;
+mod listing;
+mod menus;
+mod passing;
 mod standard_headers;
 
-use super::{ErrorRules, ErrorTemplate, Errors, MediaType, Occurrence, Reply, Selector};
+use super::{ErrorRules, ErrorTemplate, Errors, Language, MediaType, Occurrence, Reply, Selector};
 use crate::denial::Denial;
 use crate::names::RouteId;
 use crate::reason::Reason;
 use crate::template::{Escape, Template};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use limits::clock::Now;
 
 /// 2026-11-03T09:05:00Z.
 const NOW: Now = Now::at_unix_seconds(1_793_696_700);
 const ROUTE: RouteId = RouteId(3);
 
-fn occurrence<'a>(denial: &'a Denial, accept: Option<&'a HeaderValue>) -> Occurrence<'a> {
+fn occurrence<'a>(denial: &'a Denial, fields: Option<&'a HeaderMap>) -> Occurrence<'a> {
     Occurrence {
         denial,
         request_id: "r-1",
         method: "GET",
         host: "api.example.com",
         path: "/v1/orders",
-        accept,
+        fields,
         route: Some((&ROUTE, "orders-route")),
         consumer: Some("acme"),
         plan: Some("free"),
@@ -35,8 +39,11 @@ fn occurrence<'a>(denial: &'a Denial, accept: Option<&'a HeaderValue>) -> Occurr
 }
 
 fn render(errors: &Errors, denial: &Denial, accept: &str) -> Reply {
-    let accept = HeaderValue::from_str(accept).unwrap();
-    errors.render(&occurrence(denial, Some(&accept)))
+    errors.render(&occurrence(denial, Some(&accepting(accept))))
+}
+
+fn accepting(accept: &str) -> HeaderMap {
+    HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_str(accept).unwrap())])
 }
 
 fn render_reason(errors: &Errors, reason: Reason) -> Reply {
@@ -45,13 +52,26 @@ fn render_reason(errors: &Errors, reason: Reason) -> Reply {
 
 fn template(on: &str) -> ErrorTemplate {
     let on = Selector::parse(on).unwrap();
-    ErrorTemplate { on, accept: None, status: None, content_type: None, headers: Vec::new(), body: None }
+    ErrorTemplate {
+        on,
+        accept: None,
+        language: None,
+        status: None,
+        content_type: None,
+        headers: Vec::new(),
+        body: None,
+    }
 }
 
 impl ErrorTemplate {
     fn accept(mut self, media_type: &str) -> Self {
         self.accept = Some(MediaType::parse(media_type).unwrap());
         self.content_type(media_type)
+    }
+
+    fn language(mut self, tag: &str) -> Self {
+        self.language = Some(Language::parse(tag).unwrap());
+        self
     }
 
     fn status(mut self, status: u16) -> Self {

@@ -1,5 +1,7 @@
 //! How a value becomes harmless in the text around it. Knows nothing of where values come from.
 
+use super::{HEADER_TEXT_BYTES_MAX, TEXT_BYTES_MAX};
+
 /// How much of one value is shown, in bytes before escaping. The rest is cut off at a character's end.
 pub const VALUE_BYTES_MAX: usize = 1_024;
 /// The same for a value in a header line.
@@ -32,6 +34,14 @@ impl Escape {
             (_, "json" | "javascript" | "ecmascript" | "json5" | "x-ndjson" | "ndjson" | "jsonl") => Self::Json,
             (_, "xml") => Self::Xml,
             _ => Self::Text,
+        }
+    }
+
+    /// How long a template's own text may be, with all parts that it includes.
+    pub(super) const fn text_bytes_max(self) -> usize {
+        match self {
+            Self::Json | Self::Xml | Self::Html | Self::Text => TEXT_BYTES_MAX,
+            Self::Header => HEADER_TEXT_BYTES_MAX,
         }
     }
 

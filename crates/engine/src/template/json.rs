@@ -1,66 +1,89 @@
 //! Whether a JSON template stays JSON whatever its values are.
 
 use super::Template;
-use super::fault::{TemplateFault, TemplateProblem};
+use super::fault::{self, TemplateFault, TemplateProblem};
 use super::parse::Segment;
 use super::variable::Values;
+use crate::violation::{Place, Violation};
 use serde_json::{Map, Value};
 
 /// Leaves a string, ends an object, and is no JSON by itself.
 const HOSTILE: &str = "\"}],\\\n\u{0}\u{2028}</script>";
+/// No error, one, two, and so many that every further one stands where the one before it stood.
+const ERRORS_TRIED: [usize; 4] = [0, 1, 2, 4];
 
 pub(super) fn check(template: &Template) -> Result<(), TemplateFault> {
-    outside_of_string(&template.segments)?;
+    Strings::default().walk(&template.segments)?;
     // Escaped values cannot change whether what follows is in a string, so one hostile and one empty value speak for all.
-    let claims = claims(&template.segments);
-    for values in [Values::default(), hostile(&claims)] {
-        let mut rendered = Vec::new();
-        template.render(&values, &mut rendered);
-        if let Err(error) = serde_json::from_slice::<Value>(&rendered) {
-            return Err(TemplateFault::new(0, TemplateProblem::NotJson { cause: error.to_string() }));
-        }
-    }
-    Ok(())
-}
-
-/// The first text variable that no string surrounds.
-fn outside_of_string(segments: &[Segment]) -> Result<(), TemplateFault> {
-    let mut in_string = false;
-    let mut escaped = false;
-    for segment in segments {
-        match segment {
-            Segment::Literal(literal) => {
-                for byte in literal.bytes() {
-                    if std::mem::take(&mut escaped) {
-                        continue;
-                    }
-                    match byte {
-                        b'"' => in_string = !in_string,
-                        b'\\' => escaped = in_string,
-                        _ => {}
-                    }
-                }
-            }
-            Segment::Variable { variable, offset, .. } => {
-                if !in_string && !variable.is_number() {
-                    let name = variable.name().into_owned();
-                    return Err(TemplateFault::new(*offset, TemplateProblem::OutsideOfString { name }));
-                }
+    let claims = template.claims().map(|name| (name.to_owned(), Value::from(HOSTILE))).collect();
+    for errors in ERRORS_TRIED {
+        let plain = vec![Violation::new(Place::Body, "/a", "is wrong"); errors];
+        let worst = vec![Violation::new(Place::Body, HOSTILE, HOSTILE); errors];
+        for values in [Values { errors: &plain, ..Values::default() }, hostile(&claims, &worst)] {
+            let mut rendered = Vec::new();
+            template.render(&values, &mut rendered);
+            if let Err(error) = serde_json::from_slice::<Value>(&rendered) {
+                let near = fault::around(&String::from_utf8_lossy(&rendered), error.line(), error.column());
+                return Err(TemplateFault::whole(TemplateProblem::NotJson { cause: error.to_string(), near, errors }));
             }
         }
     }
     Ok(())
 }
 
-fn claims(segments: &[Segment]) -> Map<String, Value> {
-    let names = segments.iter().filter_map(|segment| match segment {
-        Segment::Literal(_) => None,
-        Segment::Variable { variable, .. } => variable.claim(),
-    });
-    names.map(|name| (name.to_owned(), Value::from(HOSTILE))).collect()
+/// Whether the text so far ends inside of a string.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Strings {
+    inside: bool,
+    escaped: bool,
 }
 
-fn hostile(claims: &Map<String, Value>) -> Values<'_> {
+impl Strings {
+    fn read(&mut self, literal: &str) {
+        for byte in literal.bytes() {
+            if std::mem::take(&mut self.escaped) {
+                continue;
+            }
+            match byte {
+                b'"' => self.inside = !self.inside,
+                b'\\' => self.escaped = self.inside,
+                _ => {}
+            }
+        }
+    }
+
+    /// Text stands inside of strings, a list outside of them, and a section leaves everything as it was.
+    fn walk(&mut self, segments: &[Segment]) -> Result<(), TemplateFault> {
+        for segment in segments {
+            match segment {
+                Segment::Literal(literal) => self.read(literal),
+                Segment::Variable { variable, spot, .. } => {
+                    if !self.inside && !variable.is_number() {
+                        let name = variable.name().into_owned();
+                        return Err(spot.fault(TemplateProblem::OutsideOfString { name }));
+                    }
+                }
+                Segment::List { spot } => {
+                    if self.inside {
+                        return Err(spot.fault(TemplateProblem::ListInString));
+                    }
+                }
+                Segment::Section { separator, segments, spot } => {
+                    let before = *self;
+                    self.walk(segments)?;
+                    let after_turn = *self;
+                    self.read(separator);
+                    if after_turn != before || *self != before {
+                        return Err(spot.fault(TemplateProblem::SectionUnbalanced));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn hostile<'a>(claims: &'a Map<String, Value>, errors: &'a [Violation]) -> Values<'a> {
     Values {
         request_id: HOSTILE,
         method: HOSTILE,
@@ -85,5 +108,6 @@ fn hostile(claims: &Map<String, Value>) -> Values<'_> {
         policy_name: HOSTILE,
         now_unix_s: u64::MAX,
         claims: Some(claims),
+        errors,
     }
 }

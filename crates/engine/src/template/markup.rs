@@ -9,21 +9,10 @@ use super::parse::Segment;
 const RAW_TEXT: &[&str] = &["script", "style", "xmp", "iframe", "noembed", "noframes", "noscript", "plaintext"];
 
 pub(super) fn check(segments: &[Segment], escape: Escape) -> Result<(), TemplateFault> {
-    let mut reader = Reader { html: escape == Escape::Html, state: State::Text, entity: false };
-    for segment in segments {
-        match segment {
-            Segment::Literal(literal) => reader.read(literal),
-            Segment::Variable { variable, offset, .. } => {
-                if let Some(place) = reader.forbidden() {
-                    let name = variable.name().into_owned();
-                    return Err(TemplateFault::new(*offset, TemplateProblem::Misplaced { name, place }));
-                }
-            }
-        }
-    }
-    Ok(())
+    Reader { html: escape == Escape::Html, state: State::Text, entity: false }.walk(segments)
 }
 
+#[derive(Clone, PartialEq)]
 struct Reader {
     html: bool,
     state: State,
@@ -31,6 +20,7 @@ struct Reader {
     entity: bool,
 }
 
+#[derive(Clone, PartialEq)]
 enum State {
     Text,
     /// Behind `<`, with all since then.
@@ -51,8 +41,15 @@ enum State {
 }
 
 /// The last few characters, in lower case: enough to see `-->`, `]]>` or the longest `</plaintext`.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Ending(String);
+
+/// Two places in one comment are one place.
+impl PartialEq for Ending {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
 
 impl Ending {
     const CHARACTERS_MAX: usize = 12;
@@ -67,6 +64,31 @@ impl Ending {
 }
 
 impl Reader {
+    fn walk(&mut self, segments: &[Segment]) -> Result<(), TemplateFault> {
+        for segment in segments {
+            match segment {
+                Segment::Literal(literal) => self.read(literal),
+                Segment::Variable { variable, spot, .. } => {
+                    if let Some(place) = self.forbidden() {
+                        let name = variable.name().into_owned();
+                        return Err(spot.fault(TemplateProblem::Misplaced { name, place }));
+                    }
+                }
+                Segment::List { spot } => return Err(spot.fault(TemplateProblem::ListOutsideOfJson)),
+                Segment::Section { separator, segments, spot } => {
+                    let before = self.clone();
+                    self.walk(segments)?;
+                    let after_turn = self.clone();
+                    self.read(separator);
+                    if after_turn != before || *self != before {
+                        return Err(spot.fault(TemplateProblem::SectionUnbalanced));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn read(&mut self, literal: &str) {
         for character in literal.chars() {
             self.entity = character == '&' || (self.entity && (character.is_alphanumeric() || character == '#'));

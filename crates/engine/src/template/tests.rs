@@ -1,8 +1,12 @@
 //! Tables of what parses and what is rendered; arbitrary values against each format's own rules.
 
+mod parts;
+mod sections;
+mod whole;
+
 use super::fault::MarkupPlace;
 use super::variable::{Known, Variable};
-use super::{Escape, TEXT_BYTES_MAX, Template, TemplateProblem, VARIABLES_MAX, Values};
+use super::{Escape, TAGS_MAX, TEXT_BYTES_MAX, Template, TemplateProblem, Values};
 use http::HeaderValue;
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 use proptest::strategy::{Just, Strategy};
@@ -91,7 +95,7 @@ fn faults_say_where_and_what() {
     check_fault("{{claim.sub}}", Escape::Text, 2, "did you mean `claims.NAME`?");
     check_fault("{{{request.id}}}", Escape::Text, 2, "unknown variable `{request.id`; did you mean `request.id`?");
     check_fault(&"x".repeat(TEXT_BYTES_MAX + 1), Escape::Text, TEXT_BYTES_MAX, "longer than 65536 bytes");
-    check_fault(&"{{allow}}".repeat(VARIABLES_MAX + 1), Escape::Text, 9 * VARIABLES_MAX, "more than 64 variables");
+    check_fault(&"{{allow}}".repeat(TAGS_MAX + 1), Escape::Text, 9 * TAGS_MAX, "more than 64 variables");
     check_fault("a\r\nSet-Cookie: b", Escape::Header, 1, "visible ASCII");
     check_fault("é", Escape::Header, 0, "visible ASCII");
 }
@@ -163,6 +167,13 @@ fn every_variable_has_a_name_a_line_and_a_value() {
     for (name, doc) in Template::variables() {
         assert!(doc.ends_with('.') && doc.len() > 10, "{name}");
         assert!(Template::parse(&format!("{{{{{name}}}}}"), Escape::Text).is_ok(), "{name}");
+    }
+    for (name, doc) in Template::variables_of_an_error() {
+        assert!(doc.ends_with('.') && doc.len() > 10, "{name}");
+        assert!(
+            Template::parse(&format!("{{{{#errors}}}}{{{{{name}}}}}{{{{/errors}}}}"), Escape::Text).is_ok(),
+            "{name}"
+        );
     }
     for known in Known::ALL {
         assert_eq!(Variable::named(known.name()), Some(Variable::Known(*known)));

@@ -1,6 +1,7 @@
 //! Which variables exist, what each means, and where its value comes from. The one list of them.
 
 use crate::calendar::Rfc3339;
+use crate::violation::Violation;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
@@ -38,6 +39,8 @@ pub struct Values<'a> {
     pub now_unix_s: u64,
     /// Of the verified token, never of one that was refused.
     pub claims: Option<&'a Map<String, Value>>,
+    /// What the request did wrong, one by one; none where that is not what it was refused for.
+    pub errors: &'a [Violation],
 }
 
 /// A value on its way into a template.
@@ -97,11 +100,55 @@ variables! {
     TimeNow "time.now" "The time (RFC 3339, UTC).",
 }
 
+/// What a section shows of one error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Item {
+    In,
+    Pointer,
+    Message,
+}
+
+/// Their names with their lines for the reference page.
+pub(super) const ITEMS: &[(&str, &str)] = &[
+    ("in", "Where the error is: `body`, `path`, `query` or `header`."),
+    ("pointer", "Where exactly: a JSON pointer (RFC 6901), empty for the whole; of a plain parameter its name."),
+    ("message", "What was expected there. Never the value that was sent."),
+];
+
+impl Item {
+    pub(super) fn named(name: &str) -> Option<Self> {
+        match name {
+            "in" => Some(Self::In),
+            "pointer" => Some(Self::Pointer),
+            "message" => Some(Self::Message),
+            _ => None,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::In => "in",
+            Self::Pointer => "pointer",
+            Self::Message => "message",
+        }
+    }
+
+    fn value(self, violation: &Violation) -> &str {
+        match self {
+            Self::In => violation.place.code(),
+            Self::Pointer => &violation.pointer,
+            Self::Message => &violation.message,
+        }
+    }
+}
+
 /// What one `{{…}}` stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Variable {
     Known(Known),
     Claim(Box<str>),
+    /// Of the error that the section around it is at.
+    Item(Item),
 }
 
 impl Variable {
@@ -117,12 +164,13 @@ impl Variable {
         match self {
             Self::Known(known) => Cow::Borrowed(known.name()),
             Self::Claim(claim) => Cow::Owned(format!("{CLAIM_PREFIX}{claim}")),
+            Self::Item(item) => Cow::Borrowed(item.name()),
         }
     }
 
     pub(super) fn claim(&self) -> Option<&str> {
         match self {
-            Self::Known(_) => None,
+            Self::Known(_) | Self::Item(_) => None,
             Self::Claim(claim) => Some(claim),
         }
     }
@@ -132,9 +180,11 @@ impl Variable {
         matches!(self, Self::Known(Known::ErrorStatus | Known::RetryAfter | Known::QuotaLimit))
     }
 
-    pub(super) fn value<'a>(&self, values: &Values<'a>) -> Shown<'a> {
+    /// `error` is the one that the section is at.
+    pub(super) fn value<'a>(&self, values: &Values<'a>, error: Option<&'a Violation>) -> Shown<'a> {
         match self {
             Self::Known(known) => known.value(values),
+            Self::Item(item) => Shown::Text(error.map_or_else(Cow::default, |error| item.value(error).into())),
             Self::Claim(name) => {
                 Shown::Text(values.claims.and_then(|claims| claims.get(&**name)).map_or_else(Cow::default, claim))
             }

@@ -15,6 +15,7 @@ use engine::policy::concurrency::Concurrency;
 use engine::policy::ip_access::{IpAccess, Networks};
 use engine::policy::jwks::KeySet;
 use engine::policy::jwt::{Algorithm, ConsumerClaim, Provider, ProviderKeys, ProviderRules};
+use engine::policy::parameters::{Parameters, PathParameter, PathTemplate, QueryParameter, QueryStyle, Rule, Shape};
 use engine::policy::quota::Quota;
 use engine::policy::throttle::{Applies, Throttle};
 use engine::reply::{ErrorRules, Errors};
@@ -23,6 +24,7 @@ use engine::route::host::HostPattern;
 use engine::route::path::PathPattern;
 use engine::route::table::{Conditions, MethodMismatch, Methods, RouteMatch, RouteTable, TrailingSlash};
 use engine::rules::{Auth, PlanLimits, Route, Rules};
+use engine::schema::{Formats, Schema};
 use engine::snapshot::{
     AcceptRequestId, IntakeRules, PolicyInfo, RateLimitField, RequestIdRules, Snapshot, ToldUpstream,
 };
@@ -144,6 +146,7 @@ fn route(index: usize, asks: Asks) -> Route {
             auth_policy: PolicyId(0),
             concurrency: Vec::new(),
             throttles,
+            parameters: None,
             payload: None,
             quota: None,
             reading: None,
@@ -190,6 +193,29 @@ pub fn with_addresses(mut snapshot: Snapshot) -> Snapshot {
     for route in &mut snapshot.routes {
         let (allow, deny) = (Some(networks(0x7f00_0000)), networks(0x0a00_0000));
         route.rules.ip_access = Some(IpAccess { policy: PolicyId(1), mode: Mode::Enforce, allow, deny });
+    }
+    snapshot
+}
+
+/// Holds a part of the path and a parameter of the query against schemas, on every route.
+pub fn with_parameters(mut snapshot: Snapshot) -> Snapshot {
+    let schema = serde_json::json!({"type": "integer", "minimum": 1, "maximum": 100});
+    let rule = || Rule {
+        shape: Shape::of(&schema).expect("a shape"),
+        schema: Schema::compile(&schema, Formats::Checked).expect("a schema"),
+    };
+    for (index, route) in snapshot.routes.iter_mut().enumerate() {
+        let pattern = PathPattern::parse(&format!("/v1/service-{index}/items/{{id}}")).expect("a path");
+        let (required, style) = (true, QueryStyle::Repeated);
+        route.rules.parameters = Some(Box::new(Parameters {
+            policy: PolicyId(1),
+            mode: Mode::Enforce,
+            path: vec![PathParameter { name: "id".into(), rule: rule() }],
+            templates: PathTemplate::of(&pattern).into_iter().collect(),
+            query: vec![QueryParameter { name: "page".into(), required, style, rule: rule() }],
+            header: Vec::new(),
+            closed_query: None,
+        }));
     }
     snapshot
 }

@@ -97,7 +97,7 @@ fn render(installed: &Installed, denial: &Denial, id: &RequestId, line: &Request
         method: text(line.method),
         host: "",
         path: text(line.path),
-        accept: None,
+        fields: None,
         route: None,
         consumer: None,
         plan: None,

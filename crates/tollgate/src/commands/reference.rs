@@ -83,6 +83,14 @@ fn variables() -> String {
     for (name, doc) in Template::variables() {
         let _ = writeln!(text, "| `{name}` | {doc} |");
     }
+    text.push_str("\n## What was wrong with a body or a parameter\n\n");
+    text.push_str("`{{errors}}` in a JSON template is an array of objects with `in`, `pointer` and `detail`. ");
+    text.push_str("`{{#errors}} … {{/errors}}`, or `{{#errors separator=\", \"}} … {{/errors}}`, is repeated for each in any format, with:\n\n");
+    text.push_str("| variable | value |\n| --- | --- |\n");
+    for (name, doc) in Template::variables_of_an_error() {
+        let _ = writeln!(text, "| `{name}` | {doc} |");
+    }
+    text.push_str("\n## Parts\n\n`{{> NAME}}` stands for the text of that name in `errors.parts`.\n");
     text.push_str("\n# Variables of transformations\n\nIn `request` and `response` of a route. A value is whole or absent; `absent` says what is done then.\n\n");
     text.push_str("| variable | value |\n| --- | --- |\n");
     for (name, doc) in engine::transform::variables() {

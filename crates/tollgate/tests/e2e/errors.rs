@@ -131,3 +131,119 @@ async fn the_exact_reason_is_told_only_on_request() {
         assert_eq!(response.text().contains("key_unknown"), expected, "{response}");
     }
 }
+
+const SPOKEN: &str = r#"
+upstreams: { echo: { endpoints: ["{{upstream}}"] } }
+errors:
+  parts: { contact: "Write to api@example.com about {{request.path}}.", end: "-- {{> contact}}" }
+  templates:
+    - { on: 4xx, contentType: text/plain, body: "no {{> end}}" }
+    - { on: 4xx, contentType: text/plain, language: de, body: "nein {{> end}}" }
+    - { on: 4xx, accept: text/html, language: de, body: "<p>nein {{> end}}</p>" }
+    - { on: api_key_missing, contentType: application/json, body: '{"errors":{{errors}},"at":[{{#errors separator=","}}"{{pointer}}"{{/errors}}]}' }
+routes: [{ name: keyed, paths: [/keyed], upstream: echo, auth: { apiKey: {} } }]
+consumers: [{ id: acme, apiKeys: [{ value: good }] }]
+"#;
+
+#[tokio::test]
+async fn a_client_is_answered_in_its_language() {
+    let gateway = with_echo(SPOKEN).await;
+    let (no, nein) =
+        ("no -- Write to api@example.com about /nowhere.", "nein -- Write to api@example.com about /nowhere.");
+    let html = format!("<p>{nein}</p>");
+    for (fields, text, language) in [
+        (&[][..], no, None),
+        (&["Accept-Language: fr"], no, None),
+        (&["Accept-Language: de-AT, fr;q=0.5"], nein, Some("de")),
+        // Two lines are one field.
+        (&["Accept-Language: fr", "Accept-Language: de"], nein, Some("de")),
+        (&["Accept: text/html", "Accept-Language: de"], &html, Some("de")),
+        (&["Accept: text/html", "Accept-Language: fr"], no, None),
+    ] {
+        let response = gateway.send(&get("/nowhere", fields)).await;
+        assert_eq!((response.text(), response.header("content-language")), (text.into(), language), "{fields:?}");
+        assert_eq!(response.header("vary"), Some("Accept, Accept-Language"), "{fields:?}: {response}");
+    }
+}
+
+#[tokio::test]
+async fn what_nothing_depends_on_does_not_vary() {
+    let gateway = with_echo(SPOKEN).await;
+    let response = gateway.send(&get("/keyed", &["Accept-Language: de", "Accept: text/html"])).await;
+    assert_eq!((response.status, response.header("vary")), (401, None), "{response}");
+    assert_eq!(response.text(), r#"{"errors":[],"at":[]}"#, "{response}");
+}
+
+#[tokio::test]
+async fn a_hostile_preference_costs_no_error() {
+    let gateway = with_echo(SPOKEN).await;
+    let long = format!("Accept: {}text/html", "a/b;q=0.1;x=\"\\\"\",".repeat(900));
+    let language = format!("Accept-Language: {}de", "x-y-z;q=0.9,".repeat(900));
+    for fields in [&[long.as_str(), &language][..], &["Accept: ,,;;\"", "Accept-Language: ;q=;,*;q"]] {
+        let response = gateway.send(&get("/nowhere", fields)).await;
+        assert_eq!((response.status, response.text().starts_with("no ")), (404, true), "{response}");
+    }
+}
+
+const SHARED: &str = r#"
+upstreams: { echo: { endpoints: ["{{upstream}}"] } }
+defaults:
+  upstream: echo
+  auth: { apiKey: {} }
+  errors: [{ on: api_key_missing, contentType: text/plain, body: "{{route.name}} by default" }]
+consumers: [{ id: acme, apiKeys: [{ value: good }] }]
+routes:
+  - { name: one, paths: [/one] }
+  - { name: own, paths: [/own], errors: [{ on: 4xx, contentType: text/plain, body: "{{route.name}} itself" }] }
+  - { name: two, paths: [/two] }
+  - { name: none, paths: [/none], errors: [] }
+"#;
+
+#[tokio::test]
+async fn routes_share_the_errors_of_the_defaults_unless_they_have_their_own() {
+    let gateway = with_echo(SHARED).await;
+    for (path, expected) in [("/one", "one by default"), ("/own", "own itself"), ("/two", "two by default")] {
+        assert_eq!(gateway.send(&get(path, &[])).await.text(), expected);
+    }
+    assert_eq!(gateway.send(&get("/none", &[])).await.json()["code"], "api_key_missing");
+}
+
+const LISTED: &str = r#"
+upstreams: { echo: { endpoints: ["{{upstream}}"] } }
+errors:
+  parts: { row: "<li>{{in}}{{pointer}}: {{message}}</li>" }
+  templates:
+    - { on: body_schema_mismatch, accept: text/html, body: "<ul>{{#errors}}{{> row}}{{/errors}}</ul>" }
+    - { on: body_schema_mismatch, accept: text/csv, body: "{{#errors separator=';'}}{{pointer}}{{/errors}}" }
+routes:
+  - name: orders
+    paths: [/orders]
+    upstream: echo
+    auth: { none: {} }
+    body: { schema: { type: object, required: [quantity], properties: { "a<b": { type: integer } } } }
+"#;
+
+#[tokio::test]
+async fn all_that_is_wrong_with_a_body_is_listed_in_every_format() {
+    let gateway = with_echo(LISTED).await;
+    let send = async |accept: &str| {
+        let fields = [format!("Accept: {accept}"), "Content-Type: application/json".to_owned()];
+        let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+        gateway.send(&request("POST", "/orders", &fields, r#"{"a<b":"x"}"#)).await
+    };
+    let json = send("application/json").await;
+    assert_eq!(json.status, 422, "{json}");
+    let errors = json.json()["errors"].as_array().unwrap().clone();
+    let mut pointers: Vec<&str> = errors.iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+    pointers.sort_unstable();
+    assert_eq!(pointers, ["", "/a<b"], "{json}");
+    assert!(
+        errors.iter().all(|error| error["in"] == "body" && error["detail"].as_str().is_some_and(|it| !it.is_empty()))
+    );
+    let xml = send("application/xml").await;
+    assert!(xml.text().contains("<pointer>/a&lt;b</pointer>") && xml.text().matches("<i>").count() == 2, "{xml}");
+    let html = send("text/html").await;
+    assert!(html.text().contains("<li>body/a&lt;b: ") && html.text().matches("<li>").count() == 2, "{html}");
+    let csv = send("text/csv").await;
+    assert!([";/a<b", "/a<b;"].contains(&&*csv.text()), "{csv}");
+}

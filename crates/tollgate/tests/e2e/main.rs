@@ -22,6 +22,7 @@ mod key_sets;
 mod key_sets_hostile;
 mod limits;
 mod own_answers;
+mod parameters;
 mod passing_on;
 mod reading;
 mod reading_large;

@@ -21,6 +21,12 @@ routes:
     auth: { apiKey: {} }
     quota: { limit: 3, per: month, key: consumerId, headers: { limit: true, remaining: true } }
     respond: { status: 203, contentType: application/json, headers: { X-Route: "{{route.name}}" }, body: '{"path":"{{request.path}}","consumer":"{{consumer.id}}","id":"{{request.id}}"}' }
+  - name: checked
+    paths: [/checked]
+    auth: { apiKey: {} }
+    quota: { limit: 2, per: month, key: consumerId, headers: { remaining: true } }
+    body: { schema: { type: object } }
+    respond: { status: 202 }
   - { name: page, paths: [/page], respond: { contentType: text/html, bodyFile: page.html }, cacheControl: "public, max-age=60" }
   - { name: nothing, paths: [/nothing], respond: { status: 204 } }
   - { name: old, paths: [/old], deprecation: { since: 2020-01-01, sunset: 2099-01-01, link: "https://docs.example.com/v2" } }
@@ -102,6 +108,20 @@ async fn a_fixed_answer_is_an_answered_call() {
     assert_eq!((page.status, page.text().as_str()), (200, "<p>{{not.a.variable}}</p>\n"), "a file is sent as it is");
     assert_eq!(page.header("cache-control"), Some("public, max-age=60"), "{page}");
     assert_eq!(gateway.upstream(0).count(), 0);
+}
+
+/// What a body has to say is asked before the answer, and a call that is refused for it is not billed.
+#[tokio::test]
+async fn a_body_is_judged_where_the_route_has_rules_for_it() {
+    let gateway = started().await;
+    let send = |body: &str| request("POST", "/checked?key=good", &["Content-Type: application/json"], body);
+    for (body, status, left) in [("{}", 202, Some("1")), ("[]", 422, None), ("{}", 202, Some("0")), ("{}", 429, None)] {
+        let answer = gateway.send(&send(body)).await;
+        assert_eq!(answer.status, status, "{answer}");
+        if left.is_some() {
+            assert_eq!(answer.header("x-ratelimit-remaining"), left, "{answer}");
+        }
+    }
 }
 
 /// What is not read of a request that a route answers itself is not taken for the next one.

@@ -2,8 +2,8 @@
 
 use crate::support::Scenario;
 use crate::{
-    concurrency, cors, ip_access, own_answers, reading, reasons_access, reasons_body, reasons_intake, reasons_jwt,
-    reasons_keys, reasons_routing, reasons_tls, reasons_transform, reasons_upstream, reasons_ways,
+    concurrency, cors, ip_access, own_answers, parameters, reading, reasons_access, reasons_body, reasons_intake,
+    reasons_jwt, reasons_keys, reasons_routing, reasons_tls, reasons_transform, reasons_upstream, reasons_ways,
 };
 use engine::reason::Reason;
 use std::collections::HashSet;
@@ -32,6 +32,7 @@ fn played() -> Vec<Scenario> {
         reasons_jwt::scenarios(),
         reasons_keys::scenarios(),
         reasons_body::scenarios(),
+        parameters::scenarios(),
         reading::scenarios(),
         reading::scenarios_of_memory(),
         reasons_upstream::scenarios(),

@@ -7,6 +7,7 @@ mod cli;
 mod demo;
 mod explain;
 mod heads;
+mod import;
 mod program;
 mod quota;
 mod random;

@@ -83,7 +83,10 @@ fn adapted(text: &str) -> String {
         text = text.replace(address, place);
     }
     let schemas = folder().join("examples/schemas").display().to_string();
-    text.replace("keys/", &format!("{keys}/")).replace("schemaFile: schemas/", &format!("schemaFile: {schemas}/"))
+    let parts = format!("file: {}/", folder().join("examples/error-templates").display());
+    text.replace("keys/", &format!("{keys}/"))
+        .replace("schemaFile: schemas/", &format!("schemaFile: {schemas}/"))
+        .replace("file: error-templates/", &parts)
 }
 
 #[tokio::test]

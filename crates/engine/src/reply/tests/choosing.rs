@@ -1,17 +1,18 @@
 //! Which of several templates words an error.
 
-use super::{NOW, ROUTE, body, header, occurrence, render, template, with};
+use super::{NOW, ROUTE, accepting, body, header, occurrence, render, template, with};
 use crate::denial::Denial;
 use crate::names::{PolicyId, RouteId};
 use crate::reason::Reason;
 use crate::reply::{ErrorRules, ErrorTemplate, Errors, Occurrence};
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 
 const POLICY: PolicyId = PolicyId(7);
 
 /// `(where, on, accept)`: a template whose body is its own description.
 fn errors(templates: &[(&str, &str, &str)]) -> Errors {
     let mut rules = ErrorRules::default();
+    let mut of_route = Vec::new();
     for (scope, on, accept) in templates {
         let text = format!("\"{scope} {on} {accept}\"");
         let template: ErrorTemplate = match *accept {
@@ -20,11 +21,12 @@ fn errors(templates: &[(&str, &str, &str)]) -> Errors {
         };
         match *scope {
             "policy" => rules.policies.push((POLICY, template)),
-            "route" => rules.routes.push((ROUTE, vec![template])),
-            "other" => rules.routes.push((RouteId(99), vec![template])),
+            "route" => of_route.push(template),
+            "other" => rules.routes.push((vec![RouteId(99)], vec![template])),
             _ => rules.templates.push(template),
         }
     }
+    rules.routes.push((vec![RouteId(1), ROUTE], of_route));
     Errors::new(rules)
 }
 
@@ -70,8 +72,8 @@ fn what_does_not_concern_is_passed_over() {
 
 fn check_accept(accept: Option<&str>, templates: &[(&str, &str, &str)], expected: &str, varies: bool) {
     let denial = Denial::new(Reason::KeyExpired);
-    let field = accept.map(|accept| HeaderValue::from_str(accept).unwrap());
-    let reply = errors(templates).render(&occurrence(&denial, field.as_ref()));
+    let fields = accept.map_or_else(HeaderMap::new, accepting);
+    let reply = errors(templates).render(&occurrence(&denial, Some(&fields)));
     let shown = body(&reply).trim_matches('"').trim_end();
     let default = shown.contains("about:blank");
     assert_eq!(if default { "default" } else { shown }, expected, "{accept:?}");
@@ -144,6 +146,14 @@ fn the_config_can_prefer_another_format() {
     ] {
         assert_eq!(header(&render(&errors, &denial, accept), "content-type"), Some(expected));
     }
+}
+
+#[test]
+fn whose_head_cannot_be_read_gets_what_everybody_gets() {
+    let denial = Denial::new(Reason::HeaderMalformed);
+    let errors = errors(&[("g", "4xx", ""), ("g", "4xx", "text/html")]);
+    let reply = errors.render(&occurrence(&denial, None));
+    assert_eq!((body(&reply), header(&reply, "vary")), ("\"g 4xx \"", None));
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! Each kind and reason, in each format, also with values that would like to break it.
 
-use super::{Errors, body, children, header, occurrence, render, render_reason, template, with};
+use super::{Errors, accepting, body, children, header, occurrence, render, render_reason, template, with};
 use crate::denial::{Denial, Detail};
 use crate::reason::{Kind, Reason};
 use crate::reply::{Disclose, ErrorRules, Occurrence};
-use http::HeaderValue;
 use proptest::prelude::{ProptestConfig, any, prop_assert_eq, proptest};
 use serde_json::{Map, Value, json};
 
@@ -124,11 +123,11 @@ proptest! {
                 ..occurrence(&denial, None)
             };
             let times = if json_name == "v" { 9 } else { 1 };
-            let (json, xml) = (HeaderValue::from_static("application/json"), HeaderValue::from_static("application/xml"));
-            let reply = errors.render(&Occurrence { accept: Some(&json), ..values });
+            let (json, xml) = (accepting("application/json"), accepting("application/xml"));
+            let reply = errors.render(&Occurrence { fields: Some(&json), ..values });
             let parsed: Value = serde_json::from_slice(&reply.body).unwrap();
             prop_assert_eq!(&parsed[json_name], &Value::from(hostile.repeat(times)));
-            let reply = errors.render(&Occurrence { accept: Some(&xml), ..values });
+            let reply = errors.render(&Occurrence { fields: Some(&xml), ..values });
             let sayable = hostile.replace(|c: char| (c < ' ' && !"\t\n\r".contains(c)) || c == '\u{fffe}' || c == '\u{ffff}', "");
             let children = children(body(&reply)).unwrap();
             prop_assert_eq!(&children.iter().find(|(name, _)| *name == json_name).unwrap().1, &sayable.repeat(times));

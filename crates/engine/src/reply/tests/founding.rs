@@ -5,7 +5,6 @@ use crate::denial::{Denial, Detail};
 use crate::names::PolicyId;
 use crate::reason::Reason;
 use crate::reply::{ErrorRules, ErrorTemplate, Errors, Selector};
-use http::HeaderValue;
 use std::time::Duration;
 
 struct Customised {
@@ -128,7 +127,7 @@ fn a_throttle_has_its_own_error() {
         ..ErrorRules::default()
     });
     let denial = |policy| Denial::new(Reason::ThrottlingLimitReached).by(policy).retry_after(Duration::from_secs(3));
-    let accept = HeaderValue::from_static("*/*");
+    let accept = super::accepting("*/*");
     let reply = errors.render(&occurrence(&denial(own), Some(&accept)));
     assert_eq!((body(&reply), header(&reply, "content-type")), ("{\"wait\":\"3\"}", Some("application/json")));
     assert_eq!(body(&errors.render(&occurrence(&denial(other), Some(&accept)))), "{\"all\":true}");

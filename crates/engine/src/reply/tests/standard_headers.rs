@@ -4,7 +4,8 @@ use super::{body, header, line, render, render_reason, template, with};
 use crate::denial::{Denial, Detail};
 use crate::reason::{Kind, Reason};
 use crate::reply::{ErrorRules, Errors, is_reserved};
-use http::{HeaderName, header::CONTENT_TYPE};
+use http::HeaderName;
+use http::header::CONTENT_TYPE;
 use std::time::Duration;
 
 fn plain() -> Errors {

@@ -1,0 +1,155 @@
+//! Documents and the configs that are made of them: `tests/openapi/NAME.yaml` or `.json` beside `NAME.config` and `NAME.notes`.
+//!
+//! `UPDATE_GOLDEN=1 cargo nextest run -p tollgate-config` writes both anew; read the difference before it is committed.
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a broken expectation ends the test")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use config::openapi::{Access, Fault, Imported, Options, import};
+use config::source::{Disk, Memory};
+use config::{Format, Loaded};
+use engine::live::Live;
+
+fn documents() -> Vec<PathBuf> {
+    let entries = fs::read_dir("tests/openapi").unwrap().map(|entry| entry.unwrap().path());
+    let is_document = |path: &PathBuf| path.extension().is_some_and(|end| end == "yaml" || end == "json");
+    let mut paths: Vec<PathBuf> = entries.filter(is_document).collect();
+    paths.push("../../conf/examples/openapi/orders.openapi.yml".into());
+    paths.sort();
+    paths
+}
+
+fn options() -> Options {
+    Options { upstream: Some("http://127.0.0.1:9001".to_owned()), ..Options::default() }
+}
+
+fn imported(path: &Path) -> Imported {
+    import(path, &Disk, &options()).unwrap_or_else(|fault| panic!("{}: {fault:?}", path.display()))
+}
+
+fn load(config: &str) -> Loaded {
+    let files = Memory::default().with("main.yaml", config);
+    config::load(Path::new("main.yaml"), &files, &|_| None, &Live::new())
+}
+
+fn notes(imported: &Imported) -> String {
+    imported.notes.iter().fold(String::new(), |mut text, note| {
+        writeln!(text, "{note}").unwrap();
+        text
+    })
+}
+
+#[test]
+fn every_document_becomes_the_config_that_was_agreed() {
+    let is_update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    let mut stale = Vec::new();
+    for path in documents() {
+        let made = imported(&path);
+        let is_example = path.starts_with("../../conf");
+        let config = if is_example { path.with_file_name("orders.config.yml") } else { path.with_extension("config") };
+        for (golden, text) in [(config, made.config.clone()), (path.with_extension("notes"), notes(&made))] {
+            if is_example && golden.extension().is_some_and(|end| end == "notes") {
+                continue;
+            }
+            if is_update {
+                fs::write(&golden, &text).unwrap();
+            } else if fs::read_to_string(&golden).ok().as_deref() != Some(text.as_str()) {
+                stale.push(format!("--- {}\n{text}", golden.display()));
+            }
+        }
+    }
+    assert!(stale.is_empty(), "these are no longer what was agreed:\n{}", stale.join("\n"));
+}
+
+/// Warnings are about what the document cannot say: who the callers are.
+#[test]
+fn what_is_made_passes_check() {
+    for path in documents() {
+        for access in [Access::AsWritten, Access::Open, Access::ApiKey] {
+            let made = import(&path, &Disk, &Options { access, ..options() }).unwrap();
+            let loaded = load(&made.config);
+            let said = loaded.render(Format::Text { colour: false });
+            assert!(loaded.config.is_some(), "{}:\n{said}\n{}", path.display(), made.config);
+            let odd: Vec<_> =
+                loaded.diagnostics.sorted().into_iter().filter(|d| !d.message.contains("no consumer has")).collect();
+            assert!(odd.is_empty(), "{}:\n{said}", path.display());
+        }
+    }
+}
+
+fn check(what: &str, document: &str, expected: &str) {
+    let files = Memory::default()
+        .with("api/openapi.yaml", document)
+        .with("secret.yaml", "components: { schemas: { Secret: { const: hunter2 } } }")
+        .with("api/models.yaml", "Pet: { type: object, properties: { parent: { $ref: '#/Pet' } } }");
+    let shown = match import(Path::new("api/openapi.yaml"), &files, &options()) {
+        Ok(made) => {
+            assert!(!load(&made.config).diagnostics.has_errors(), "{what}:\n{}", made.config);
+            format!("{}{}", made.config, notes(&made))
+        }
+        Err(Fault::Syntax(said)) => said,
+        Err(fault) => fault.to_string(),
+    };
+    assert!(shown.contains(expected), "{what}: {expected} is not in\n{shown}");
+    assert!(!shown.contains("hunter2"), "{what}: {shown}");
+}
+
+#[test]
+fn what_is_no_document_is_told_so() {
+    check("nothing", "", "empty");
+    check("a scalar", "hello", "no OpenAPI document");
+    check("a list", "[1]", "no OpenAPI document");
+    check("Swagger", "{swagger: '2.0', paths: {}}", "version 2");
+    check("the future", "{openapi: 4.0.0, paths: {}}", "OpenAPI 4.0.0 is not read");
+    check("a number", "{openapi: 3.1, paths: {}}", "routes: []");
+    check("no paths", "openapi: 3.0.3", "has no `paths`");
+    check("no YAML", "openapi: 3.0.3\npaths: {", "error[yaml-syntax]");
+    check("a key twice", "openapi: 3.0.3\npaths: {}\npaths: {}", "error[duplicate-key]");
+    check("odd paths", "{openapi: 3.1.0, paths: [1, {a: b}]}", "routes: []");
+    check(
+        "odd operations",
+        "{openapi: 3.1.0, paths: {/a: {get: 5, post: [], put: {parameters: 5, requestBody: [], servers: x, security: 7}}}}",
+        "name: put-a",
+    );
+}
+
+#[test]
+fn references_stay_in_the_documents_folder() {
+    let body = |reference: &str| {
+        let schema = format!("{{content: {{application/json: {{schema: {{$ref: '{reference}'}}}}}}, required: true}}");
+        format!("{{openapi: 3.1.0, paths: {{/a: {{post: {{requestBody: {schema}}}}}}}}}")
+    };
+    check("beside", &body("models.yaml#/Pet"), "$ref: \"#/$defs/Pet\"");
+    check("beside, in other words", &body("./x/../models.yaml#/Pet"), "$ref: \"#/$defs/Pet\"");
+    check("above", &body("../secret.yaml#/components/schemas/Secret"), "is not followed: no such file");
+    check("absolute", &body("/etc/passwd#/x"), "is not followed: no such file");
+    check("encoded", &body("%2e%2e/secret.yaml#/components/schemas/Secret"), "is not followed: no such file");
+    check("remote", &body("https://example.com/models.yaml#/Pet"), "is not followed: nothing is fetched");
+    check("nowhere", &body("#/components/schemas/None"), "leads nowhere");
+    check("an anchor", &body("#Pet"), "no JSON pointer");
+    check("itself", &body("#/paths/~1a/post/requestBody/content/application~1json/schema"), "contentTypes");
+}
+
+/// JSON that YAML does not read is read all the same, without its places.
+#[test]
+fn json_is_read_as_json() {
+    let document =
+        "{\t\"openapi\":\"3.1.0\",\n\t\"paths\":{\"\\/a\":{\"get\":{\"operationId\":\"x\\ud83d\\ude00y\"}}}}";
+    check("tabs and surrogates", document, "name: x-y");
+}
+
+/// A document whose operations all share a large schema is refused before it fills the memory.
+#[test]
+fn what_grows_without_end_is_refused() {
+    let many = |count: usize, one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<Vec<_>>().join(", ");
+    let properties = many(500, &|n| format!("p{n}: {{$ref: '#/components/schemas/B'}}"));
+    let operation = "post: {requestBody: {required: true, content: {application/json: {schema: {$ref: '#/components/schemas/A'}}}}}";
+    let paths = many(900, &|n| format!("/a{n}: {{{operation}}}"));
+    let document = format!(
+        "{{openapi: 3.1.0, paths: {{{paths}}}, components: {{schemas: {{A: {{properties: {{{properties}}}}}, B: {{properties: {{{properties}}}}}}}}}}}"
+    );
+    check("many times a large schema", &document, "the config would be larger than 8 MiB");
+}
