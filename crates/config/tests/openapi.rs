@@ -2,7 +2,13 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo nextest run -p tollgate-config` writes both anew; read the difference before it is committed.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a broken expectation ends the test")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a broken expectation ends the test"
+)]
 
 use std::fmt::Write as _;
 use std::fs;
@@ -152,4 +158,60 @@ fn what_grows_without_end_is_refused() {
         "{{openapi: 3.1.0, paths: {{{paths}}}, components: {{schemas: {{A: {{properties: {{{properties}}}}}, B: {{properties: {{{properties}}}}}}}}}}}"
     );
     check("many times a large schema", &document, "the config would be larger than 8 MiB");
+}
+
+/// Documents that are nearly right, the same on every run: a config without mistakes, or a word why not; never a panic.
+#[test]
+fn whatever_a_document_says_there_is_a_verdict() {
+    let seeds: Vec<String> = documents().iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let mut made = 0_usize;
+    for number in 0..300 {
+        let mut text = seeds[number % seeds.len()].clone();
+        for _ in 0..=dice.below(3) {
+            text = dice.neighbour(&text, &seeds);
+        }
+        let files = Memory::default().with("api/openapi.yaml", text.as_str());
+        if let Ok(imported) = import(Path::new("api/openapi.yaml"), &files, &options()) {
+            let said = load(&imported.config).render(Format::Text { colour: false });
+            assert!(load(&imported.config).config.is_some(), "{number}:\n{said}\n{}\nof\n{text}", imported.config);
+            made += 1;
+        }
+    }
+    assert!(made > 50, "only {made} documents could be read");
+}
+
+/// xorshift64.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 16).unwrap() % bound.max(1)
+    }
+
+    /// One word is left out, doubled, or another one of any document in its place.
+    fn neighbour(&mut self, text: &str, seeds: &[String]) -> String {
+        let words = |text: &str| -> Vec<(usize, usize)> {
+            let is_word = |letter: char| letter.is_alphanumeric() || "$#/._-".contains(letter);
+            let parts = text.split(|letter| !is_word(letter)).filter(|part| !part.is_empty());
+            parts.map(|part| (part.as_ptr() as usize - text.as_ptr() as usize, part.len())).collect()
+        };
+        let own = words(text);
+        let (at, length) = own[self.below(own.len())];
+        let other = &seeds[self.below(seeds.len())];
+        let theirs = words(other);
+        let (from, other_length) = theirs[self.below(theirs.len())];
+        let taken = &other[from..from + other_length];
+        let written = match self.below(6) {
+            0 => String::new(),
+            1 => format!("{0}{0}", &text[at..at + length]),
+            2 => ["null", "true", "[]", "{}", "-1", "1e999", "\"\"", "'*'", "{$ref: '#'}", "[[]]"][self.below(10)]
+                .to_owned(),
+            _ => taken.to_owned(),
+        };
+        format!("{}{written}{}", &text[..at], &text[at + length..])
+    }
 }

@@ -59,7 +59,7 @@ pub use whoami::Introduction;
 
 use asking::Halt;
 use authenticate::Walk;
-use paused::{Known, Paused};
+use paused::{Known, Paused, gone};
 
 /// Throttles of one step that one request can fall under; the compiler of the config refuses a route that could need more.
 pub const THROTTLES_MAX: usize = 8;
@@ -202,12 +202,6 @@ pub fn look_again(
 fn go_on(room: Room<'_>, paused: Paused, trail: &mut Trail) -> Outcome {
     let Paused { route: _, limited, known } = paused;
     from_identity(room, Gathered { limited, ..Gathered::default() }, known, trail)
-}
-
-/// A request begins and ends with one config.
-fn gone() -> Outcome {
-    let denial = Denial::new(Reason::InternalError).because("a request went on with another config");
-    Outcome::Denied { route: None, identity: Identity::default(), denial }
 }
 
 /// What the throttles have come to so far.

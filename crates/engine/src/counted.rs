@@ -3,7 +3,7 @@
 
 mod name;
 
-use crate::identity::Identity;
+use crate::identity::{Identity, consumer_key};
 use crate::names::{Name, RouteId};
 use crate::naming::{Naming, durable};
 use crate::request::RequestHead;
@@ -87,6 +87,15 @@ impl CountBy {
     #[must_use]
     pub fn counter(&self, naming: Naming<'_>, limit: &LimitName, caller: Caller<'_>) -> Key {
         self.find(naming, limit, caller).key
+    }
+
+    /// The counter of `limit` that the consumer of this name falls under; none if it takes more than a name to know.
+    #[must_use]
+    pub fn of_consumer(&self, limit: &LimitName, consumer: &str) -> Option<Key> {
+        match self {
+            Self::Consumer => Some(consumer_key(consumer).under(limit.key)),
+            Self::ApiKey | Self::Token | Self::Route | Self::Header(_) | Self::Claim(_) | Self::Address => None,
+        }
     }
 
     /// The counter of `limit` that this caller falls under. A request that lacks what is counted by falls under its address: leaving

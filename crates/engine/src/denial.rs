@@ -1,5 +1,7 @@
 //! A refusal on its way to the client. What the client reads comes from the reason; what the operator reads is [`Detail`].
 
+mod facts;
+
 use crate::names::{Name, PolicyId};
 use crate::reason::{Kind, Reason};
 use crate::violation::Violation;

@@ -15,6 +15,7 @@ use pursuit::Pursuit;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Callers that are pursued at once, about one megabyte in all.
 const CALLERS_MAX: usize = 4_096;
@@ -33,6 +34,10 @@ pub struct Noted {
     /// None: no retry, or too few to tell.
     pub habit: Option<Habit>,
     pub change: Option<Change>,
+    /// How often the caller has sent the request, the first refused one included. Of several at once only the first counts.
+    pub tries: u32,
+    /// Since that first refusal.
+    pub lasting: Duration,
 }
 
 /// A storm that [`Retries::sweep`] found to have ended.

@@ -18,6 +18,7 @@ mod key_sets;
 mod passwords;
 mod phase;
 mod probes;
+mod records;
 mod resolve;
 mod respond;
 mod server;
@@ -26,4 +27,6 @@ mod storms;
 
 pub use installed::LogSettings;
 pub use key_sets::KeySetReport;
+pub use records::{Decider, Denied, Record};
 pub use server::{Handle, Parts, ServeError, Server, Settings, Stop};
+pub use storms::{Retried, habit_name};

@@ -8,6 +8,7 @@ use crate::passwords::Passwords;
 use crate::phase::content::Turns;
 use crate::phase::receive;
 use crate::probes::Probes;
+use crate::records::{Record, Records};
 use crate::resolve::{REFRESH_INTERVAL, Resolver};
 use crate::shared::Shared;
 use crate::storms::{SWEEP_INTERVAL, Storms};
@@ -16,6 +17,7 @@ use async_trait::async_trait;
 use engine::live::Live;
 use engine::snapshot::Snapshot;
 use limits::clock::Now;
+use limits::shared::Charge;
 use pingora::listeners::ListenerConfig;
 use pingora::protocols::l4::stream::L4BufferSettings;
 use pingora::server::configuration::ServerConf;
@@ -29,6 +31,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::{Counters, SharedLimits};
 use telemetry::metrics::Metrics;
+use telemetry::recent::Numbered;
 use tokio::sync::mpsc;
 
 /// What the process is started with; none of it changes while it runs.
@@ -108,6 +111,23 @@ impl Handle {
         key_sets::key_set_reports(&self.shared.installed.load().snapshot, now)
     }
 
+    /// How much of a shared limit is used by the store's count; none if the store cannot be asked.
+    pub async fn shared_used(&self, charge: Charge) -> Option<u64> {
+        self.shared.limits.used(charge).await
+    }
+
+    /// The number of the newest record of what was refused or failed; 0 if there is none.
+    #[must_use]
+    pub fn records_last(&self) -> u64 {
+        self.shared.records.last()
+    }
+
+    /// The records with numbers above `after`, up to `to`, in their order, as far as they are still kept.
+    #[must_use]
+    pub fn records(&self, after: u64, to: u64) -> Vec<Arc<Numbered<Record>>> {
+        self.shared.records.between(after, to)
+    }
+
     /// Opens another access log; the next installed snapshot writes to it.
     pub fn open_access_log(&self, settings: &LogSettings) -> io::Result<()> {
         self.shared.open_access_log(settings)
@@ -147,6 +167,7 @@ impl Server {
             key_sets,
             connections,
             storms,
+            records: Records::default(),
             callouts: Callouts::default(),
             passwords: Passwords::default(),
             held_bodies: Arc::default(),

@@ -7,6 +7,7 @@ use crate::intake::Caps;
 use crate::key_sets::KeySets;
 use crate::passwords::Passwords;
 use crate::phase::content::Turns;
+use crate::records::Records;
 use crate::resolve::Resolver;
 use crate::storms::Storms;
 use arc_swap::ArcSwap;
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) connections: Caps,
     /// Who loops on what was refused.
     pub(crate) storms: Storms,
+    /// What was refused or failed lately.
+    pub(crate) records: Records,
     pub(crate) callouts: Callouts,
     pub(crate) passwords: Passwords,
     /// Bodies that are being read.

@@ -50,8 +50,19 @@ struct Storm {
     began: Now,
 }
 
+/// A request that came again after a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retried {
+    pub habit: Habit,
+    /// How often the caller has sent it, the first refused one included.
+    pub tries: u32,
+    /// Since that one was refused.
+    pub lasting: Duration,
+}
+
 /// As log and metric have it.
-pub(crate) const fn name(habit: Habit) -> &'static str {
+#[must_use]
+pub const fn habit_name(habit: Habit) -> &'static str {
     match habit {
         Habit::BackingOff => "backingOff",
         Habit::Looping => "looping",
@@ -64,7 +75,7 @@ impl Storms {
         self.retries.looping()
     }
 
-    /// The habit of the caller, if this was a retry. One relaxed load for a request that was not refused while nobody is pursued;
+    /// How the caller came back, if this was a retry. One relaxed load for a request that was not refused while nobody is pursued;
     /// a hash and another load while somebody else is.
     pub(crate) fn judge(
         &self,
@@ -73,7 +84,7 @@ impl Storms {
         context: &RequestContext,
         status: u16,
         ended: Now,
-    ) -> Option<Habit> {
+    ) -> Option<Retried> {
         let refused = status == 429 || status >= 500;
         if !refused && self.retries.is_idle() {
             return None;
@@ -87,9 +98,9 @@ impl Storms {
         let request = self.retries.mark(&[route.as_bytes(), method.as_bytes(), path.as_bytes()]);
         let wait = if refused { told_wait(session, ended) } else { None };
         let answered = Answered { began: context.received, ended, refused, wait };
-        let Noted { habit, change } = self.retries.note(caller, request, answered);
+        let Noted { habit, change, tries, lasting } = self.retries.note(caller, request, answered);
         if let Some(habit) = habit {
-            shared.metrics.retried(route, name(habit));
+            shared.metrics.retried(route, habit_name(habit));
         }
         match change {
             None => {}
@@ -99,7 +110,7 @@ impl Storms {
             }
             Some(Change::Ended { retries }) => self.ended((caller, request), retries, ended),
         }
-        habit
+        habit.map(|habit| Retried { habit, tries, lasting })
     }
 
     /// Ends the storms in which nothing hasty has come for a while.

@@ -2,10 +2,11 @@
 //!
 //! A leased limit is taken from what this node holds; only whoever finds nothing held waits, and for `timeout` at most. An exact
 //! one is a call for each request. When the store cannot be asked `onFailure` decides, at once: after the first failure the breaker
-//! is open, and only the background tries the store again.
+//! is open, and only the background tries the store again. What quotas let through meanwhile is told to it afterwards.
 
 mod background;
 mod link;
+mod owed;
 mod scripts;
 
 use crate::shared::Watch;
@@ -21,6 +22,7 @@ use limits::lease::{Answer, Ask, Leased, Touch, Unused};
 use limits::leases::{Leases, Returned};
 use limits::shared::{Charge, Limit, Sync};
 use link::{Fault, Link};
+use owed::Owed;
 use scripts::{Call, Scripts};
 use std::fmt;
 use std::pin::pin;
@@ -60,6 +62,8 @@ pub struct Fleet {
     errands: mpsc::Sender<Errand>,
     inbox: Mutex<Option<mpsc::Receiver<Errand>>>,
     alone: Alone,
+    /// What was let through meanwhile.
+    owed: Owed,
     /// By the last heartbeat that was answered.
     nodes: AtomicU64,
     /// Since when the store is known to answer, on the monotonic clock.
@@ -95,6 +99,7 @@ impl Fleet {
             errands,
             inbox: Mutex::new(Some(inbox)),
             alone: Alone::new(ALONE_MAX),
+            owed: Owed::new(ALONE_MAX),
             nodes: AtomicU64::new(1),
             recovered_at_ns: AtomicU64::new(0),
             lost: Notify::new(),
@@ -111,6 +116,14 @@ impl Fleet {
             Sync::Lease => self.leased(charge, now).await,
             Sync::Exact => self.exact(charge, now).await,
         }
+    }
+
+    /// How much is used by the store's count, what nodes hold included. Takes nothing.
+    pub async fn used(&self, charge: Charge) -> Option<u64> {
+        let call = self.scripts.take(charge.counter, charge.limit, 0);
+        let answer = self.call(&call, self.settings.timeout).await;
+        let answer = answer.as_deref().and_then(scripts::answer)?;
+        Some(charge.limit.size().saturating_sub(answer.remaining))
     }
 
     /// Gives back one request that the store counted, without waiting.
@@ -130,6 +143,7 @@ impl Fleet {
 
     /// Gives back one request that was granted without the store.
     pub fn give_back_alone(&self, charge: Charge, taken: Now, now: Now) {
+        self.owed.take_back(charge.counter, charge.limit, taken);
         if self.settings.on_failure == OnFailure::LocalShare {
             self.alone.give_back(charge.counter, self.share(charge.limit), taken, now);
         }
@@ -213,11 +227,15 @@ impl Fleet {
         match self.settings.on_failure {
             OnFailure::Deny => SharedAnswer::Unavailable,
             OnFailure::Allow => {
+                self.owed.note(charge.counter, charge.limit, now);
                 let taken = Taken { remaining: charge.limit.size(), reset_after: Duration::ZERO };
                 SharedAnswer::Alone(Take::Granted(taken))
             }
             OnFailure::LocalShare => {
                 let take = self.alone.take(charge.counter, self.share(charge.limit), now);
+                if let Some(Take::Granted(_)) = take {
+                    self.owed.note(charge.counter, charge.limit, now);
+                }
                 take.map_or(SharedAnswer::Unavailable, SharedAnswer::Alone)
             }
         }
@@ -248,9 +266,12 @@ impl Fleet {
         self.watch.failed(fault.kind());
         if self.breaker().failed(pass, now().monotonic_ns) {
             self.watch.reachable(false);
+            // Said here or by the probe that follows, which would be no news.
+            if !self.told.swap(true, Ordering::Relaxed) {
+                let (on_failure, servers) = (self.settings.on_failure.name(), self.settings.servers_text());
+                warn!(%fault, servers, on_failure, "shared store not answering, limits are decided without it");
+            }
             self.lost.notify_one();
-            let on_failure = self.settings.on_failure.name();
-            warn!(%fault, on_failure, "shared store not answering, limits are decided without it");
         }
     }
 

@@ -8,6 +8,7 @@ use alone::Alone;
 use engine::chain::{SharedAnswer, SharedCharge};
 use engine::trail::Mode;
 use limits::clock::Now;
+use limits::shared::Charge;
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -74,6 +75,14 @@ impl SharedLimits {
             }
         }
         refused_at.is_none()
+    }
+
+    /// How much of a limit is used by the store's count, what nodes hold of it included; none if the store cannot be asked.
+    pub async fn used(&self, charge: Charge) -> Option<u64> {
+        match self {
+            Self::Alone(_) => None,
+            Self::Fleet(fleet) => fleet.used(charge).await,
+        }
     }
 
     /// Gives back what granted charges took at `taken`, without waiting.

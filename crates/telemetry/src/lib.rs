@@ -6,6 +6,7 @@ pub mod access_log;
 pub mod logging;
 pub mod metrics;
 pub mod random;
+pub mod recent;
 pub mod request_id;
 pub mod text;
 pub mod trace_context;

@@ -68,6 +68,19 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: QuotaCommand,
     },
+    /// List what a running gateway refused lately, and what failed; the newest comes last
+    Denials(Denials),
+    /// Show what a running gateway knows of a request that it refused or that failed; exit code 1 if nothing
+    Requests {
+        /// The config that the gateway was started with
+        #[arg(long, short, value_name = "FILE")]
+        config: PathBuf,
+        /// The request's ID, or its end
+        #[arg(value_name = "ID")]
+        id: String,
+        #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+        format: ListFormat,
+    },
     /// List the error catalogue, or show the runbook page of one kind or reason
     Reasons {
         #[arg(value_name = "NAME")]
@@ -124,6 +137,8 @@ impl Command {
             | Self::Test { .. }
             | Self::Reload { .. }
             | Self::Quota { .. }
+            | Self::Denials(_)
+            | Self::Requests { .. }
             | Self::Reasons { .. }
             | Self::Schema
             | Self::Token(_)
@@ -164,31 +179,9 @@ pub(crate) enum QuotaCommand {
         format: ListFormat,
     },
     /// Show counters in full; exit code 1 if none fits
-    Show {
-        /// The config that the gateway was started with
-        #[arg(long, short, value_name = "FILE")]
-        config: PathBuf,
-        /// A counter's ID, or its beginning
-        #[arg(value_name = "ID")]
-        id: Option<String>,
-        #[command(flatten)]
-        which: Which,
-        #[arg(long, value_enum, default_value_t = ListFormat::Text)]
-        format: ListFormat,
-    },
+    Show(NamedCounters),
     /// Count from zero again, and say which counters that were; exit code 1 if none fits
-    Reset {
-        /// The config that the gateway was started with
-        #[arg(long, short, value_name = "FILE")]
-        config: PathBuf,
-        /// A counter's ID, or enough of its beginning to name one
-        #[arg(value_name = "ID")]
-        id: Option<String>,
-        #[command(flatten)]
-        which: Which,
-        #[arg(long, value_enum, default_value_t = ListFormat::Text)]
-        format: ListFormat,
-    },
+    Reset(NamedCounters),
     /// Write all counters as JSON, one a line: for bills and backups
     Export {
         /// The config that the gateway was started with
@@ -197,6 +190,21 @@ pub(crate) enum QuotaCommand {
         #[command(flatten)]
         which: Which,
     },
+}
+
+/// Counters that a user has to name.
+#[derive(Args, Debug)]
+pub(crate) struct NamedCounters {
+    /// The config that the gateway was started with
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// A counter's ID, or its beginning; a reset takes enough of it to name one
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
+    #[command(flatten)]
+    pub(crate) which: Which,
+    #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+    pub(crate) format: ListFormat,
 }
 
 /// Which counters are meant: those that fit everything that is given.
@@ -288,6 +296,36 @@ pub(crate) struct Explain {
     /// The address the request comes from
     #[arg(long, default_value = "127.0.0.1", value_name = "IP")]
     pub(crate) client: IpAddr,
+    #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+    pub(crate) format: ListFormat,
+}
+
+/// Which denials, and how they are told.
+#[derive(Args, Debug)]
+pub(crate) struct Denials {
+    /// The config that the gateway was started with
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Only this reason, or all reasons of this kind; what policies in dry run would have refused counts
+    #[arg(long, value_name = "NAME")]
+    pub(crate) reason: Option<String>,
+    /// Only requests of this route
+    #[arg(long, value_name = "NAME")]
+    pub(crate) route: Option<String>,
+    /// Only requests of this consumer
+    #[arg(long, value_name = "ID")]
+    pub(crate) consumer: Option<String>,
+    /// Only requests from this address
+    #[arg(long, value_name = "IP")]
+    pub(crate) client: Option<IpAddr>,
+    /// The newest N; 100, or 10 of those from before with `--follow`
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Go on with what comes, until interrupted
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Text has one line for a caller who loops on a request (with `--follow` one every ten seconds); JSON has every record, one a
+    /// line with `--follow`
     #[arg(long, value_enum, default_value_t = ListFormat::Text)]
     pub(crate) format: ListFormat,
 }

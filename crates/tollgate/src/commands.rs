@@ -3,6 +3,7 @@
 mod ask;
 mod check;
 mod demo;
+mod denials;
 mod explain;
 mod import;
 mod key;
@@ -12,6 +13,7 @@ mod quota;
 mod reasons;
 mod reference;
 mod reload;
+mod requests;
 mod run;
 mod test;
 mod token;
@@ -22,7 +24,6 @@ pub(crate) use crate::failure::Failure;
 use crate::origin::Origin;
 use crate::output;
 use clap::CommandFactory as _;
-use engine::denial::{Denial, Detail};
 use engine::live::Live;
 use limits::clock::{Now, now};
 use std::path::Path;
@@ -56,6 +57,8 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
         Command::Test { file, against, jwks } => test::run(&file, against.as_deref(), &jwks),
         Command::Reload { config, wait } => reload::run(&config, wait),
         Command::Quota { command } => quota::run(&command),
+        Command::Denials(arguments) => denials::run(&arguments),
+        Command::Requests { config, id, format } => requests::run(&config, &id, format),
         Command::Reasons { name, format } => reasons::run(name.as_deref(), format),
         Command::Schema => {
             output::result_line(format_args!("{:#}", config::schema()));
@@ -91,31 +94,18 @@ fn must_open(path: &Path) -> Result<(), Failure> {
     opened.map_err(|source| Failure::Read { path: path.display().to_string(), source })
 }
 
+/// A list, as `--format json` has it.
+fn print_json(list: &[impl serde::Serialize]) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(list).map_err(|error| Failure::Usage(error.to_string()))?;
+    output::result_line(text);
+    Ok(())
+}
+
 /// The time of `--at`, or now.
 fn time_at(text: Option<&str>) -> Result<Now, Failure> {
     let Some(text) = text else { return Ok(now()) };
     match config::unix_seconds(text) {
         Some(seconds) => Ok(Now::at_unix_seconds(seconds)),
         None => Err(Failure::Usage(format!("--at {text}: not a time like 2026-11-21T20:00:00Z"))),
-    }
-}
-
-/// The facts behind a refusal, for the operator.
-fn facts(denial: &Denial) -> Option<String> {
-    match &denial.detail {
-        Detail::None => None,
-        Detail::Text(text) => Some(text.to_string()),
-        Detail::Allow(methods) => Some(format!("the methods here are {methods}")),
-        Detail::Accept(types) => Some(format!("the types accepted here are {types}")),
-        Detail::Scopes(scopes) => Some(format!("the route asks for the scopes {scopes}")),
-        Detail::NoCredential => Some("neither an API key nor a token was sent".to_owned()),
-        Detail::Passed(passed) => Some(format!("auth service {} answered {}", passed.service, passed.status)),
-        Detail::Invalid(violations) => Some(violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
-        Detail::Throttle { limit } => Some(format!("throttle {limit} is used up")),
-        Detail::CrowdedThrottle { limit } => Some(format!("throttle {limit} is used up, counted together with others")),
-        Detail::Quota { limit, resets_unix_s } => Some(format!(
-            "all {limit} requests of the period are used; it ends {}",
-            engine::calendar::Rfc3339::from_unix_seconds(*resets_unix_s)
-        )),
     }
 }

@@ -8,6 +8,7 @@ mod offline;
 mod origin;
 mod output;
 mod process;
+mod shown;
 
 use clap::Parser as _;
 use std::process::ExitCode;

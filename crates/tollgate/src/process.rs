@@ -5,6 +5,7 @@ pub(crate) mod control;
 pub(crate) mod hangup;
 pub(crate) mod keys;
 pub(crate) mod quota;
+pub(crate) mod records;
 pub(crate) mod reload;
 mod shared_limits;
 pub(crate) mod startup;

@@ -1,10 +1,13 @@
 //! A request that stopped before its identity: what has been taken of its limits, and what is known of who calls. Nothing can be
 //! forwarded with it.
 
-use super::Limited;
 use super::asking::Answers;
+use super::{Limited, Outcome};
+use crate::denial::Denial;
+use crate::identity::Identity;
 use crate::names::RouteId;
 use crate::policy::jwt::Patience;
+use crate::reason::Reason;
 
 /// All that a request takes along over a pause.
 #[derive(Debug)]
@@ -27,4 +30,10 @@ impl Default for Known {
     fn default() -> Self {
         Self { patience: Patience::Asks, answers: Answers::default() }
     }
+}
+
+/// A request begins and ends with one config.
+pub(super) fn gone() -> Outcome {
+    let denial = Denial::new(Reason::InternalError).because("a request went on with another config");
+    Outcome::Denied { route: None, identity: Identity::default(), denial }
 }

@@ -49,6 +49,15 @@ impl Quota {
         Charge { counter, limit, sync: limit.sync(sync) }
     }
 
+    /// The same, of a consumer that is known by name only. None if the quota is not shared, or does not count by consumer.
+    #[must_use]
+    pub fn shared_count_of(&self, consumer: &str) -> Option<Charge> {
+        let Scope::Cluster(sync) = self.scope else { return None };
+        let limit = Limit::Count { limit: self.limit, period: self.period };
+        let counter = self.by.of_consumer(&self.counter, consumer)?;
+        Some(Charge { counter, limit, sync: limit.sync(sync) })
+    }
+
     /// What people call the counter of that charge. Allocates; asked once for each counter.
     #[must_use]
     pub fn counter_name(&self, caller: Caller<'_>) -> CounterName {

@@ -58,6 +58,8 @@ pub struct Answered {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pursuit {
     pub(super) request: Mark,
+    /// When the first refusal was answered.
+    first_ns: u64,
     /// Of the refusal that a retry is awaited for; none while none is.
     refused_ns: Option<u64>,
     wait_ns: u64,
@@ -81,6 +83,7 @@ impl Pursuit {
     pub(super) fn new(request: Mark, answered: Answered) -> Self {
         let mut pursuit = Self {
             request,
+            first_ns: answered.ended.monotonic_ns,
             refused_ns: None,
             wait_ns: 0,
             gap_ns: 0,
@@ -113,6 +116,8 @@ impl Pursuit {
             noted.habit = Some(Habit::Looping);
         }
         self.answer(answered);
+        noted.tries = self.retries.saturating_add(1);
+        noted.lasting = Duration::from_nanos(answered.ended.monotonic_ns.saturating_sub(self.first_ns));
         noted
     }
 

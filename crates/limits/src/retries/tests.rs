@@ -2,7 +2,6 @@
 
 use super::*;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 const START: Now = Now::at_unix_seconds(1_000);
 /// From a request to its answer.
@@ -237,4 +236,27 @@ fn counts_are_true_whatever_comes() {
         retries.sweep(at(now + 2_000_000), |_| ());
         assert!(retries.is_idle() && retries.looping() == 0);
     });
+}
+
+#[test]
+fn how_often_and_for_how_long_is_told() {
+    let retries = Retries::holding(16);
+    let (caller, request) = (retries.mark(&[b"acme"]), retries.mark(&[b"GET /"]));
+    let told = |when| {
+        let Noted { tries, lasting, .. } = retries.note(caller, request, answered(when, No(0)));
+        (tries, lasting.as_millis())
+    };
+    assert_eq!(told(0), (0, 0), "no retry yet");
+    assert_eq!(told(40), (2, 40));
+    // Sent at the same time as the one before: no retry of it.
+    assert_eq!(told(41), (2, 41));
+    assert_eq!(told(80), (3, 80));
+    for when in (120..4_000).step_by(40) {
+        told(when);
+    }
+    assert_eq!(told(4_000), (101, 4_000));
+    // Forgotten meanwhile, but for the storm that it was.
+    retries.sweep(at(40_000), |ended| assert_eq!(ended.retries, 100));
+    assert_eq!(told(200_000), (0, 0));
+    assert_eq!(told(200_040), (2, 40));
 }

@@ -4,13 +4,13 @@ use crate::context::{RequestContext, Stage};
 use crate::fault::{self, Progress};
 use crate::intake::body_fault;
 use crate::phase::connect::DECIDED;
+use crate::records::Ending;
 use crate::respond;
 use crate::shared::Shared;
-use crate::storms;
+use crate::storms::{self, Retried};
 use engine::denial::Denial;
 use engine::reason::{Fault, Kind, Reason};
 use limits::clock::{Now, now};
-use limits::retries::Habit;
 use pingora::Error;
 use pingora_proxy::{FailToProxy, Session};
 use telemetry::access_log::Entry;
@@ -92,7 +92,7 @@ pub(crate) async fn refund(shared: &Shared, context: &mut RequestContext, denial
     }
 }
 
-/// Writes metrics and the access log line.
+/// Writes metrics, the access log line, and the record of what did not end well.
 pub(crate) fn record(shared: &Shared, session: &Session, error: Option<&Error>, context: &mut RequestContext) {
     let ended = now();
     if let Some(deadline) = context.deadline() {
@@ -110,9 +110,10 @@ pub(crate) fn record(shared: &Shared, session: &Session, error: Option<&Error>, 
         (None, None) => Kind::ClientClosedRequest.status(),
     };
     let sizes = Sizes { bytes_in: session.as_ref().body_bytes_read(), bytes_out: session.as_ref().body_bytes_sent() };
-    count(shared, context, status, ended);
+    let would_deny = count(shared, context, status, ended);
     let retry = shared.storms.judge(shared, session, context, status, ended);
     log(session, context, status, sizes, retry, ended);
+    shared.records.note(session, context, Ending { status, would_deny, retry, at: ended });
 }
 
 #[derive(Clone, Copy)]
@@ -121,7 +122,8 @@ struct Sizes {
     bytes_out: usize,
 }
 
-fn count(shared: &Shared, context: &RequestContext, status: u16, ended: Now) {
+/// Whether a policy in dry run would have refused it.
+fn count(shared: &Shared, context: &RequestContext, status: u16, ended: Now) -> bool {
     let installed = &context.installed;
     let snapshot = &installed.snapshot;
     let metrics = installed.route_metrics(context.route);
@@ -132,7 +134,9 @@ fn count(shared: &Shared, context: &RequestContext, status: u16, ended: Now) {
         let policy = policy_name(denial.policy);
         shared.metrics.denied(metrics.route(), denial.kind().code(), denial.reason.code(), policy);
     }
+    let mut would_deny = false;
     for (policy, reason) in context.trail.would_deny() {
+        would_deny = true;
         shared.metrics.would_deny(metrics.route(), reason.kind().code(), reason.code(), policy_name(policy));
     }
     if is_of_deprecated_route(context) {
@@ -151,6 +155,7 @@ fn count(shared: &Shared, context: &RequestContext, status: u16, ended: Now) {
             plan.quota_used(quota.limit.saturating_sub(standing.remaining), quota.limit, quota.resets_unix_s);
         }
     }
+    would_deny
 }
 
 /// Of those that were admitted: what is refused is told by its reason, and a preflight is no call.
@@ -164,7 +169,7 @@ fn gateway_time(context: &RequestContext, ended: Now) -> std::time::Duration {
     context.attempt.began.unwrap_or(ended).since(context.received)
 }
 
-fn log(session: &Session, context: &RequestContext, status: u16, sizes: Sizes, retry: Option<Habit>, ended: Now) {
+fn log(session: &Session, context: &RequestContext, status: u16, sizes: Sizes, retry: Option<Retried>, ended: Now) {
     let snapshot = &context.installed.snapshot;
     let request = session.req_header();
     let attempt = &context.attempt;
@@ -194,7 +199,7 @@ fn log(session: &Session, context: &RequestContext, status: u16, sizes: Sizes, r
         policy: policy.map(|policy| &*policy.name),
         would_deny: &would_deny,
         without_store: context.trail.without_store(),
-        retry: retry.map(storms::name),
+        retry: retry.map(|retry| storms::habit_name(retry.habit)),
         upstream: upstream.filter(|_| attempt.count > 0).map(|upstream| &*upstream.name),
         endpoint: endpoint.map(|endpoint| &*endpoint.label),
         attempts: Some(attempt.count).filter(|count| *count > 0),

@@ -3,6 +3,7 @@
 use crate::gateway::Gateway;
 use crate::installed::Installed;
 use crate::intake::{self, Caps, Intake, IntakeLimits, Pace, Refusal, Refuse};
+use crate::records::Unread;
 use crate::shared::Shared;
 use engine::denial::Denial;
 use engine::reply::{Occurrence, Reply};
@@ -62,6 +63,16 @@ impl Refuse for FrontDoor {
             &line,
             Answer { status, bytes: bytes.len(), duration: ended.since(refusal.started) },
         );
+        let unread = Unread {
+            request_id: id,
+            client: refusal.peer.map(|peer| peer.ip()),
+            method: line.method.unwrap_or_default(),
+            path: line.path.unwrap_or_default(),
+            status,
+            began: refusal.started,
+            ended,
+        };
+        self.shared.records.note_unread(&installed, &refusal.denial, unread);
         bytes
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
-use tracing::warn;
+use tracing::{info, warn};
 
 /// Between two signs of life.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
@@ -26,6 +26,8 @@ const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 const SWEEPS: usize = 5;
 /// Calls under way at once, all of them over one connection.
 const CALLS_MAX: usize = 1_024;
+/// Counters that the store is told about at once, after it was away.
+const PAID_AT_ONCE: usize = 64;
 /// For giving everything back at the end.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -73,6 +75,7 @@ impl Fleet {
                 tasks.spawn(async move { fleet.give_back_now(returned).await });
             }
             tasks.join_all().await;
+            self.pay().await;
             self.call(&self.scripts.alive(&self.node, Duration::ZERO), GOODBYE_TIMEOUT).await;
         };
         // What is not done by then lapses.
@@ -125,7 +128,29 @@ impl Fleet {
             beats.tick().await;
             if let Some(numbers) = self.call(&self.scripts.alive(&self.node, SIGN_HOLDS), OPEN_TIMEOUT).await {
                 self.count_nodes(&numbers);
+                self.pay().await;
             }
+        }
+    }
+
+    /// Tells the store what was let through while it was away: it counts as much of it as the limit has room for. Each once: what was
+    /// not answered may have been counted.
+    async fn pay(self: &Arc<Self>) {
+        let (mut counters, mut requests) = (0_u64, 0_u64);
+        while !self.owed.is_empty() && self.is_reachable() {
+            let mut calls = JoinSet::new();
+            for debt in self.owed.take(PAID_AT_ONCE, now()) {
+                (counters, requests) = (counters.saturating_add(1), requests.saturating_add(debt.requests));
+                let fleet = Arc::clone(self);
+                calls.spawn(async move {
+                    let call = fleet.scripts.take(debt.counter, debt.limit, debt.requests);
+                    fleet.call(&call, fleet.settings.timeout).await;
+                });
+            }
+            calls.join_all().await;
+        }
+        if counters > 0 {
+            info!(counters, requests, "what quotas let through without the shared store is counted in it now");
         }
     }
 
@@ -165,8 +190,8 @@ impl Fleet {
                 self.breaker().probe_failed(now().monotonic_ns);
                 // Once in each time without a store.
                 if !self.told.swap(true, Ordering::Relaxed) {
-                    let on_failure = self.settings.on_failure.name();
-                    warn!(%fault, servers = ?self.settings.servers, on_failure, "shared store not reached");
+                    let (on_failure, servers) = (self.settings.on_failure.name(), self.settings.servers_text());
+                    warn!(%fault, servers, on_failure, "shared store not reached");
                 }
             }
         }

@@ -51,6 +51,18 @@ impl OnFailure {
     }
 }
 
+impl RedisSettings {
+    /// `redis-1.internal:6379, redis-2.internal:6379`, for the log.
+    #[must_use]
+    pub fn servers_text(&self) -> String {
+        let name = |(host, port): &(String, u16)| {
+            // An IPv6 address.
+            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+        };
+        self.servers.iter().map(name).collect::<Vec<_>>().join(", ")
+    }
+}
+
 impl fmt::Debug for RedisSettings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { servers, cluster, tls, username: _, password: _, database, timeout, on_failure, prefix } = self;
@@ -64,5 +76,26 @@ impl fmt::Debug for RedisSettings {
             .field("on_failure", on_failure)
             .field("prefix", prefix)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_named_as_people_write_them() {
+        let settings = RedisSettings {
+            servers: vec![("a.example".to_owned(), 6379), ("::1".to_owned(), 7000)],
+            cluster: true,
+            tls: None,
+            username: None,
+            password: None,
+            database: 0,
+            timeout: Duration::from_millis(20),
+            on_failure: OnFailure::LocalShare,
+            prefix: "tollgate".to_owned(),
+        };
+        assert_eq!(settings.servers_text(), "a.example:6379, [::1]:7000");
     }
 }

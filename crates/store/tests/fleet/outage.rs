@@ -95,3 +95,62 @@ async fn a_store_that_was_never_there_holds_nobody_up() {
     assert!(is_alone(answer) && took < TIMEOUT, "{answer:?} after {took:?}");
     assert!(!node.fleet.is_reachable());
 }
+
+async fn stored(server: &RedisServer) -> String {
+    let stored = server.command(&["GET", "test:q:{00000000000000000000000000000001}"]).await;
+    stored.trim_end().rsplit(' ').next().unwrap_or_default().to_owned()
+}
+
+/// Also what a store forgot: it knows afterwards what passed while it was gone.
+#[tokio::test]
+async fn what_quotas_let_through_meanwhile_is_told_afterwards() {
+    for on_failure in [OnFailure::LocalShare, OnFailure::Allow] {
+        let mut server = RedisServer::start().await;
+        let nodes =
+            [Node::start("a", with(on_failure, &server)).await, Node::start("b", with(on_failure, &server)).await];
+        until("two nodes", async || nodes.iter().all(|node| node.seen.nodes.load(Ordering::Relaxed) == 2)).await;
+        server.kill();
+        let charge = quota(1, 60, Sync::Exact);
+        for node in &nodes {
+            // The first one finds out, and finds nothing counted by a store that is gone.
+            for _ in 0..20 {
+                assert!(is_alone(node.take(charge).await), "{on_failure:?}");
+            }
+        }
+        // Two come to nothing behind the gateway: they are not owed.
+        let taken = now();
+        for _ in 0..2 {
+            nodes[0].fleet.give_back_alone(charge, taken, now());
+        }
+        server.restart().await;
+        until("what is owed", async || stored(&server).await == "38").await;
+        let mut granted = 0;
+        for _ in 0..30 {
+            granted += usize::from(is_counted(nodes[1].take(charge).await));
+        }
+        assert_eq!(granted, 22, "{on_failure:?}");
+        // It is told once.
+        assert_eq!(stored(&server).await, "60");
+    }
+}
+
+/// Two nodes let through a whole limit between them, and the store had counted some before: it does not count beyond the limit.
+#[tokio::test]
+async fn no_more_than_the_limit_is_counted_afterwards() {
+    let server = RedisServer::start().await;
+    let node = Node::start("a", with(OnFailure::LocalShare, &server)).await;
+    let charge = quota(1, 50, Sync::Exact);
+    for _ in 0..30 {
+        assert!(is_counted(node.take(charge).await));
+    }
+    server.halt();
+    let mut granted = 0;
+    for _ in 0..60 {
+        granted += usize::from(is_alone(node.take(charge).await));
+    }
+    assert_eq!(granted, 50);
+    server.go_on();
+    until("what is owed", async || stored(&server).await == "50").await;
+    until("the store again", async || node.fleet.is_reachable()).await;
+    assert!(matches!(node.take(charge).await, SharedAnswer::Counted(Take::Refused { .. })));
+}

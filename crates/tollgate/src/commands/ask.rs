@@ -37,10 +37,26 @@ impl Asked {
 
     /// The next line of the answer, which has to be one: an answer that ends early is none.
     pub(super) fn line<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, Failure> {
+        let ended = io::Error::new(io::ErrorKind::UnexpectedEof, "the answer has no end");
+        self.read()?.ok_or_else(|| self.failed(ended))
+    }
+
+    /// The same, for an answer that ends with the gateway: none when it has.
+    pub(super) fn line_or_end<T: serde::de::DeserializeOwned>(&mut self) -> Result<Option<T>, Failure> {
+        self.read()
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(&mut self) -> Result<Option<T>, Failure> {
         let mut text = String::new();
-        let read = self.answer.read_line(&mut text);
-        let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
-        read.and_then(|_| serde_json::from_str(&text).map_err(invalid))
-            .map_err(|source| Failure::NotRunning { path: self.socket.display().to_string(), source })
+        let read = self.answer.read_line(&mut text).map_err(|error| self.failed(error))?;
+        if read == 0 {
+            return Ok(None);
+        }
+        let invalid = |error| self.failed(io::Error::new(io::ErrorKind::InvalidData, error));
+        serde_json::from_str(&text).map(Some).map_err(invalid)
+    }
+
+    fn failed(&self, source: io::Error) -> Failure {
+        Failure::NotRunning { path: self.socket.display().to_string(), source }
     }
 }

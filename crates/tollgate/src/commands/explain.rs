@@ -169,7 +169,7 @@ fn verdict_text(out: &mut String, verdict: &Verdict) {
         }
         Verdict::Refuse { denial, reply } => {
             let _ = writeln!(out, "\nrefused: {} {} ({})", reply.status, denial.kind().code(), denial.reason.code());
-            if let Some(facts) = super::facts(denial) {
+            if let Some(facts) = denial.facts() {
                 let _ = writeln!(out, "because: {facts}");
             }
             let _ = writeln!(out, "runbook: tollgate reasons {}", denial.kind().code());
@@ -223,7 +223,7 @@ fn json(snapshot: &Snapshot, request: &OfflineRequest, decided: &Decided) -> Val
         Verdict::Refuse { denial, reply } => {
             json!({
                 "verdict": "deny", "status": reply.status, "kind": denial.kind().code(), "reason": denial.reason.code(),
-                "detail": super::facts(denial),
+                "detail": denial.facts(),
                 "policy": denial.policy.and_then(|id| snapshot.policy(id)).map(|policy| &*policy.name),
                 "headers": headers(reply), "body": String::from_utf8_lossy(&reply.body),
             })

@@ -2,9 +2,10 @@
 
 use super::ask::Asked;
 use super::{Failure, Outcome, output};
-use crate::cli::{ListFormat, QuotaCommand, Which};
+use crate::cli::{ListFormat, NamedCounters, QuotaCommand, Which};
 use crate::process::control::Question;
 use crate::process::quota::desk::{Act, Counter, Line, QuotaQuestion, Selection};
+use crate::shown::Columns;
 use std::path::Path;
 
 /// Digits of an ID in a table: enough to tell counters apart.
@@ -13,8 +14,8 @@ const ID_DIGITS: usize = 12;
 pub(crate) fn run(command: &QuotaCommand) -> Result<Outcome, Failure> {
     match command {
         QuotaCommand::List { config, which, ended, format } => list(config, select(which, None, *ended), *format),
-        QuotaCommand::Show { config, id, which, format } => show(config, name(which, id.as_deref(), true)?, *format),
-        QuotaCommand::Reset { config, id, which, format } => reset(config, name(which, id.as_deref(), false)?, *format),
+        QuotaCommand::Show(named) => show(&named.config, name(named, true)?, named.format),
+        QuotaCommand::Reset(named) => reset(&named.config, name(named, false)?, named.format),
         QuotaCommand::Export { config, which } => {
             let (counters, _) = ask(config, Act::List, select(which, None, true))?;
             counters.iter().try_for_each(json)?;
@@ -28,7 +29,7 @@ fn list(config: &Path, which: Selection, format: ListFormat) -> Result<Outcome, 
     match format {
         ListFormat::Text if counters.is_empty() => output::note("nothing is counted that fits"),
         ListFormat::Text => output::result(table(&counters)),
-        ListFormat::Json => all_json(&counters)?,
+        ListFormat::Json => super::print_json(&counters)?,
     }
     Ok(Outcome::Yes)
 }
@@ -40,7 +41,7 @@ fn show(config: &Path, which: Selection, format: ListFormat) -> Result<Outcome, 
         return Ok(Outcome::No);
     }
     match format {
-        ListFormat::Json => all_json(&counters)?,
+        ListFormat::Json => super::print_json(&counters)?,
         ListFormat::Text => counters.iter().for_each(|counter| output::result(details(counter))),
     }
     Ok(Outcome::Yes)
@@ -53,7 +54,7 @@ fn reset(config: &Path, which: Selection, format: ListFormat) -> Result<Outcome,
         return Ok(Outcome::No);
     }
     match format {
-        ListFormat::Json => all_json(&counters)?,
+        ListFormat::Json => super::print_json(&counters)?,
         ListFormat::Text => {
             for Counter { id, policy, per, by, value, used, .. } in &counters {
                 output::result_line(format_args!("reset {id}: {policy} of {by} {value}, {used} used this {per}"));
@@ -67,13 +68,14 @@ fn reset(config: &Path, which: Selection, format: ListFormat) -> Result<Outcome,
 }
 
 /// For a command that has to be told which counters are meant.
-fn name(which: &Which, id: Option<&str>, ended: bool) -> Result<Selection, Failure> {
+fn name(named: &NamedCounters, ended: bool) -> Result<Selection, Failure> {
+    let NamedCounters { id, which, .. } = named;
     if id.is_none() && which.policy.is_none() && which.consumer.is_none() {
         return Err(Failure::Usage(
             "which counters? Give an ID, --policy or --consumer; `tollgate quota list` has them".into(),
         ));
     }
-    Ok(select(which, id, ended))
+    Ok(select(which, id.as_deref(), ended))
 }
 
 fn select(which: &Which, id: Option<&str>, ended: bool) -> Selection {
@@ -89,6 +91,7 @@ fn ask(config: &Path, act: Act, which: Selection) -> Result<(Vec<Counter>, bool)
         match asked.line()? {
             Line::Counter(counter) => found.push(*counter),
             Line::Refused(why) => return Err(Failure::Usage(why)),
+            Line::Note(note) => output::note(note),
             Line::End { written, .. } => {
                 found.sort_by(|one, other| sorted_by(one).cmp(&sorted_by(other)));
                 return Ok((found, written));
@@ -102,53 +105,35 @@ fn sorted_by(counter: &Counter) -> (&str, &str, &str, &str, &str) {
     (policy, by, value, starts, id)
 }
 
-fn all_json(counters: &[Counter]) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(counters).map_err(|error| Failure::Usage(error.to_string()))?;
-    output::result_line(text);
-    Ok(())
-}
-
 fn json(counter: &Counter) -> Result<(), Failure> {
     output::result_line(serde_json::to_string(counter).map_err(|error| Failure::Usage(error.to_string()))?);
     Ok(())
 }
 
 fn details(counter: &Counter) -> String {
-    let Counter { id, policy, per, by, value, consumer, used, limit, starts, ends } = counter;
+    let Counter { id, policy, per, by, value, consumer, used, limit, starts, ends, shared } = counter;
     let left = limit.map_or("the config has no such quota any more".to_owned(), |limit| {
         format!("{used} of {limit}, {} left", limit.saturating_sub(*used))
     });
     format!(
         "id        {id}\npolicy    {policy}\ncounts by {by}\nvalue     {value}\nconsumer  {}\nused      {used} ({left})\n\
-         period    {per}, from {starts} to {ends}\n\n",
+         period    {per}, from {starts} to {ends}\n{}\n",
         consumer.as_deref().unwrap_or("-"),
+        if *shared { "counted   in the store, for all nodes; what they hold of it counts as used\n" } else { "" },
     )
 }
 
-/// Columns as wide as what stands in them.
 fn table(counters: &[Counter]) -> String {
     let head = ["ID", "POLICY", "PER", "BY", "VALUE", "CONSUMER", "USED", "LIMIT", "ENDS"].map(str::to_owned);
     let rows: Vec<[String; 9]> = std::iter::once(head).chain(counters.iter().map(row)).collect();
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..9).map(width).collect();
-    let mut text = String::new();
-    for row in &rows {
-        let cells: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
+    Columns::new().lines(&rows)
 }
 
 fn row(counter: &Counter) -> [String; 9] {
-    let Counter { id, policy, per, by, value, consumer, used, limit, starts: _, ends } = counter;
+    let Counter { id, policy, per, by, value, consumer, used, limit, starts: _, ends, shared } = counter;
     [
         id.chars().take(ID_DIGITS).collect(),
-        policy.clone(),
+        if *shared { format!("{policy} (all nodes)") } else { policy.clone() },
         per.clone(),
         by.clone(),
         value.clone(),

@@ -1,9 +1,10 @@
-//! Everything that reaches a running gateway from outside its listeners: signals, and the control socket that `tollgate reload`
-//! and `tollgate keys` talk to. One thread of its own, started before the config is read, so that no signal is ever fatal by accident.
+//! Everything that reaches a running gateway from outside its listeners: signals, and the control socket that `tollgate reload`,
+//! `keys`, `quota` and `denials` talk to. One thread of its own, started before the config is read, so that no signal is ever fatal by accident.
 
 use super::hangup;
 use super::keys::Keys;
 use super::quota::desk::{self, QuotaQuestion};
+use super::records::desk::{self as records, RecordsQuestion};
 use super::reload::{Reloader, Verdict};
 use limits::clock::now;
 use proxy::Stop;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, BufWriter};
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -34,6 +36,8 @@ pub(crate) enum Question {
     Quota(QuotaQuestion),
     /// Every provider's keys: answered by [`super::keys::Keys`].
     Keys,
+    /// What was refused or failed lately.
+    Records(RecordsQuestion),
 }
 
 /// The control thread, listening for signals.
@@ -129,12 +133,11 @@ async fn serve(mut signals: Signals, begun: oneshot::Receiver<Begin>, stop: mpsc
             Some(stream) = accept(listener.as_ref()) => {
                 let reloader = Arc::clone(&reloader);
                 tokio::spawn(async move {
-                    match tokio::time::timeout(QUESTION_TIMEOUT, answer(stream, &reloader)).await {
-                        Ok(Ok(())) => {}
-                        // Asked without waiting for the verdict.
-                        Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
-                        Ok(Err(error)) => warn!(%error, "control socket"),
-                        Err(_elapsed) => warn!("control socket: no question in time"),
+                    match converse(stream, &reloader).await {
+                        Ok(()) => {}
+                        // Asked without waiting for the verdict, or gone in the middle of a long answer.
+                        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+                        Err(error) => warn!(%error, "control socket"),
                     }
                 });
             }
@@ -236,21 +239,44 @@ fn listen(path: &Path) -> Option<UnixListener> {
     }
 }
 
-async fn answer(stream: UnixStream, reloader: &Reloader) -> io::Result<()> {
-    let (read, mut write) = stream.into_split();
-    let mut line = String::new();
-    BufReader::new(read.take(QUESTION_BYTES_MAX)).read_line(&mut line).await?;
-    let mut text = match serde_json::from_str::<Question>(&line) {
+/// One question and its answer. All but what is followed has to be over in time.
+async fn converse(stream: UnixStream, reloader: &Reloader) -> io::Result<()> {
+    let (mut read, write) = stream.into_split();
+    let mut write = BufWriter::new(write);
+    let question = async {
+        let mut line = String::new();
+        BufReader::new((&mut read).take(QUESTION_BYTES_MAX)).read_line(&mut line).await?;
+        Ok(serde_json::from_str::<Question>(&line))
+    };
+    let question = in_time(question).await?;
+    if let Ok(Question::Records(question)) = &question
+        && question.follow
+    {
+        records::follow(question, &reloader.handle, &mut read, &mut write).await?;
+    } else {
+        in_time(answer(question, reloader, &mut write)).await?;
+    }
+    write.shutdown().await
+}
+
+async fn in_time<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    tokio::time::timeout(QUESTION_TIMEOUT, work).await.map_err(|_elapsed| io::ErrorKind::TimedOut)?
+}
+
+async fn answer(
+    question: serde_json::Result<Question>,
+    reloader: &Reloader,
+    write: &mut BufWriter<OwnedWriteHalf>,
+) -> io::Result<()> {
+    let mut text = match question {
         Ok(Question::Reload) => serde_json::to_vec(&reloader.reload("tollgate reload"))?,
         Ok(Question::Quota(question)) => {
-            let mut write = BufWriter::new(write);
-            desk::answer(&question, &reloader.quotas, &reloader.handle.snapshot(), now(), &mut write).await?;
-            return write.shutdown().await;
+            return desk::answer(&question, &reloader.quotas, &reloader.handle, now(), write).await;
         }
+        Ok(Question::Records(question)) => return records::list(&question, &reloader.handle, write).await.map(drop),
         Ok(Question::Keys) => serde_json::to_vec(&Keys::of(&reloader.handle, now()))?,
         Err(error) => serde_json::to_vec(&Verdict::refused(format!("the question cannot be read: {error}\n")))?,
     };
     text.push(b'\n');
-    write.write_all(&text).await?;
-    write.shutdown().await
+    write.write_all(&text).await
 }

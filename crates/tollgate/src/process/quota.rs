@@ -2,6 +2,7 @@
 //! the end. What can be asked about them over the control socket is in [`desk`].
 
 pub(crate) mod desk;
+mod shared;
 
 use crate::failure::{Failure, chain};
 use engine::snapshot::Snapshot;

@@ -144,10 +144,15 @@ async fn a_store_that_goes_away_is_not_felt() {
     gateway.get("/exact").expect(200).await;
     redis.kill();
     check_alone(&gateway, 60).await;
+    // Once, with where it is.
+    let said = gateway.said();
+    let told: Vec<&str> = said.lines().filter(|line| line.contains("shared store not")).collect();
+    assert!(told.len() == 1 && told[0].contains(&format!("\"{}\"", redis.address())), "{told:?}");
     redis.restart().await;
+    until("what passed meanwhile", async || (used(&redis).await == "40").then_some(())).await;
     until("the store again", async || (gateway.metric("tollgate_store_up", &[]).await > 0.5).then_some(())).await;
     let counted = gateway.metric("tollgate_store_call_duration_seconds_count", &[]).await;
-    gateway.get("/exact").expect(200).await;
+    gateway.get("/both").expect(200).await;
     assert!(gateway.metric("tollgate_store_call_duration_seconds_count", &[]).await > counted);
     redis.halt();
     check_alone(&gateway, 60).await;

@@ -37,6 +37,7 @@ mod reasons_tls;
 mod reasons_transform;
 mod reasons_upstream;
 mod reasons_ways;
+mod shared_accuracy;
 mod storms;
 mod trace;
 mod transformations;

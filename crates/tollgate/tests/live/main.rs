@@ -5,6 +5,7 @@
 
 mod cli;
 mod demo;
+mod denials;
 mod explain;
 mod heads;
 mod import;

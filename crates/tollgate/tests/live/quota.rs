@@ -3,6 +3,7 @@
 mod commands;
 mod file;
 mod kill;
+mod shared;
 
 use crate::program::{BINARY, Ran, tollgate};
 use serde_json::Value;

@@ -1,43 +1,14 @@
-//! Clients that call without a pause and remember what they were answered, and an upstream that answers everything.
+//! Clients that call without a pause and remember what they were answered.
 
 use crate::gateway::key;
 use anyhow::{Result, bail};
 use std::io::{self, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-const HEAD_END: &[u8] = b"\r\n\r\n";
 /// No answer takes so long.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-pub(crate) struct Upstream {
-    pub(crate) address: SocketAddr,
-}
-
-impl Upstream {
-    /// Serves for as long as this program runs.
-    pub(crate) fn start() -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let address = listener.local_addr()?;
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                thread::spawn(move || serve(stream));
-            }
-        });
-        Ok(Self { address })
-    }
-}
-
-/// Requests without bodies, one after the other.
-fn serve(mut stream: TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    loop {
-        read_until(&mut stream, |bytes| bytes.ends_with(HEAD_END))?;
-        stream.write_all(ANSWER)?;
-    }
-}
 
 /// What one consumer's calls came to in one life, in the order of their answers.
 #[derive(Clone, Debug, Default)]

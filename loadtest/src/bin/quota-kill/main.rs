@@ -9,15 +9,18 @@
 
 mod gateway;
 mod load;
+#[path = "../../wire.rs"]
+mod wire;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use gateway::Gateway;
-use load::{Life, Upstream};
+use load::Life;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use wire::Upstream;
 
 /// What may be lost.
 const SECOND: Duration = Duration::from_secs(1);

@@ -51,7 +51,7 @@ pub(super) fn remarks(decoded: &Unproven, clock_skew_s: Option<u64>, at: Now) ->
     }
     if let (Some(issued), Some(expires)) = (plausible("iat"), plausible("exp")) {
         remarks.push(match expires.checked_sub(issued) {
-            Some(life) => format!("it is made to live {}", super::text::span(life)),
+            Some(life) => format!("it is made to live {}", crate::shown::span(life)),
             None => "it expires before it was issued: the times are mixed up".to_owned(),
         });
     }

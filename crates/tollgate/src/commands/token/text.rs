@@ -2,6 +2,7 @@
 
 use super::clock::{self, TIMES};
 use super::{Report, Verdict};
+use crate::shown::{harmless, span};
 use engine::calendar::Rfc3339;
 use engine::denial::Denial;
 use engine::policy::jwt::{Answer, Finding};
@@ -9,8 +10,6 @@ use limits::clock::Now;
 use serde_json::{Map, Value};
 use std::fmt::Write as _;
 
-/// Of one value.
-const CHARACTERS_MAX: usize = 400;
 /// Members that are shown of header and claims each.
 const MEMBERS_MAX: usize = 100;
 /// The longest name that the columns are made for.
@@ -148,64 +147,6 @@ pub(super) fn moment(seconds: u64, at: Now) -> String {
     format!("{}, {far}", Rfc3339::from_unix_seconds(seconds))
 }
 
-/// In its two largest units.
-pub(super) fn span(seconds: u64) -> String {
-    const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
-    let mut rest = seconds;
-    let mut parts = Vec::new();
-    for (length, unit) in UNITS {
-        let count = rest.checked_div(length).unwrap_or(0);
-        if count > 0 || !parts.is_empty() || unit == "s" {
-            parts.push(format!("{count} {unit}"));
-        }
-        rest = rest.checked_rem(length).unwrap_or(0);
-    }
-    parts.truncate(2);
-    parts.join(" ")
-}
-
 pub(super) fn facts(denial: &Denial) -> String {
-    super::super::facts(denial).unwrap_or_else(|| denial.reason.detail().to_owned())
-}
-
-/// Without what could act on a terminal or turn the line around, and not without end.
-fn harmless(text: &str) -> String {
-    let acts = |letter: char| {
-        letter.is_control()
-            || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let mut shown = String::new();
-    for (count, letter) in text.chars().enumerate() {
-        if count == CHARACTERS_MAX {
-            shown.push('…');
-            break;
-        }
-        if acts(letter) { shown.extend(letter.escape_unicode()) } else { shown.push(letter) }
-    }
-    shown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{harmless, span};
-
-    #[test]
-    fn spans_have_two_units() {
-        for (seconds, expected) in [
-            (0, "0 s"),
-            (59, "59 s"),
-            (60, "1 min 0 s"),
-            (3_723, "1 h 2 min"),
-            (90_000, "1 d 1 h"),
-            (864_000, "10 d 0 h"),
-        ] {
-            assert_eq!(span(seconds), expected);
-        }
-    }
-
-    #[test]
-    fn what_is_shown_does_nothing_to_a_terminal() {
-        assert_eq!(harmless("a\u{1b}[2J\u{202e}b\u{9b}"), "a\\u{1b}[2J\\u{202e}b\\u{9b}");
-        assert_eq!(harmless(&"ä".repeat(500)).chars().count(), 401);
-    }
+    denial.facts().unwrap_or_else(|| denial.reason.detail().to_owned())
 }

@@ -2,11 +2,13 @@
 //! the list is whole.
 
 use super::QuotaStore;
+use super::shared::{Shared, not_reset, shared};
 use engine::calendar::Rfc3339;
 use engine::snapshot::Snapshot;
 use limits::clock::Now;
 use limits::counts::Row;
 use limits::keyed::Key;
+use proxy::Handle;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::io;
@@ -61,6 +63,9 @@ pub(crate) struct Counter {
     /// RFC 3339.
     pub(crate) starts: String,
     pub(crate) ends: String,
+    /// Counted in the store, for all nodes together; what they hold of it counts as used.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) shared: bool,
 }
 
 /// One line of an answer.
@@ -70,6 +75,8 @@ pub(crate) enum Line {
     Counter(Box<Counter>),
     /// Nothing was done.
     Refused(String),
+    /// What the list has not got.
+    Note(String),
     End {
         counters: usize,
         /// Whether all of it is on the disk.
@@ -81,10 +88,11 @@ pub(crate) enum Line {
 pub(crate) async fn answer(
     question: &QuotaQuestion,
     store: &Arc<QuotaStore>,
-    snapshot: &Snapshot,
+    handle: &Handle,
     now: Now,
     write: &mut (impl AsyncWrite + Unpin),
 ) -> io::Result<()> {
+    let snapshot = &*handle.snapshot();
     let limits = Limits::of(snapshot);
     let which = &question.which;
     match question.act {
@@ -94,6 +102,14 @@ pub(crate) async fn answer(
             for row in parts.flatten() {
                 counters = counters.saturating_add(1);
                 say(write, &Line::Counter(Box::new(limits.counter(&row)))).await?;
+            }
+            let Shared { counters: of_all, notes } = shared(handle, which, now).await;
+            for counter in of_all {
+                counters = counters.saturating_add(1);
+                say(write, &Line::Counter(Box::new(counter))).await?;
+            }
+            for note in notes {
+                say(write, &Line::Note(note)).await?;
             }
             say(write, &Line::End { counters, written: true }).await
         }
@@ -121,6 +137,9 @@ pub(crate) async fn answer(
                     "quota reset"
                 );
                 say(write, &Line::Counter(Box::new(counter))).await?;
+            }
+            for note in not_reset(snapshot, which) {
+                say(write, &Line::Note(note)).await?;
             }
             say(write, &Line::End { counters: before.len(), written }).await
         }
@@ -161,7 +180,7 @@ impl Selection {
     }
 }
 
-fn identifier(key: Key) -> String {
+pub(super) fn identifier(key: Key) -> String {
     format!("{:032x}", key.to_u128())
 }
 
@@ -189,6 +208,7 @@ impl<'a> Limits<'a> {
             limit,
             starts: time(row.window.start_unix_s),
             ends: time(row.window.end_unix_s),
+            shared: false,
         }
     }
 }
