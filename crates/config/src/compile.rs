@@ -4,6 +4,7 @@
 mod auth;
 mod auth_services;
 mod body;
+mod compression;
 mod concurrency;
 mod cors;
 mod desk;
@@ -26,6 +27,7 @@ mod scenarios;
 mod scope;
 mod store;
 mod target;
+mod transform;
 mod upstreams;
 mod users;
 mod whoami;

@@ -91,6 +91,8 @@ codes! {
     Template "template",
     /// An error template that no client ever gets.
     HiddenTemplate "hidden-template",
+    /// A change to requests or answers that cannot be made: an unknown variable, a malformed pointer, a header that is not to be touched.
+    Transform "transform",
     /// A JSON Schema that is none, that refers to something elsewhere, or whose patterns would not run in linear time.
     Schema "schema",
     /// A route that never gets a request.

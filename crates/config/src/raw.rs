@@ -7,6 +7,7 @@ mod answer;
 mod auth_service;
 mod browser;
 mod choice;
+mod compression;
 mod errors;
 mod identity;
 mod limit;
@@ -15,6 +16,7 @@ mod process;
 mod route;
 mod scenario;
 mod store;
+mod transform;
 mod upstream;
 mod whoami;
 
@@ -27,6 +29,7 @@ pub use answer::{AfterSunset, CacheControl, Deprecation, Redirect, Respond};
 pub use auth_service::{AuthService, RememberAnswers, ServiceTls};
 pub use browser::{Cors, OnDenied};
 pub use choice::{Discovery, EndpointEntry, PathEntry, TemplatePart, Threads};
+pub use compression::{Compression, CompressionAlgorithm};
 pub use errors::{Disclose, ErrorResponse, ErrorTemplate, Errors};
 pub use identity::{
     Algorithm, ApiKeys, ClaimRule, ClaimValue, DiscoveryDetails, IdentityHeaders, JwtKey, JwtProvider, Location,
@@ -48,6 +51,10 @@ pub use route::{
 };
 pub use scenario::{Scenario, ScenarioAuthAnswer, ScenarioExpect, ScenarioRequest};
 pub use store::{OnFailure, Redis, Scope, Store, Sync};
+pub use transform::{
+    Absent, AnyJson, BodyChange, BodyStep, HeaderChange, OnUnreadable, PathChange, PrefixChange, QueryChange,
+    RequestTransform, ResponseTransform, ValueDetails, ValueEntry,
+};
 pub use upstream::{Balance, EndpointDetails, Keepalive, Timeouts, Upstream, UpstreamTls};
 pub use whoami::Whoami;
 

@@ -1,8 +1,7 @@
 //! Every kind and every reason of a refusal. START HERE.
 //!
 //! A *kind* is what templates, metric labels and help pages are named by; a *reason* is the exact cause, for log, explain and
-//! operator. A kind that needs no finer cause has one reason of its own name. The one list below is where they are declared: the
-//! enums, codes, default statuses, titles, the reference page, the metric labels and the completeness tests come from it.
+//! operator. A kind that needs no finer cause has one reason of its own name. All else that names them is made from the list below.
 
 #[macro_use]
 mod declare;
@@ -304,6 +303,15 @@ reasons! {
         /// The query has a parameter that the route does not declare, and `unknownQuery` is `refuse`.
         ParameterUnknown "parameter_unknown" "The request has a parameter that this resource does not know.",
     }
+    /// The request cannot be given the shape in which the route passes it on.
+    RequestTransformFailed "request_transform_failed" 400 "Request cannot be passed on" Client {
+        /// A value that `request` puts into the request is absent, and its `absent` is `refuse`.
+        TransformValueMissing "transform_value_missing" "The request lacks a value that this resource requires.",
+        /// A value of the request cannot stand where `request` puts it: control characters, too long, a path without normal form.
+        TransformValueUnfit "transform_value_unfit" "A value of the request cannot be passed on.",
+        /// The body that `request.body` changes is not JSON, is encoded, or has one name twice.
+        TransformBodyUnreadable "transform_body_unreadable" "The request body is not valid JSON.",
+    }
     /// No endpoint of the upstream can take the request.
     UpstreamUnavailable "upstream_unavailable" 503 "Upstream unavailable" Upstream {
         /// No endpoint has an address to connect to.
@@ -338,6 +346,13 @@ reasons! {
     UpstreamProtocolError "upstream_protocol_error" 502 "Upstream protocol error" Upstream {
         /// The endpoint's answer is not valid HTTP.
         UpstreamProtocolError "upstream_protocol_error" "The service gave an invalid answer.",
+    }
+    /// Upstream's answer cannot be given the shape in which the route passes it on.
+    ResponseTransformFailed "response_transform_failed" 502 "Answer cannot be passed on" Upstream {
+        /// A value that `response` puts into the answer is absent or unfit, and its `absent` is `refuse`.
+        ResponseValueMissing "response_value_missing" "The service gave an answer that cannot be passed on.",
+        /// The body that `response.body` changes is not JSON, is encoded, is larger than `bytesMax`, or has one name twice.
+        ResponseUnreadable "response_unreadable" "The service gave an answer that cannot be passed on.",
     }
     /// The connection to the endpoint took longer than `timeouts.connect`.
     UpstreamConnectTimeout "upstream_connect_timeout" 504 "Upstream connection timeout" Upstream {

@@ -7,6 +7,7 @@
 //! - A path that is only matched thanks to `trailingSlash` comes right after the one that is matched as it stands.
 //! - Conditions on headers and query: more before fewer.
 
+pub mod capture;
 mod condition;
 mod distance;
 mod group;

@@ -1,5 +1,6 @@
 //! All that one route asks of a request, defaults already merged in. `chain` takes it apart without `..`.
 
+use crate::compression::Compression;
 use crate::names::{Name, Place, PolicyId};
 use crate::policy::concurrency::Concurrency;
 use crate::policy::cors::Cors;
@@ -12,6 +13,7 @@ use crate::policy::reading::Reading;
 use crate::policy::throttle::Throttle;
 use crate::response::ResponseRules;
 use crate::target::Target;
+use crate::transform::Transform;
 use std::sync::Arc;
 
 /// A route's own rules, in the order in which they are asked.
@@ -85,4 +87,7 @@ pub struct Route {
     pub rules: Rules,
     /// What is put on every answer; none for most routes.
     pub response: Option<Box<ResponseRules>>,
+    /// Boxed: rare, and asked for by every request.
+    pub transform: Option<Box<Transform>>,
+    pub compression: Option<Box<Compression>>,
 }

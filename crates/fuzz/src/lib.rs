@@ -20,6 +20,7 @@ mod routes;
 mod templates;
 mod tokens;
 mod tracing;
+mod transformations;
 mod wire;
 
 pub use body::body_guard;
@@ -38,6 +39,7 @@ pub use routes::route_match;
 pub use templates::template;
 pub use tokens::jwt;
 pub use tracing::traceparent;
+pub use transformations::{pointer_mapping, transform};
 pub use wire::{chunked, wire_head};
 
 /// A target's body.
@@ -59,8 +61,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("key_metadata", key_metadata),
     ("openapi_import", openapi_import),
     ("path_normal_form", path_normal_form),
+    ("pointer_mapping", pointer_mapping),
     ("route_match", route_match),
     ("template", template),
     ("traceparent", traceparent),
+    ("transform", transform),
     ("wire_head", wire_head),
 ];

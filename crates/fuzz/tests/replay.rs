@@ -105,7 +105,7 @@ macro_rules! replay {
 
 replay! {
     accept basic body_guard body_read chunked config_parse content_type credential forwarded jwks jwt key_metadata openapi_import
-    path_normal_form route_match template traceparent wire_head
+    path_normal_form pointer_mapping route_match template traceparent transform wire_head
 }
 
 fn names(kind: &str) -> BTreeSet<String> {

@@ -6,6 +6,7 @@ use crate::deadline::Deadline;
 use crate::fault::Progress;
 use crate::installed::Installed;
 use crate::phase::content::Content;
+use crate::phase::transform::Reshaping;
 use engine::chain::Admission;
 use engine::denial::Denial;
 use engine::identity::Identity;
@@ -44,6 +45,8 @@ pub(crate) struct RequestContext {
     pub(crate) denial: Option<Denial>,
     /// Who called, for the record of a request that the gateway answered itself.
     pub(crate) refused_identity: Identity,
+    /// Only where a route changes bodies: what has to be done to them.
+    pub(crate) reshaping: Option<Box<Reshaping>>,
 }
 
 /// How far a request has come. A hook that runs out of order finds the wrong stage and answers 500.
@@ -110,6 +113,7 @@ impl RequestContext {
             content: None,
             denial: None,
             refused_identity: Identity::default(),
+            reshaping: None,
         }
     }
 

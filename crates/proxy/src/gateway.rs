@@ -2,7 +2,7 @@
 
 use crate::connection::CONNECTION;
 use crate::context::RequestContext;
-use crate::phase::{admit, body, connect, finish, forward, reply};
+use crate::phase::{admit, body, connect, finish, forward, reply, transform};
 use crate::shared::Shared;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -88,12 +88,13 @@ impl ProxyHttp for Gateway {
 
     async fn request_body_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         bytes: &mut Option<Bytes>,
         end_of_stream: bool,
         context: &mut Box<RequestContext>,
     ) -> Result<()> {
-        body::pass(&self.shared, bytes, end_of_stream, context).await
+        body::pass(&self.shared, bytes, end_of_stream, context).await?;
+        transform::request_body(&self.shared, session, bytes, end_of_stream, context)
     }
 
     async fn upstream_response_filter(
@@ -102,17 +103,19 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         context: &mut Box<RequestContext>,
     ) -> Result<()> {
-        reply::received(session, response, context)
+        reply::received(session, response, context)?;
+        transform::answer(&self.shared, session, response, context)
     }
 
     fn response_body_filter(
         &self,
-        _session: &mut Session,
-        _bytes: &mut Option<Bytes>,
+        session: &mut Session,
+        bytes: &mut Option<Bytes>,
         end_of_stream: bool,
         context: &mut Box<RequestContext>,
     ) -> Result<Option<Duration>> {
         reply::body(end_of_stream, context);
+        transform::answer_body(session, bytes, end_of_stream, context)?;
         Ok(None)
     }
 

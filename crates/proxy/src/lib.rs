@@ -7,6 +7,7 @@ mod callout;
 mod connection;
 mod context;
 mod deadline;
+mod encoder;
 mod fault;
 mod fields;
 mod gateway;

@@ -9,3 +9,4 @@ pub(crate) mod finish;
 pub(crate) mod forward;
 pub(crate) mod receive;
 pub(crate) mod reply;
+pub(crate) mod transform;

@@ -22,9 +22,11 @@ use store::quotas::charge;
 use store::{Counters, SharedLimits};
 
 mod ask;
+mod shape;
 mod written;
 
 pub(crate) use ask::Call;
+pub(crate) use shape::Shaped;
 pub(crate) use written::split_url;
 
 use written::Written;
@@ -63,6 +65,8 @@ pub(crate) enum Verdict {
         endpoint: Option<String>,
         /// As upstream would see it.
         target: String,
+        /// What the route changes, if it changes anything.
+        shaped: Option<Shaped>,
     },
     Refuse {
         denial: Denial,
@@ -205,10 +209,20 @@ impl<'a> Offline<'a> {
                 if let Err(denial) = self.judge_body(request, head, route, &mut trail) {
                     return self.refused(head, Some(route), identity, denial, trail, now);
                 }
-                let verdict = match admission.upstream() {
+                let mut verdict = match admission.upstream() {
                     Some(upstream) => self.forwarded(head, upstream),
                     None => self.own_answer(&admission, head, now),
                 };
+                match self.shaped(head, route, &identity, request.body.as_deref(), now) {
+                    Ok(None) => {}
+                    Ok(Some(found)) => {
+                        if let Verdict::Forward { target, shaped, .. } = &mut verdict {
+                            *target = found.target.to_string();
+                            *shaped = Some(found);
+                        }
+                    }
+                    Err(denial) => return self.refused(head, Some(route), identity, denial, trail, now),
+                }
                 Decided { verdict, trail, route: Some(route), identity, address: Some(head.client) }
             }
             Err((denial, identity)) => self.refused(head, Some(route), identity, denial, trail, now),
@@ -265,6 +279,7 @@ impl<'a> Offline<'a> {
             upstream: found.map(|upstream| upstream.name.to_string()).unwrap_or_default(),
             endpoint: found.and_then(|upstream| Some(upstream.pick()?.1.label.to_string())),
             target: with_query(&head.path, self.query_for_upstream(head.query).as_deref()),
+            shaped: None,
         }
     }
 

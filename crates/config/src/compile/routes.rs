@@ -17,13 +17,14 @@ use engine::route::table::{Ambiguous, MethodMismatch, Methods, RouteMatch, Route
 use engine::rules::{Auth, Route, Rules};
 use engine::target::Target;
 use engine::trail::Mode;
+use engine::transform::Transform;
 
 use super::body::{self, Body};
 use super::desk::Desk;
 use super::limit::{self, NamedThrottle};
 use super::names::Names;
 use super::target::{self, Chosen};
-use super::{auth, concurrency, cors, errors, ip_access, notice, parameters, patterns, response};
+use super::{auth, concurrency, cors, errors, ip_access, notice, parameters, patterns, response, transform};
 use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, Defaults, RawConfig};
 use crate::references::MISSING;
@@ -48,12 +49,13 @@ pub(super) fn compile(
         let Some(id) = names.routes.get(&*route.name).copied() else { continue };
         let matched = merged.matches(id, desk);
         let paths = matched.as_ref().map_or(&[][..], |matched: &RouteMatch| &matched.paths);
+        let transform = merged.transform(&transform::Subject { config: raw, paths }, desk);
         let parameters = matched.as_ref().and_then(|matched| merged.parameters(&matched.paths, raw, desk));
         let asked = merged.route((id, paths), raw, names, throttles, book, desk);
         if let (Some(matched), Some(mut asked)) = (matched, asked) {
             asked.rules.parameters = parameters;
             table.push(matched);
-            routes.push((id, asked));
+            routes.push((id, Route { transform, ..asked }));
         } else {
             sound = false;
         }
@@ -196,6 +198,9 @@ impl<'r> Merged<'r> {
         let quota_at = if self.raw.quota.is_some() { &*self.pointer } else { "/defaults" };
         let quota = quota.and_then(|quota| limit::quota(&owner, quota, quota_at, desk));
         let Body { payload, reading } = self.body(&owner, raw, desk);
+        let compression = self.raw.compression.as_ref().or(self.defaults.compression.as_ref());
+        let compression_at = self.at("compression", self.raw.compression.is_some());
+        let compression = compression.and_then(|raw| super::compression::compile(raw, &compression_at, desk));
         let errors_at = self.at("errors", true);
         let own_errors = self.raw.errors.as_deref().map(|templates| (templates, &*errors_at));
         book.route(id, own_errors, self.defaults.errors.as_deref(), desk);
@@ -225,7 +230,19 @@ impl<'r> Merged<'r> {
                 quota,
                 reading,
             },
+            transform: None,
+            compression,
         })
+    }
+
+    /// What was checked with other paths in view has been checked for these, too: a change in `defaults` must fit every route.
+    fn transform(&self, subject: &transform::Subject<'_>, desk: &mut Desk<'_>) -> Option<Box<Transform>> {
+        let request = self.raw.request.as_ref().or(self.defaults.request.as_ref());
+        let request_at = self.at("request", self.raw.request.is_some());
+        let response = self.raw.response.as_ref().or(self.defaults.response.as_ref());
+        let response_at = self.at("response", self.raw.response.is_some());
+        let (request, response) = (request.map(|raw| (raw, &*request_at)), response.map(|raw| (raw, &*response_at)));
+        transform::compile(request, response, subject, desk)
     }
 
     /// The route's own word counts before the defaults', whichever of the three it is.

@@ -45,6 +45,8 @@ pub struct Expect {
     pub reason: Option<String>,
     pub route: Option<String>,
     pub upstream: Option<String>,
+    /// Path and query.
+    pub target: Option<String>,
 }
 
 pub(super) fn compile(raw: &RawConfig, names: &Names<'_>, desk: &mut Desk<'_>) -> Vec<TestCase> {
@@ -83,6 +85,7 @@ fn one(raw: &raw::Scenario, pointer: &str, names: &Names<'_>, desk: &mut Desk<'_
             reason: expect.reason.map(|reason| reason.get().code().to_owned()),
             route: expect.route.clone(),
             upstream: expect.upstream.clone(),
+            target: expect.target.clone(),
         },
     }
 }

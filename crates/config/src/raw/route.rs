@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CacheControl, Concurrency, Cors, Deprecation, ErrorTemplate, Mode, Parameters, PathEntry, Quota, RateLimit,
-    Redirect, Respond,
+    CacheControl, Compression, Concurrency, Cors, Deprecation, ErrorTemplate, Mode, Parameters, PathEntry, Quota,
+    RateLimit, Redirect, RequestTransform, Respond, ResponseTransform,
 };
 use crate::text::{Cidr, MediaType, Method, Size};
 
@@ -60,6 +60,12 @@ pub struct Route {
     pub parameters: Option<Parameters>,
     /// What a request may carry.
     pub body: Option<Body>,
+    /// What becomes of a request before upstream gets it.
+    pub request: Option<RequestTransform>,
+    /// What becomes of upstream's answer before the client gets it.
+    pub response: Option<ResponseTransform>,
+    /// Which answers are compressed. None by default.
+    pub compression: Option<Compression>,
     /// That the route is on its way out.
     pub deprecation: Option<Deprecation>,
     /// `Cache-Control` of its answers: directives such as `max-age=60` to set, or `{ default: … }` for where upstream says nothing. Not of
@@ -104,6 +110,12 @@ pub struct Defaults {
     pub parameters: Option<Parameters>,
     /// What a request may carry.
     pub body: Option<Body>,
+    /// What becomes of a request before upstream gets it.
+    pub request: Option<RequestTransform>,
+    /// What becomes of upstream's answer before the client gets it.
+    pub response: Option<ResponseTransform>,
+    /// Which answers are compressed. None by default.
+    pub compression: Option<Compression>,
     /// That the route is on its way out.
     pub deprecation: Option<Deprecation>,
     /// `Cache-Control` of its answers: directives such as `max-age=60` to set, or `{ default: … }` for where upstream says nothing. Not of

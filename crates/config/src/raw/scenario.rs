@@ -80,4 +80,7 @@ pub struct ScenarioExpect {
     /// The upstream's name.
     #[schemars(length(min = 1))]
     pub upstream: Option<String>,
+    /// Path and query as upstream gets them.
+    #[schemars(length(min = 1))]
+    pub target: Option<String>,
 }

@@ -162,6 +162,8 @@ pub(super) fn challenge(reason: Reason) -> HeaderValue {
         | Kind::BodyTooLarge
         | Kind::ContentTypeUnsupported
         | Kind::BodyMalformed
+        | Kind::RequestTransformFailed
+        | Kind::ResponseTransformFailed
         | Kind::ParameterInvalid
         | Kind::BodySchemaMismatch
         | Kind::BodyBufferFull
@@ -214,7 +216,10 @@ pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
         | Reason::AuthServiceFailed
         | Reason::AuthServiceTimeout
         | Reason::AuthServiceBusy
-        | Reason::BodyBufferFull => Some("proxy_internal_error"),
+        | Reason::BodyBufferFull
+        // The answer was sound as HTTP: no word of the registry says what it lacked.
+        | Reason::ResponseValueMissing
+        | Reason::ResponseUnreadable => Some("proxy_internal_error"),
         // `connection_limit_reached` would speak of the connections to the next hop; these are the client's.
         Reason::ConnectionsExhausted | Reason::AddressConnectionsExhausted => Some("proxy_internal_response"),
         Reason::HeaderMalformed
@@ -274,6 +279,9 @@ pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
         | Reason::CharsetUnsupported
         | Reason::ContentCodingUnsupported
         | Reason::BodyMalformed
+        | Reason::TransformValueMissing
+        | Reason::TransformValueUnfit
+        | Reason::TransformBodyUnreadable
         | Reason::ParameterMissing
         | Reason::ParameterMismatch
         | Reason::ParameterRepeated

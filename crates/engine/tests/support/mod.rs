@@ -151,6 +151,8 @@ fn route(index: usize, asks: Asks) -> Route {
             quota: None,
             reading: None,
         },
+        transform: None,
+        compression: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::context::{RequestContext, Stage};
 use crate::fields::forget_spelling;
-use crate::phase::{ask, content, finish};
+use crate::phase::{ask, content, finish, transform};
 use crate::respond;
 use crate::shared::Shared;
 use engine::chain::{self, Outcome, Pending, own_answer};
@@ -31,7 +31,9 @@ pub(crate) async fn run(shared: &Shared, session: &mut Session, context: &mut Re
     forget_spelling(session.req_header_mut());
     let peer = peer_address(session, context);
     match decide(shared, session.req_header(), peer, now, context).await {
-        Decision::Forward if content::is_read(context) => Box::pin(read(shared, session, context)).await,
+        Decision::Forward if content::is_read(context) || transform::is_read(session, context) => {
+            Box::pin(read(shared, session, context)).await
+        }
         Decision::Forward => Ok(false),
         Decision::Refuse(denial) => {
             context.stage = Stage::Answered;
@@ -58,9 +60,14 @@ pub(crate) async fn run(shared: &Shared, session: &mut Session, context: &mut Re
     }
 }
 
-/// The last step of the decision: what the body says. A refusal is not billed.
+/// The last step of the decision: what the body says, and whether it can be changed. A refusal is not billed.
 async fn read(shared: &Shared, session: &mut Session, context: &mut RequestContext) -> Result<bool> {
-    let Some(denial) = content::read_early(shared, session, context).await? else { return Ok(false) };
+    let mut refusal =
+        if content::is_read(context) { content::read_early(shared, session, context).await? } else { None };
+    if refusal.is_none() && transform::is_read(session, context) {
+        refusal = transform::read_early(session, context).await?;
+    }
+    let Some(denial) = refusal else { return Ok(false) };
     finish::refund(shared, context, &denial).await;
     respond::refuse(session, context, denial).await?;
     Ok(true)

@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// What Pingora keeps of a body to send it again: a constant of its own.
-const REPLAYED_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const REPLAYED_BYTES_MAX: usize = 64 * 1024;
 /// A body that comes to more than this when it is read is judged on another thread.
 const INLINE_BYTES_MAX: usize = 64 * 1024;
 /// For one's turn there.
@@ -138,6 +138,22 @@ pub(crate) async fn read_early(
     let judged = judge(shared, &installed, context, &mut held).await;
     context.content = Some(Box::new(Content::Passed { _share: Some(held.share) }));
     Ok(verdict(context, reading, judged).err())
+}
+
+/// Reads a body that Pingora can replay, and judges nothing of it.
+pub(crate) async fn read_whole(session: &mut Session, context: &mut RequestContext) -> Result<Option<Denial>> {
+    let request = session.req_header();
+    if request.version == Version::HTTP_11 && expects_continue(&request.headers) {
+        session.as_mut().write_continue_response().await?;
+    }
+    session.as_mut().enable_retry_buffering();
+    while let Some(bytes) = session.as_mut().read_request_body().await.map_err(pingora::Error::into_down)? {
+        let spent = context.admission_mut().map_or(Ok(()), |admission| admission.allowance().spend(bytes.len()));
+        if let Err(denial) = spent {
+            return Ok(Some(denial));
+        }
+    }
+    Ok(None)
 }
 
 /// A piece of the body on its way to upstream, or the last one: what may pass of it.

@@ -7,6 +7,7 @@ use crate::fields::{edit_request, value_of};
 use crate::phase::admit::target;
 use crate::phase::connect::decided;
 use crate::phase::content;
+use crate::phase::transform;
 use engine::chain::Admission;
 use engine::credential::Location;
 use engine::denial::Denial;
@@ -41,7 +42,8 @@ pub(crate) fn edit(session: &Session, upstream: &mut RequestHeader, context: &mu
     }
     content::restart(context);
     let edited = edit_request(upstream, |parts| rewrite(session, parts, context));
-    edited.map_err(|denial| decided(context, denial))
+    edited.map_err(|denial| decided(context, denial))?;
+    transform::request(session, upstream, context)
 }
 
 fn rewrite(session: &Session, parts: &mut Parts, context: &RequestContext) -> Result<(), Denial> {

@@ -13,6 +13,7 @@ use std::fmt::Write as _;
 
 mod batch;
 mod request;
+mod shape;
 
 /// Near misses that are shown.
 const NEAR_MISSES_MAX: usize = 5;
@@ -147,9 +148,12 @@ fn text(snapshot: &Snapshot, request: &OfflineRequest, decided: &Decided) -> Str
 
 fn verdict_text(out: &mut String, verdict: &Verdict) {
     match verdict {
-        Verdict::Forward { upstream, endpoint, target } => {
+        Verdict::Forward { upstream, endpoint, target, shaped } => {
             let endpoint = endpoint.as_deref().unwrap_or("no endpoint: every weight is 0");
             let _ = writeln!(out, "\nforwarded to {upstream} at {endpoint} as {target}");
+            if let Some(shaped) = shaped {
+                shape::text(out, shaped);
+            }
         }
         Verdict::Redirect { location } => {
             let _ = writeln!(out, "\nredirected: 308 Location: {location}");
@@ -204,8 +208,9 @@ fn json(snapshot: &Snapshot, request: &OfflineRequest, decided: &Decided) -> Val
         "nearMisses": near_misses(snapshot, request, decided),
     });
     let verdict = match &decided.verdict {
-        Verdict::Forward { upstream, endpoint, target } => {
-            json!({ "verdict": "forward", "upstream": upstream, "endpoint": endpoint, "target": target })
+        Verdict::Forward { upstream, endpoint, target, shaped } => {
+            let changes = shaped.as_ref().map(shape::json);
+            json!({ "verdict": "forward", "upstream": upstream, "endpoint": endpoint, "target": target, "changes": changes })
         }
         Verdict::Redirect { location } => json!({ "verdict": "redirect", "status": 308, "location": location }),
         Verdict::Answer { reply } => json!({

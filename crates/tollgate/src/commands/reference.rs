@@ -91,6 +91,11 @@ fn variables() -> String {
         let _ = writeln!(text, "| `{name}` | {doc} |");
     }
     text.push_str("\n## Parts\n\n`{{> NAME}}` stands for the text of that name in `errors.parts`.\n");
+    text.push_str("\n# Variables of transformations\n\nIn `request` and `response` of a route. A value is whole or absent; `absent` says what is done then.\n\n");
+    text.push_str("| variable | value |\n| --- | --- |\n");
+    for (name, doc) in engine::transform::variables() {
+        let _ = writeln!(text, "| `{name}` | {doc} |");
+    }
     text
 }
 

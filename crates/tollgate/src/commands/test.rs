@@ -17,6 +17,8 @@ struct Found {
     reason: Option<String>,
     route: Option<String>,
     upstream: Option<String>,
+    /// As upstream would see it.
+    target: Option<String>,
     /// The auth service that decides, and was not asked.
     undecided: Option<String>,
 }
@@ -62,9 +64,11 @@ fn decide(offline: &Offline<'_>, test: &TestCase) -> Found {
     };
     let at = test.request.at_unix_s.map_or_else(now, Now::at_unix_seconds);
     let decided = offline.decide(&request, at);
-    let upstream = match &decided.verdict {
-        Verdict::Forward { upstream, .. } => Some(upstream.clone()),
-        Verdict::Refuse { .. } | Verdict::Redirect { .. } | Verdict::Answer { .. } | Verdict::Undecided(_) => None,
+    let (upstream, target) = match &decided.verdict {
+        Verdict::Forward { upstream, target, .. } => (Some(upstream.clone()), Some(target.clone())),
+        Verdict::Refuse { .. } | Verdict::Redirect { .. } | Verdict::Answer { .. } | Verdict::Undecided(_) => {
+            (None, None)
+        }
     };
     let undecided = match &decided.verdict {
         Verdict::Undecided(call) => Some(call.service.clone()),
@@ -76,6 +80,7 @@ fn decide(offline: &Offline<'_>, test: &TestCase) -> Found {
         reason: decided.denial().map(|denial| denial.reason.code().to_owned()),
         route: decided.route.and_then(|id| offline.snapshot.route(id)).map(|route| route.name.to_string()),
         upstream,
+        target,
     }
 }
 
@@ -101,6 +106,7 @@ fn differences(expect: &Expect, found: &Found, over_the_wire: bool) -> Vec<Strin
         compare("reason", expect.reason.clone(), found.reason.clone());
         compare("route", expect.route.clone(), found.route.clone());
         compare("upstream", expect.upstream.clone(), found.upstream.clone());
+        compare("target", expect.target.clone(), found.target.clone());
     } else if let (Some(reason), Some(found)) = (&expect.reason, &found.reason) {
         let kind = engine::reason::Reason::named(reason).map(|reason| reason.kind().code());
         if Some(&**found) != kind && found != reason {

@@ -3,7 +3,7 @@
 use crate::support::Scenario;
 use crate::{
     concurrency, cors, ip_access, own_answers, parameters, reading, reasons_access, reasons_body, reasons_intake,
-    reasons_jwt, reasons_keys, reasons_routing, reasons_tls, reasons_upstream, reasons_ways,
+    reasons_jwt, reasons_keys, reasons_routing, reasons_tls, reasons_transform, reasons_upstream, reasons_ways,
 };
 use engine::reason::Reason;
 use std::collections::HashSet;
@@ -37,6 +37,7 @@ fn played() -> Vec<Scenario> {
         reading::scenarios_of_memory(),
         reasons_upstream::scenarios(),
         reasons_tls::scenarios(),
+        reasons_transform::scenarios(),
         reasons_ways::scenarios(),
     ]
     .into_iter()

@@ -23,6 +23,7 @@ const SERVED: &[(&str, &str, &str, &str, u16)] = &[
     ("examples/key-sets.yaml", "api.example.com", "/health", "", 200),
     ("examples/plans-and-quotas.yaml", "api.example.com", "/v1/orders", "example-key-of-acme", 200),
     ("examples/routing.yaml", "a.files.example.com", "/pub/x/y.png", "", 200),
+    ("examples/transformations.yaml", "shop.example.com", "/v1/orders/17", "", 200),
     ("examples/upstreams.yaml", "api.example.com", "/v1/orders/17", "", 200),
     ("examples/versions.yaml", "api.example.com", "/v2/orders", "", 200),
 ];

@@ -23,6 +23,7 @@ pub(super) fn send(base: &str, test: &TestCase) -> Result<Found, Failure> {
         reason: member("reason").or_else(|| member("code")),
         route: None,
         upstream: None,
+        target: None,
         undecided: None,
     })
 }

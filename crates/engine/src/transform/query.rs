@@ -1,0 +1,153 @@
+//! Changes to the query. A parameter that nobody touches keeps its bytes and its place.
+
+use super::absent::Value;
+use super::misfit::Misfit;
+use super::variable::Facts;
+use crate::path::hex_value;
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// The longest value that is written into a parameter, before it is encoded.
+const VALUE_BYTES_MAX: usize = 4 * 1_024;
+
+/// In this order: what is removed, renamed, set, added. Names are compared decoded.
+#[derive(Debug, Default)]
+pub struct QueryEdits {
+    pub remove: Box<[Box<str>]>,
+    /// From, to.
+    pub rename: Box<[(Box<str>, Box<str>)]>,
+    pub set: Box<[(Box<str>, Value)]>,
+    pub add: Box<[(Box<str>, Value)]>,
+}
+
+impl QueryEdits {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self { remove, rename, set, add } = self;
+        remove.is_empty() && rename.is_empty() && set.is_empty() && add.is_empty()
+    }
+
+    pub fn values(&self) -> impl Iterator<Item = &Value> {
+        self.set.iter().chain(&self.add).map(|(_, value)| value)
+    }
+
+    pub(super) fn apply(&self, facts: &Facts<'_>, query: &mut Option<String>) -> Result<(), Misfit> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let text = query.take();
+        let mut pieces: Vec<Cow<'_, str>> = text.iter().flat_map(|text| text.split('&')).map(Cow::Borrowed).collect();
+        for name in &self.remove {
+            pieces.retain(|piece| !is_named(piece, name));
+        }
+        for (from, to) in &self.rename {
+            pieces.retain(|piece| !is_named(piece, to));
+            for piece in pieces.iter_mut().filter(|piece| is_named(piece, from)) {
+                let value = piece.split_once('=').map(|(_, value)| value.to_owned());
+                *piece = Cow::Owned(written(to, value.as_deref()));
+            }
+        }
+        for (name, value) in &self.set {
+            let value = self::value(name, value, facts)?;
+            let place = pieces.iter().position(|piece| is_named(piece, name)).unwrap_or(pieces.len());
+            pieces.retain(|piece| !is_named(piece, name));
+            if let Some(value) = value {
+                pieces.insert(place.min(pieces.len()), Cow::Owned(written(name, Some(&value))));
+            }
+        }
+        for (name, value) in &self.add {
+            if let Some(value) = self::value(name, value, facts)? {
+                pieces.push(Cow::Owned(written(name, Some(&value))));
+            }
+        }
+        let joined = pieces.join("&");
+        // `?` alone stays where it was alone before.
+        *query = (!joined.is_empty() || text.as_deref() == Some("")).then_some(joined);
+        Ok(())
+    }
+}
+
+/// Encoded.
+fn value(name: &str, value: &Value, facts: &Facts<'_>) -> Result<Option<String>, Misfit> {
+    let fits = |text: &str| text.len() <= VALUE_BYTES_MAX;
+    let resolved = value.resolve(facts, &format_args!("the query parameter {name}"), fits)?;
+    Ok(resolved.map(|text| encoded(&text)))
+}
+
+/// `value` is encoded.
+fn written(name: &str, value: Option<&str>) -> String {
+    let mut piece = encoded(name);
+    if let Some(value) = value {
+        piece.push('=');
+        piece.push_str(value);
+    }
+    piece
+}
+
+/// All but what needs no encoding anywhere (RFC 3986, 2.3).
+fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+fn is_named(piece: &str, name: &str) -> bool {
+    let found = piece.split_once('=').map_or(piece, |(found, _)| found);
+    !piece.is_empty() && *decoded(found, Plus::Space) == *name.as_bytes()
+}
+
+/// The first value of that name, decoded. None too where it is not UTF-8.
+pub(super) fn parameter<'q>(query: &'q str, name: &str) -> Option<Cow<'q, str>> {
+    let piece = query.split('&').find(|piece| is_named(piece, name))?;
+    let value = piece.split_once('=').map_or("", |(_, value)| value);
+    into_text(value, decoded(value, Plus::Space))
+}
+
+/// A part of a path, decoded. None where it is not UTF-8.
+pub(super) fn percent_decoded(text: &str) -> Option<Cow<'_, str>> {
+    into_text(text, decoded(text, Plus::Itself))
+}
+
+fn into_text<'t>(text: &'t str, decoded: Cow<'t, [u8]>) -> Option<Cow<'t, str>> {
+    match decoded {
+        Cow::Borrowed(_) => Some(Cow::Borrowed(text)),
+        Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
+    }
+}
+
+/// What a `+` means: in a query forms write spaces so.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Plus {
+    Space,
+    Itself,
+}
+
+/// A `%` without two digits is taken as it is.
+fn decoded(text: &str, plus: Plus) -> Cow<'_, [u8]> {
+    let is_coded = |byte: u8| byte == b'%' || (byte == b'+' && plus == Plus::Space);
+    if !text.bytes().any(is_coded) {
+        return Cow::Borrowed(text.as_bytes());
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let mut ahead = bytes.clone();
+        let digits = (ahead.next().and_then(hex_value), ahead.next().and_then(hex_value));
+        match (byte, digits) {
+            (b'+', _) if plus == Plus::Space => out.push(b' '),
+            (b'%', (Some(tens), Some(ones))) => {
+                out.push((tens << 4) | ones);
+                bytes = ahead;
+            }
+            (other, _) => out.push(other),
+        }
+    }
+    Cow::Owned(out)
+}

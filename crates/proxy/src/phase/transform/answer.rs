@@ -1,0 +1,168 @@
+//! The answer on its way to the client.
+//!
+//! Its head goes out before its body is here. What is found wrong with a body only then can be told by nothing but a broken end
+//! (`docs/decisions/0033-late-faults-of-answers.md`).
+
+use super::{Held, facts, remove_all_of_the_bytes, route, settle};
+use crate::context::RequestContext;
+use crate::encoder::Encoder;
+use crate::fields::edit_response;
+use crate::phase::connect::decided;
+use crate::shared::Shared;
+use bytes::Bytes;
+use engine::compression::Asked;
+use engine::denial::Denial;
+use engine::reason::Reason;
+use engine::rules::Route;
+use engine::transform::{Answer, Concern, Facts, Misfit, OnUnreadable, ResponseTransform, Side};
+use http::header::HeaderMap;
+use http::{Method, StatusCode};
+use pingora::Result;
+use pingora::http::ResponseHeader;
+use pingora_proxy::Session;
+use std::sync::Arc;
+
+/// A body that is held until it is whole.
+pub(super) struct HeldAnswer {
+    held: Held,
+    /// The head as upstream sent it, where values may be taken from it.
+    status: StatusCode,
+    headers: HeaderMap,
+}
+
+/// The head of an answer has arrived and has been found good.
+pub(crate) fn answer(
+    shared: &Shared,
+    session: &Session,
+    response: &mut ResponseHeader,
+    context: &mut RequestContext,
+) -> Result<()> {
+    let is_concerned = |route: &Route| route.transform.is_some() || route.compression.is_some();
+    if !route(context).is_some_and(is_concerned) || response.status.is_informational() {
+        return Ok(());
+    }
+    let installed = Arc::clone(&context.installed);
+    let Some(route) = context.route.and_then(|id| installed.snapshot.route(id)) else { return Ok(()) };
+    // Of an attempt before this one.
+    if let Some(reshaping) = context.reshaping.as_mut() {
+        (reshaping.answer, reshaping.encoder) = (None, None);
+    }
+    if let Some(rules) = route.transform.as_ref().and_then(|transform| transform.response.as_ref()) {
+        reshape(session, response, rules, route, context)?;
+        if let Some(answer) = context.reshaping.as_mut().and_then(|reshaping| reshaping.answer.as_mut()) {
+            answer.held.share = Some(shared.held_bodies.share());
+        }
+    }
+    let Some(compression) = &route.compression else { return Ok(()) };
+    let request = session.req_header();
+    let asked = Asked { method: &request.method, version: request.version, headers: &request.headers };
+    let status = response.status;
+    let coding = edit_response(response, |headers| compression.apply(asked, status, headers));
+    if let Some(coding) = coding.filter(|_| request.method != Method::HEAD) {
+        let unfit = |fault: std::io::Error| Denial::new(Reason::InternalError).because(fault.to_string());
+        let encoder = Encoder::new(coding, compression.level).map_err(|fault| decided(context, unfit(fault)))?;
+        context.reshaping.get_or_insert_default().encoder = Some(encoder);
+    }
+    Ok(())
+}
+
+fn reshape(
+    session: &Session,
+    response: &mut ResponseHeader,
+    rules: &ResponseTransform,
+    route: &Route,
+    context: &mut RequestContext,
+) -> Result<()> {
+    let status = response.status;
+    // A copy: values may be taken from fields that are being changed.
+    let headers = response.headers.clone();
+    let concern = rules.body.as_ref().map_or(Concern::None, |edit| edit.concern_of_answer(status, &headers));
+    let is_head = session.req_header().method == Method::HEAD;
+    let facts = Facts { answer: Some(answer_of(status, &headers)), ..facts(session, route, context) };
+    let edited = edit_response(response, |fields| {
+        if concern == Concern::Edit {
+            remove_all_of_the_bytes(fields);
+        }
+        rules.apply(&facts, fields)
+    });
+    edited.map_err(|misfit| decided(context, misfit.denial(Side::Response)))?;
+    match concern {
+        Concern::Edit if !is_head => {
+            context.reshaping.get_or_insert_default().answer =
+                Some(HeldAnswer { held: Held::default(), status, headers });
+            Ok(())
+        }
+        Concern::Unreadable(why) if !is_head && refuses(rules) => {
+            Err(decided(context, Misfit::unreadable(why).denial(Side::Response)))
+        }
+        Concern::None | Concern::Edit | Concern::Unreadable(_) => Ok(()),
+    }
+}
+
+fn refuses(rules: &ResponseTransform) -> bool {
+    rules.body.as_ref().is_some_and(|edit| edit.on_unreadable == OnUnreadable::Refuse)
+}
+
+const fn answer_of(status: StatusCode, headers: &HeaderMap) -> Answer<'_> {
+    Answer { status: status.as_u16(), headers }
+}
+
+/// A piece of the answer's body, on its way to the client.
+pub(crate) fn answer_body(
+    session: &Session,
+    bytes: &mut Option<Bytes>,
+    ends: bool,
+    context: &mut RequestContext,
+) -> Result<()> {
+    let Some(reshaping) = context.reshaping.as_mut() else { return Ok(()) };
+    if let Some(held) = reshaping.answer.take() {
+        edit_answer(session, held, bytes, ends, context)?;
+    }
+    let Some(encoder) = context.reshaping.as_mut().and_then(|reshaping| reshaping.encoder.as_mut()) else {
+        return Ok(());
+    };
+    let piece = bytes.take().unwrap_or_default();
+    match encoder.push(&piece, ends) {
+        Ok(out) => {
+            // An empty chunk would be the last one.
+            *bytes = (!out.is_empty()).then_some(out);
+            Ok(())
+        }
+        Err(fault) => Err(decided(context, Denial::new(Reason::InternalError).because(fault.to_string()))),
+    }
+}
+
+fn edit_answer(
+    session: &Session,
+    held: HeldAnswer,
+    bytes: &mut Option<Bytes>,
+    ends: bool,
+    context: &mut RequestContext,
+) -> Result<()> {
+    let installed = Arc::clone(&context.installed);
+    let Some(route) = context.route.and_then(|id| installed.snapshot.route(id)) else { return Ok(()) };
+    let rules = route.transform.as_ref().and_then(|transform| transform.response.as_ref());
+    let Some((rules, edit)) = rules.and_then(|rules| Some((rules, rules.body.as_ref()?))) else { return Ok(()) };
+    let HeldAnswer { mut held, status, headers } = held;
+    let piece = bytes.take().unwrap_or_default();
+    held.take_up(&piece, context).map_err(|denial| decided(context, denial))?;
+    if held.bytes.len() > edit.bytes_max {
+        if edit.on_unreadable == OnUnreadable::Pass {
+            *bytes = Some(held.bytes.into());
+            return Ok(());
+        }
+        let text = format!("it is larger than the {} bytes of `response.body.bytesMax`", edit.bytes_max);
+        return Err(decided(context, Misfit::unreadable(text).denial(Side::Response)));
+    }
+    if !ends {
+        context.reshaping.get_or_insert_default().answer = Some(HeldAnswer { held, status, headers });
+        return Ok(());
+    }
+    if held.bytes.is_empty() {
+        return Ok(());
+    }
+    let facts = Facts { answer: Some(answer_of(status, &headers)), ..facts(session, route, context) };
+    let edited = edit.apply(rules.captures.as_ref(), &facts, &held.bytes);
+    *bytes = Some(settle(edited, held.bytes, edit, Side::Response).map_err(|denial| decided(context, denial))?);
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! Requests and answers that cannot be given the shape that their route wants.
+
+use crate::support::{Doing, Scenario, Seen, Steps, gateway, get, play, request, until};
+use engine::reason::Reason;
+use testkit::client::Connection;
+use testkit::gateway::Gateway;
+use testkit::upstream::{Answer, Behaviour, Upstream, echo};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+
+const CONFIG: &str = r#"
+upstreams: { echo: { endpoints: ["{{upstream1}}"] }, faulty: { endpoints: ["{{upstream2}}"] } }
+defaults: { upstream: echo, auth: { none: {} } }
+routes:
+  - name: tenant
+    paths: [/tenant]
+    request: { headers: { set: { X-Tenant: { value: "{{request.query.tenant}}", absent: refuse } } } }
+  - name: pattern
+    paths: [{ regex: "/p(?<x>[^/]*)q" }]
+    request: { path: { template: "/{x}/a" } }
+  - name: edited
+    paths: [/edited]
+    request: { body: { edits: [{ remove: /a/b }, { set: /id, value: "{{body/order}}", absent: refuse }], bytesMax: 64B } }
+  - name: answered
+    paths: [/answered]
+    response: { headers: { set: { X-Tag: { value: "{{response.header.x-tag}}", absent: refuse } } } }
+  - name: faulty
+    paths: ["/faulty/*"]
+    upstream: faulty
+    response: { body: { edits: [{ remove: /a/b }, { move: /id, to: /b, absent: refuse }], bytesMax: 64B } }
+"#;
+
+fn faulty() -> Upstream {
+    let answer = |path: &str, fields: &[(&str, &str)], body: &[u8]| {
+        let json = [("Content-Type", "application/json")];
+        let headers =
+            json.iter().chain(fields).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        (format!("/faulty/{path}"), Answer { status: 200, headers, body: body.to_vec() })
+    };
+    let large = format!("{{\"id\":\"{}\"}}", "x".repeat(80));
+    let behaviour = Behaviour::ByPath(vec![
+        answer("broken", &[], b"{\"a\":"),
+        answer("twice", &[], b"{\"a\":{},\"a\":{},\"id\":1}"),
+        answer("nothing", &[], b"{\"a\":{\"b\":1}}"),
+        answer("encoded", &[("Content-Encoding", "x-secret")], b"{}"),
+        answer("large", &[], large.as_bytes()),
+    ]);
+    Upstream::start(behaviour).unwrap()
+}
+
+pub fn scenarios() -> Vec<Scenario> {
+    let send = |reason, what, route, bytes| Scenario::new(reason, what, Steps::Send(bytes)).on(route);
+    let post = |body: &str| request("POST", "/edited", &["Content-Type: application/json"], body);
+    let unreadable = Reason::TransformBodyUnreadable;
+    vec![
+        send(Reason::TransformValueMissing, "no parameter", "tenant", get("/tenant", &[])),
+        send(Reason::TransformValueUnfit, "a line end", "tenant", get("/tenant?tenant=a%0d%0aX-Evil:%201", &[])),
+        send(Reason::TransformValueUnfit, "a letter beyond ASCII", "tenant", get("/tenant?tenant=%C3%BC", &[])),
+        send(Reason::TransformValueUnfit, "a segment that climbs", "pattern", get("/p..q", &[])),
+        send(Reason::TransformValueMissing, "no member", "edited", post("{\"a\":null}")),
+        send(unreadable, "no JSON", "edited", post("{\"a\":")),
+        send(unreadable, "one name twice", "edited", post("{\"a\":{\"b\":1,\"b\":2},\"order\":1}")),
+        send(unreadable, "another type", "edited", request("POST", "/edited", &["Content-Type: text/plain"], "{}")),
+        send(unreadable, "no type", "edited", request("POST", "/edited", &[], "{}")),
+        send(Reason::ResponseValueMissing, "no header", "answered", get("/answered", &[])),
+        send(Reason::ResponseUnreadable, "an unknown coding", "faulty", get("/faulty/encoded", &[])),
+        send(Reason::ResponseUnreadable, "too large by its length", "faulty", get("/faulty/large", &[])),
+        Scenario::new(Reason::ResponseUnreadable, "no JSON", Steps::Do(broken)).on("faulty"),
+        Scenario::new(Reason::ResponseUnreadable, "one name twice", Steps::Do(twice)).on("faulty"),
+        Scenario::new(Reason::ResponseValueMissing, "no member", Steps::Do(nothing)).on("faulty"),
+    ]
+}
+
+fn broken(gateway: &Gateway) -> Doing<'_> {
+    Box::pin(cut(gateway, "broken"))
+}
+
+fn twice(gateway: &Gateway) -> Doing<'_> {
+    Box::pin(cut(gateway, "twice"))
+}
+
+fn nothing(gateway: &Gateway) -> Doing<'_> {
+    Box::pin(cut(gateway, "nothing"))
+}
+
+/// Whether the head has gone out by then, depends on how upstream's answer came.
+async fn cut(gateway: &Gateway, path: &str) -> Seen {
+    let mut connection = Connection::open(gateway.address("listen")).await.unwrap();
+    let response = connection.send(&get(&format!("/faulty/{path}"), &[])).await;
+    assert!(connection.closed().await, "{path}: {response}");
+    if response.status == 502 {
+        return Seen::Refusal(response);
+    }
+    assert!(response.body.is_empty(), "{path}: {response}");
+    Seen::Beginning(response)
+}
+
+/// The client has the head before upstream sends its body: all that is left is to break off, without a byte of what was not judged.
+#[tokio::test]
+async fn a_late_fault_breaks_off() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let config = CONFIG.replace("{{upstream2}}", &listener.local_addr().unwrap().to_string());
+    let (go_on, gone_on) = oneshot::channel::<()>();
+    let upstream = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n";
+        stream.write_all(answer).await.unwrap();
+        gone_on.await.unwrap();
+        // The gateway may be gone before all of it is there.
+        let _ = stream.write_all(b"{\"a\":{\"secret\":1}, x").await;
+        stream
+    });
+    let gateway = gateway(&config).upstream(echo()).start().await;
+    let mut client = TcpStream::connect(gateway.address("listen")).await.unwrap();
+    client.write_all(&get("/faulty/late", &["Connection: close"])).await.unwrap();
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"\r\n\r\n") {
+        seen.push(client.read_u8().await.unwrap());
+    }
+    assert!(seen.starts_with(b"HTTP/1.1 200 OK\r\n"), "{}", seen.escape_ascii());
+    go_on.send(()).unwrap();
+    let mut rest = Vec::new();
+    // A reset is an end, too.
+    let _ = client.read_to_end(&mut rest).await;
+    assert!(rest.is_empty(), "neither a part of the body nor the last chunk: {}", rest.escape_ascii());
+    let line = until("the log", async || gateway.log_lines().pop()).await;
+    assert_eq!((line["status"].as_u64(), line["reason"].as_str()), (Some(200), Some("response_unreadable")), "{line}");
+    drop(upstream.await);
+}
+
+#[tokio::test]
+async fn what_cannot_be_given_its_shape() {
+    let gateway = gateway(CONFIG).upstream(echo()).upstream(faulty()).start().await;
+    play(&gateway, &scenarios()).await;
+    let targets: Vec<String> = gateway.upstream(0).received().into_iter().map(|received| received.target).collect();
+    assert!(!targets.iter().any(|target| target.contains("..")), "{targets:?}");
+}
+
+#[tokio::test]
+async fn a_body_above_the_bound_is_too_large() {
+    let gateway = gateway(CONFIG).upstream(echo()).upstream(faulty()).start().await;
+    let body = format!("{{\"order\":\"{}\"}}", "x".repeat(80));
+    let json = "Content-Type: application/json";
+    let refused = gateway.send(&request("POST", "/edited", &[json], &body)).await;
+    assert_eq!(refused.json()["code"], "request_transform_failed", "by its length: {refused}");
+    let mut chunked = request("POST", "/edited", &[json, "Transfer-Encoding: chunked"], "");
+    chunked.extend_from_slice(format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len()).as_bytes());
+    let refused = gateway.send(&chunked).await;
+    assert_eq!((refused.status, &refused.json()["code"]), (413, &"body_too_large".into()), "by count: {refused}");
+}
