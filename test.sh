@@ -91,6 +91,24 @@ outside() {
     fi
 }
 
+# The official cases for JSON Schema, which are not part of this repository: the source package of the Python library `jsonschema` ships
+# them. Unpacked beside what cargo builds.
+schema_cases() {
+    local version=4.26.0 folder=$CARGO_TARGET_DIR/json-schema-cases
+    local cases=$folder/jsonschema-$version/json
+    if [ ! -d "$cases/tests" ]; then
+        say "the cases of JSON Schema are missing; running: pip download jsonschema==$version"
+        mkdir -p "$folder"
+        python3 -m pip download --quiet --no-deps --no-binary jsonschema --dest "$folder" "jsonschema==$version" &&
+            tar -xzf "$folder/jsonschema-$version.tar.gz" -C "$folder"
+    fi
+    if [ -d "$cases/tests" ]; then
+        export JSON_SCHEMA_TEST_SUITE=$cases
+    else
+        note "cases of JSON Schema" "they could not be downloaded; bodies are not judged by them"
+    fi
+}
+
 need_rust
 say "all checks of Tollgate; the first run compiles everything: 20 to 40 minutes on two cores, later ones a few"
 need_build_tools
@@ -98,6 +116,7 @@ need_test_tools
 step "format" cargo fmt --all --check
 step "lints" cargo clippy --locked --workspace --all-targets -- -D warnings
 dependencies
+schema_cases
 unit_and_end_to_end
 step "documentation tests" cargo test --locked --workspace --doc
 outside "fuzz corpus" crates/fuzz test --locked

@@ -35,14 +35,15 @@ need_build_tools() {
 }
 
 # What the tests run beside Rust: curl sends the lines that the demo prints, redis-server is what nodes share limits through, chromium
-# is whom CORS is for.
+# is whom CORS is for, pip brings the cases of JSON Schema.
 need_test_tools() {
     local packages=()
     command -v curl >/dev/null || packages+=(curl)
     command -v redis-server >/dev/null || packages+=(redis-server)
     command -v chromium >/dev/null || command -v google-chrome >/dev/null || packages+=(chromium)
+    python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
     if [ ${#packages[@]} -eq 0 ]; then
-        say "curl, redis-server and chromium: there"
+        say "curl, redis-server, chromium and pip: there"
         return
     fi
     install_packages "${packages[@]}"

@@ -13,7 +13,8 @@ use testkit::upstream;
 const CONFIG: &str = r#"
 upstreams:
   main: { endpoints: ["{{upstream}}"] }
-  dead: { endpoints: ["{{listen9}}"] }
+  # Port 1 is below those that tests hand out: another test cannot come to listen there.
+  dead: { endpoints: ["127.0.0.1:1"] }
 plans: { free: { routes: ["*"] } }
 consumers: [{ id: acme, plan: free, apiKeys: [{ value: key-of-acme }] }]
 defaults: { upstream: main, auth: { none: {} } }
@@ -71,8 +72,11 @@ async fn each_refusal_and_failure_is_listed_and_nothing_else() {
     let garbled = gateway.send(b"GET /\x1b HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert_eq!(garbled.status, 400);
     let records = kept(&gateway, 6).await;
-    let order: Vec<&str> = records.iter().map(|record| record["requestId"].as_str().unwrap()).collect();
-    assert_eq!(order[..5], [&unknown, &lost, &dead, &watched, &throttled], "oldest first");
+    assert!(records.is_sorted_by_key(|record| record["time"].as_str().unwrap()), "oldest first: {records:?}");
+    // With the one that has no ID that a client would know.
+    for id in [&unknown, &lost, &dead, &watched, &throttled] {
+        of(&records, id);
+    }
 
     let record = of(&records, &unknown);
     let text = record.to_string();
@@ -95,7 +99,7 @@ async fn each_refusal_and_failure_is_listed_and_nothing_else() {
     let record = of(&records, &dead);
     assert_eq!(record["denied"]["reason"], "connection_refused", "{record}");
     assert_eq!((&record["upstream"], &record["attempts"]), (&json!("dead"), &json!(1)), "{record}");
-    assert_eq!(records[5]["denied"]["kind"], "bad_request", "{}", records[5]);
+    assert!(records.iter().any(|record| record["denied"]["kind"] == "bad_request"), "{records:?}");
 }
 
 #[tokio::test]
@@ -146,13 +150,15 @@ async fn a_storm_is_one_line_that_says_so() {
     }
     let records = kept(&gateway, MANY + 1).await;
     let looping: Vec<&Value> = records.iter().filter(|record| record["retry"]["habit"] == "looping").collect();
-    let tries = looping.last().unwrap_or_else(|| panic!("{records:?}"))["retry"]["tries"].as_u64().unwrap();
-    assert!(looping.len() >= 2 && tries > 2, "{records:?}");
+    // Two workers may end two calls in another order than they began.
+    let tries: Vec<u64> = looping.iter().map(|record| record["retry"]["tries"].as_u64().unwrap()).collect();
+    assert!(tries.len() >= 2 && tries.iter().all(|tries| *tries > 2), "{records:?}");
     let text = ask(&gateway, "denials", &[]).expect(0).stdout;
     let rows: Vec<&str> = text.lines().collect();
-    assert_eq!(rows.iter().filter(|row| row.contains("LOOPING")).count(), 1, "{text}");
-    let last = rows[rows.len() - 1];
-    assert!(last.contains(&format!("LOOPING: {tries} tries in ")) && last.contains("acme"), "{text}");
+    let storms: Vec<&&str> = rows.iter().filter(|row| row.contains("LOOPING")).collect();
+    assert_eq!(storms.len(), 1, "{text}");
+    let told = tries.iter().any(|tries| storms[0].contains(&format!("LOOPING: {tries} tries in ")));
+    assert!(told && storms[0].contains("acme"), "{text}");
     assert_eq!(rows.len(), 1 + records.len() - looping.len() + 1, "{text}");
 }
 

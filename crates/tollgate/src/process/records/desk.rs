@@ -93,7 +93,9 @@ pub(crate) async fn list(
     let mut told: Vec<&Found> = newest_first.filter(|record| folder.is_first(&record.what)).collect();
     let fitting = told.len();
     told.truncate(question.limit);
-    for record in told.iter().rev() {
+    // Records are numbered as requests end, and shown with when they began.
+    told.sort_by_key(|record| (record.what.unix_ms, record.number));
+    for record in told {
         say(write, &Line::Record(Box::new(Record::of(&record.what)))).await?;
     }
     say(write, &Line::End { fitting, kept: kept.len(), noted }).await?;
