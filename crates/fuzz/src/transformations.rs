@@ -73,7 +73,9 @@ pub fn transform(data: &[u8]) {
     let Some(rules) = rules(pattern, template, header, parameter) else { return };
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     let Ok(path) = engine::path::normal_form(path) else { return };
-    if query.is_some_and(|query| query.bytes().any(|byte| !byte.is_ascii_graphic() || byte == b'#')) {
+    // What the wire refuses never comes here.
+    let is_refused = |byte: u8| !byte.is_ascii_graphic() || b"#\"<>\\^`{|}".contains(&byte);
+    if query.is_some_and(|query| query.bytes().any(is_refused)) {
         return;
     }
     let mut headers = HeaderMap::new();

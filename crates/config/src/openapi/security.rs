@@ -5,6 +5,7 @@ use super::document::{Documents, Spot};
 use super::names;
 use super::report::Report;
 use super::tree::{Map, Yaml};
+use engine::policy::jwks::url::KeyUrl;
 
 /// What a scheme is to us.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,7 +172,9 @@ impl Security {
         let provider = names::word(name);
         if !self.providers.iter().any(|(known, _, _)| *known == provider) {
             let discovery = scheme.text("openIdConnectUrl").and_then(|url| {
-                url.strip_suffix("/.well-known/openid-configuration").filter(|issuer| issuer.starts_with("https://"))
+                let issuer = url.strip_suffix("/.well-known/openid-configuration")?;
+                // What starts so may still be no URL.
+                (issuer.starts_with("https://") && KeyUrl::issuer(issuer).is_ok()).then_some(issuer)
             });
             let begun =
                 |issuer: String| Map::default().with("issuer", issuer).with("algorithms", vec!["RS256", "ES256"]);
