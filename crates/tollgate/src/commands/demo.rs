@@ -99,6 +99,7 @@ fn lines(listen: SocketAddr, telemetry: SocketAddr, credentials: &Credentials) -
         &format!("head -c 2000 /dev/zero | tr '\\0' x | {post} --data-binary @- {base}/v1/orders"),
     );
     line("415", "a body that is not JSON", &format!("curl -i -H 'x-api-key: {key}' -d a=b {base}/v1/orders"));
+    line("422", "an order without items", &format!("{post} -d '{{\"orderId\":7,\"items\":[]}}' {base}/v1/orders"));
     line("429", "the fourth request in a row", &format!("for i in 1 2 3 4; do curl -i {base}/v1/search; done"));
     line("metrics", "what an operator sees", &format!("curl http://{telemetry}/metrics"));
     text

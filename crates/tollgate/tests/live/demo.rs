@@ -68,7 +68,7 @@ fn each_line_of_the_demo_gets_the_status_that_it_promises() {
         assert!(before.iter().all(|status| *status == "200"), "{command}: {ran}");
     }
     let promised: Vec<&str> = lines.iter().map(|line| line.promise.as_str()).collect();
-    for status in ["200", "401", "403", "404", "405", "413", "429", "metrics"] {
+    for status in ["200", "401", "403", "404", "405", "413", "415", "422", "429", "metrics"] {
         assert!(promised.contains(&status), "no line shows {status}: {promised:?}");
     }
 
