@@ -3,7 +3,8 @@
 
 use crate::support::{gateway, get, until};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use testkit::client::Connection;
 use testkit::gateway::Gateway;
 use testkit::upstream::{Misbehaviour, echo, fixed, misbehaving};
 
@@ -38,33 +39,67 @@ async fn start() -> Gateway {
     upstreams.into_iter().fold(gateway(CONFIG), testkit::gateway::Builder::upstream).start().await
 }
 
-/// The ID of one request. Its log line is read later: waiting for it would be a gap.
-async fn send(gateway: &Gateway, target: &str, key: &str) -> String {
-    let response = gateway.send(&get(target, &[&format!("x-api-key: {key}")])).await;
+/// One request of a connection that is kept: its ID. A request is judged after its answer has gone out, and only on one connection is
+/// the next one sure to be judged later. Its log line is read at the end, because waiting for it would be a gap.
+async fn send(connection: &mut Connection, target: &str, key: &str) -> String {
+    let response = connection.send(&get(target, &[&format!("x-api-key: {key}")])).await;
     response.header("x-request-id").unwrap().to_owned()
 }
 
-async fn retry(gateway: &Gateway, id: &str) -> Value {
+async fn called(gateway: &Gateway, id: &str) -> Value {
     gateway.log_line(id).await["retry"].clone()
 }
 
-/// `retry` of so many of them in a row.
+/// What so many of them in a row were called.
 async fn retries(gateway: &Gateway, target: &str, key: &str, count: usize) -> Vec<Value> {
-    let mut ids = Vec::new();
-    for _ in 0..count {
-        ids.push(send(gateway, target, key).await);
-    }
+    let mut connection = gateway.client().connect().await;
     let mut found = Vec::new();
-    for id in ids {
-        found.push(retry(gateway, &id).await);
+    for _ in 0..count {
+        let id = send(&mut connection, target, key).await;
+        found.push(called(gateway, &id).await);
     }
     found
 }
 
-async fn wait(gateway: &Gateway, ticks: u32) {
-    for _ in 0..ticks {
+/// Sends without a pause until that must be called looping. How many it takes is not fixed, because on a busy machine a gap may be as
+/// long as patience is.
+async fn looping(gateway: &Gateway, target: &str, key: &str) -> Vec<Value> {
+    /// Below what counts as growing.
+    const HASTE: Duration = Duration::from_millis(90);
+    /// The first may be admitted, the second is the refusal, and three hasty retries are a storm.
+    const STORM: usize = 5;
+    let mut connection = gateway.client().connect().await;
+    let (mut ids, mut hasty, mut last) = (Vec::new(), 0, Instant::now());
+    while hasty < STORM {
+        assert!(ids.len() < 1_000, "this machine does not send {STORM} requests in {HASTE:?} each");
+        let began = Instant::now();
+        ids.push(send(&mut connection, target, key).await);
+        // From before the request in front of it: no shorter than the gap that the gateway sees.
+        hasty = if last.elapsed() < HASTE { hasty + 1 } else { 0 };
+        last = began;
+    }
+    let mut found = Vec::new();
+    for id in ids {
+        found.push(called(gateway, &id).await);
+    }
+    assert_eq!(found.last(), Some(&json!("looping")), "{found:?}");
+    found
+}
+
+/// Lets so much time pass, by an upstream that takes its own.
+async fn wait(gateway: &Gateway, at_least: Duration) {
+    let began = Instant::now();
+    while began.elapsed() < at_least {
         assert_eq!(gateway.send(&get("/clock", &[])).await.status, 200);
     }
+}
+
+/// Comes back once, clearly later than `gap` after the last time; how long it was, at most.
+async fn come_back(gateway: &Gateway, target: &str, gap: Duration) -> (Value, Duration) {
+    let began = Instant::now();
+    wait(gateway, gap * 2).await;
+    let retry = retries(gateway, target, "acme", 1).await.remove(0);
+    (retry, began.elapsed() + gap)
 }
 
 async fn metric(gateway: &Gateway, name: &str, labels: &[(&str, &str)], expected: f64) {
@@ -72,23 +107,19 @@ async fn metric(gateway: &Gateway, name: &str, labels: &[(&str, &str)], expected
     until(&what, async || ((gateway.metric(name, labels).await - expected).abs() < 1e-9).then_some(())).await;
 }
 
-/// More than a storm needs: on a busy machine a gap may happen to look like patience.
-const MANY: usize = 16;
-
 #[tokio::test]
 async fn who_loops_is_called_so_and_told_once() {
     let gateway = start().await;
     // The first is admitted and the second refused; not before the fifth is it clear.
-    let found = retries(&gateway, "/limited/a?x=1", "acme", MANY).await;
+    let found = looping(&gateway, "/limited/a?x=1", "acme").await;
     assert!(
         found.iter().take(2).all(Value::is_null) && found.iter().take(4).all(|retry| *retry != "looping"),
         "{found:?}"
     );
-    assert_eq!(found.last(), Some(&json!("looping")), "{found:?}");
     metric(&gateway, "tollgate_retry_storms_total", &[("route", "limited")], 1.0).await;
     metric(&gateway, "tollgate_retry_storms_active", &[], 1.0).await;
-    let looping = found.iter().filter(|retry| **retry == "looping").fold(0.0, |sum, _| sum + 1.0);
-    metric(&gateway, "tollgate_retries_total", &[("route", "limited"), ("habit", "looping")], looping).await;
+    let looped = found.iter().filter(|retry| **retry == "looping").fold(0.0, |sum, _| sum + 1.0);
+    metric(&gateway, "tollgate_retries_total", &[("route", "limited"), ("habit", "looping")], looped).await;
     let began = |said: &str| said.matches("retry storm began").count();
     let said = gateway.said();
     assert_eq!(began(&said), 1, "{said}");
@@ -97,6 +128,7 @@ async fn who_loops_is_called_so_and_told_once() {
     // Others and other requests are judged for themselves.
     assert_eq!(retries(&gateway, "/limited/b", "acme", 1).await, [Value::Null]);
     assert_eq!(retries(&gateway, "/limited/a", "other", 2).await, [Value::Null, Value::Null]);
+    // One patient retry ends no storm.
     assert_eq!(retries(&gateway, "/limited/a", "acme", 1).await, [json!("looping")]);
     assert_eq!(began(&gateway.said()), 1);
 }
@@ -104,8 +136,7 @@ async fn who_loops_is_called_so_and_told_once() {
 #[tokio::test]
 async fn a_caller_without_a_name_is_its_address() {
     let gateway = start().await;
-    let found = retries(&gateway, "/open", "", MANY).await;
-    assert_eq!(found.last(), Some(&json!("looping")), "{found:?}");
+    looping(&gateway, "/open", "").await;
     let said = gateway.said();
     assert!(said.lines().any(|line| line.contains("retry storm began") && line.contains("127.0.0.1")), "{said}");
 }
@@ -113,14 +144,11 @@ async fn a_caller_without_a_name_is_its_address() {
 #[tokio::test]
 async fn who_waits_longer_each_time_backs_off() {
     let gateway = start().await;
-    let mut ids = vec![send(&gateway, "/broken", "acme").await];
-    for ticks in [1, 4] {
-        wait(&gateway, ticks).await;
-        ids.push(send(&gateway, "/broken", "acme").await);
-    }
-    assert_eq!(retry(&gateway, &ids[0]).await, Value::Null);
-    assert_eq!(retry(&gateway, &ids[1]).await, "backingOff");
-    assert_eq!(retry(&gateway, &ids[2]).await, "backingOff");
+    assert_eq!(retries(&gateway, "/broken", "acme", 1).await, [Value::Null]);
+    let (retry, gap) = come_back(&gateway, "/broken", TICK / 2).await;
+    assert_eq!(retry, "backingOff");
+    let (retry, _) = come_back(&gateway, "/broken", gap).await;
+    assert_eq!(retry, "backingOff");
     metric(&gateway, "tollgate_retries_total", &[("route", "broken"), ("habit", "backingOff")], 2.0).await;
     metric(&gateway, "tollgate_retry_storms_total", &[], 0.0).await;
     assert!(!gateway.said().contains("retry storm"), "{}", gateway.said());
@@ -129,15 +157,13 @@ async fn who_waits_longer_each_time_backs_off() {
 #[tokio::test]
 async fn a_storm_ends_with_two_patient_retries() {
     let gateway = start().await;
-    for _ in 0..MANY {
-        send(&gateway, "/broken", "acme").await;
-    }
-    wait(&gateway, 1).await;
-    let first = send(&gateway, "/broken", "acme").await;
-    wait(&gateway, 4).await;
-    let second = send(&gateway, "/broken", "acme").await;
-    assert_eq!(retry(&gateway, &first).await, "looping");
-    assert_eq!(retry(&gateway, &second).await, "backingOff");
+    let began = Instant::now();
+    looping(&gateway, "/broken", "acme").await;
+    // No single gap was longer than all of them.
+    let (retry, gap) = come_back(&gateway, "/broken", began.elapsed().max(TICK / 2)).await;
+    assert_eq!(retry, "looping");
+    let (retry, _) = come_back(&gateway, "/broken", gap).await;
+    assert_eq!(retry, "backingOff");
     metric(&gateway, "tollgate_retry_storms_active", &[], 0.0).await;
     let said = gateway.said();
     assert_eq!(said.matches("retry storm ended").count(), 1, "{said}");
@@ -149,12 +175,9 @@ async fn a_storm_ends_with_two_patient_retries() {
 #[tokio::test]
 async fn what_upstream_asks_for_is_heard() {
     let gateway = start().await;
-    let mut ids = vec![send(&gateway, "/busy", "acme").await];
+    retries(&gateway, "/busy", "acme", 1).await;
     for _ in 0..3 {
-        wait(&gateway, 7).await;
-        ids.push(send(&gateway, "/busy", "acme").await);
-    }
-    for id in ids.iter().skip(1) {
-        assert_eq!(retry(&gateway, id).await, "backingOff");
+        wait(&gateway, Duration::from_secs(1)).await;
+        assert_eq!(retries(&gateway, "/busy", "acme", 1).await, [json!("backingOff")]);
     }
 }
