@@ -1,6 +1,7 @@
 //! Where a credential is carried, and how it is found there. Shared by API keys and tokens. Knows nothing of what a credential
 //! means; that it came more than once is for the policy to judge.
 
+use crate::percent::{Plus, lenient};
 use crate::request::RequestHead;
 use http::HeaderName;
 use http::header::COOKIE;
@@ -76,33 +77,10 @@ fn parameters<'a>(query: Option<&'a str>, name: &str) -> impl Iterator<Item = Co
     })
 }
 
-/// A percent sign that begins no escape stays as it is.
 fn percent_decoded(text: &str) -> Cow<'_, str> {
-    if !text.contains('%') {
-        return Cow::Borrowed(text);
-    }
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        match (first, behind) {
-            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                decoded.push(hex(*high) << 4 | hex(*low));
-                rest = after;
-            }
-            (byte, _) => {
-                decoded.push(*byte);
-                rest = behind;
-            }
-        }
-    }
-    Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
-}
-
-/// Only for ASCII hex digits.
-const fn hex(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit.wrapping_sub(b'0'),
-        _ => (digit | 0x20).wrapping_sub(b'a').wrapping_add(10),
+    match lenient(text, Plus::Itself) {
+        Cow::Borrowed(_) => Cow::Borrowed(text),
+        Cow::Owned(decoded) => Cow::Owned(String::from_utf8_lossy(&decoded).into_owned()),
     }
 }
 

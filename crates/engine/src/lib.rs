@@ -26,6 +26,7 @@ pub mod media_type;
 pub mod names;
 pub mod naming;
 pub mod path;
+mod percent;
 pub mod policy;
 pub mod reason;
 pub mod redirect;

@@ -5,11 +5,15 @@
 //! back-references is refused at load rather than a trap for whoever sends the right string.
 
 use crate::violation::{Place, VIOLATIONS_MAX, Violation};
+use effort::Effort;
 use jsonschema::{PatternOptions, Validator};
 use regex::RegexBuilder;
 use serde_json::Value;
 
+#[cfg(test)]
+mod deep_tests;
 mod draft;
+mod effort;
 mod fault;
 mod message;
 #[cfg(test)]
@@ -24,6 +28,9 @@ const CLIENT_PATTERN_BYTES_MAX: usize = 32 * 1024;
 /// A document of more values than this is told one violation: the validator looks for all of them before it names the first, and keeps
 /// an entry for each.
 pub const VALUES_MAX: usize = 10_000;
+/// The same for one whose list is a longer way than this, in keywords that are asked: below 50 ms. A schema that refers to itself from
+/// two places doubles it with each level of the document.
+const STEPS_MAX: usize = 50_000;
 
 /// Whether `format` is a rule or a remark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +45,7 @@ pub enum Formats {
 #[derive(Debug)]
 pub struct Schema {
     validator: Validator,
+    effort: Effort,
     /// Has `anyOf` or `oneOf`, of which even one violation is made of all those within its branches.
     branches: bool,
 }
@@ -56,19 +64,20 @@ impl Schema {
             options = options.with_format("regex", is_pattern);
         }
         let validator = options.build(schema).map_err(|error| SchemaFault::of(&error, schema))?;
-        Ok(Self { validator, branches: has_branches(schema) })
+        Ok(Self { validator, effort: Effort::of(schema), branches: has_branches(schema) })
     }
 
     /// What `value`, which is made of `values` values, does against the schema: at most [`VIOLATIONS_MAX`], in the order of the schema. Their
-    /// pointers begin with `at`.
+    /// pointers begin with `at`. The verdict takes time linear in the value, whatever the schema: the validator asks each reference once
+    /// for each value. The list does not, so it is shorter where it would take too long.
     pub fn check(&self, place: Place, at: &str, value: &Value, values: usize) -> Result<(), Box<[Violation]>> {
         if self.validator.is_valid(value) {
             return Ok(());
         }
-        let found = if values <= VALUES_MAX {
+        let found = if values <= VALUES_MAX && self.effort.is_within(value, STEPS_MAX) {
             let errors = self.validator.iter_errors(value).take(VIOLATIONS_MAX);
             errors.map(|error| message::violation(place, at, &error)).collect()
-        } else if self.branches {
+        } else if self.branches || !self.effort.is_flat() {
             Box::default()
         } else {
             let first = self.validator.validate(value).err();

@@ -35,6 +35,8 @@ pub struct Disk {
     counts: Arc<Counts>,
     /// Closed after a fault, until it can be opened again.
     file: Option<OpenFile>,
+    /// What lies in the place of our file, if anything, has not got our counts: until one has been written whole.
+    is_lost: bool,
     /// Taken from the table, not on the disk yet. Grows no further while the disk fails.
     unwritten: Vec<Row>,
     search: Search,
@@ -116,7 +118,7 @@ impl Disk {
         }
         let rows_max = u64::try_from(counts.keys_max()).unwrap_or(u64::MAX);
         let search = Search { rows_max, rows: 0, begun_s: now.unix_seconds(), at: None };
-        let disk = Self { place, counts, file: Some(file), unwritten: Vec::new(), search };
+        let disk = Self { place, counts, file: Some(file), is_lost: false, unwritten: Vec::new(), search };
         Ok((disk, opened))
     }
 
@@ -130,7 +132,7 @@ impl Disk {
         let mut flushed = Flushed::default();
         let path = self.place.path();
         if self.file.as_ref().is_some_and(|file| !file.is_at(&path)) {
-            flushed.was_gone = true;
+            self.is_lost = true;
             self.file = None;
         }
         let file = match self.file.take() {
@@ -140,6 +142,7 @@ impl Disk {
         match self.write_all(&file, now) {
             Ok(rows) => {
                 flushed.rows = rows;
+                flushed.was_gone = std::mem::take(&mut self.is_lost) && flushed.set_aside.is_none();
                 self.file = Some(file);
                 Ok(flushed)
             }
@@ -156,10 +159,12 @@ impl Disk {
         Ok(self.write(file, now)?.saturating_add(left_behind))
     }
 
-    /// Its content is in memory, and newer there: only a file that is not the one we had is written anew.
+    /// Its content is in memory, and newer there: only a file that is not the one we had is written anew. That may take several
+    /// attempts, of which none knows what the ones before it have seen: a file that had to be made is always a new one.
     fn open_again(&mut self, now: Now, flushed: &mut Flushed) -> Result<OpenFile, OpenFault> {
         let (file, set_aside) = self.place.open(now, |_| Ok(()))?;
-        if set_aside.is_some() || flushed.was_gone {
+        self.is_lost |= set_aside.is_some() || file.is_new;
+        if self.is_lost {
             self.unwritten.clear();
             self.counts.change_all();
         }

@@ -3,7 +3,7 @@
 use super::absent::Value;
 use super::misfit::Misfit;
 use super::variable::Facts;
-use crate::path::hex_value;
+use crate::percent::{Plus, lenient};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -100,19 +100,19 @@ fn encoded(text: &str) -> String {
 
 fn is_named(piece: &str, name: &str) -> bool {
     let found = piece.split_once('=').map_or(piece, |(found, _)| found);
-    !piece.is_empty() && *decoded(found, Plus::Space) == *name.as_bytes()
+    !piece.is_empty() && *lenient(found, Plus::Space) == *name.as_bytes()
 }
 
 /// The first value of that name, decoded. None too where it is not UTF-8.
 pub(super) fn parameter<'q>(query: &'q str, name: &str) -> Option<Cow<'q, str>> {
     let piece = query.split('&').find(|piece| is_named(piece, name))?;
     let value = piece.split_once('=').map_or("", |(_, value)| value);
-    into_text(value, decoded(value, Plus::Space))
+    into_text(value, lenient(value, Plus::Space))
 }
 
 /// A part of a path, decoded. None where it is not UTF-8.
 pub(super) fn percent_decoded(text: &str) -> Option<Cow<'_, str>> {
-    into_text(text, decoded(text, Plus::Itself))
+    into_text(text, lenient(text, Plus::Itself))
 }
 
 fn into_text<'t>(text: &'t str, decoded: Cow<'t, [u8]>) -> Option<Cow<'t, str>> {
@@ -120,34 +120,4 @@ fn into_text<'t>(text: &'t str, decoded: Cow<'t, [u8]>) -> Option<Cow<'t, str>> 
         Cow::Borrowed(_) => Some(Cow::Borrowed(text)),
         Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
     }
-}
-
-/// What a `+` means: in a query forms write spaces so.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Plus {
-    Space,
-    Itself,
-}
-
-/// A `%` without two digits is taken as it is.
-fn decoded(text: &str, plus: Plus) -> Cow<'_, [u8]> {
-    let is_coded = |byte: u8| byte == b'%' || (byte == b'+' && plus == Plus::Space);
-    if !text.bytes().any(is_coded) {
-        return Cow::Borrowed(text.as_bytes());
-    }
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        let mut ahead = bytes.clone();
-        let digits = (ahead.next().and_then(hex_value), ahead.next().and_then(hex_value));
-        match (byte, digits) {
-            (b'+', _) if plus == Plus::Space => out.push(b' '),
-            (b'%', (Some(tens), Some(ones))) => {
-                out.push((tens << 4) | ones);
-                bytes = ahead;
-            }
-            (other, _) => out.push(other),
-        }
-    }
-    Cow::Owned(out)
 }

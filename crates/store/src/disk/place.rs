@@ -43,6 +43,8 @@ pub(super) struct Place {
 /// An open file, and which one of the file system it is.
 pub(super) struct OpenFile {
     pub(super) database: Database,
+    /// Just made: it holds nothing.
+    pub(super) is_new: bool,
     inode: Option<u64>,
 }
 
@@ -105,7 +107,7 @@ impl Place {
             }
         }));
         match read {
-            Ok(Ok(Found::Counts(database))) => Ok(Ok(OpenFile { database, inode: inode(path) })),
+            Ok(Ok(Found::Counts(database))) => Ok(Ok(OpenFile { database, is_new: false, inode: inode(path) })),
             Ok(Ok(Found::Newer)) => Err(newer()),
             Ok(Ok(Found::SomethingElse)) => Ok(Err("it holds something else than counts".to_owned())),
             Ok(Err(redb::Error::DatabaseAlreadyOpen)) => Err(OpenFault::InUse { path: path.to_owned() }),
@@ -130,7 +132,7 @@ impl Place {
             rows::initialise(&database)?;
             fs::rename(&new, &path)?;
             File::open(&self.folder)?.sync_all()?;
-            Ok::<_, redb::Error>(OpenFile { database, inode: inode(&path) })
+            Ok::<_, redb::Error>(OpenFile { database, is_new: true, inode: inode(&path) })
         })();
         made.map_err(|error| OpenFault::Create { path, source: Box::new(error) })
     }

@@ -216,3 +216,43 @@ fn a_file_that_is_removed_is_written_anew() {
     drop(process);
     assert_eq!(Process::start(&folder, at(2)).table(), BTreeMap::from([(1, 2), (2, 1)]));
 }
+
+/// Whatever an attempt has seen of a folder that was cleared, the one that succeeds writes everything.
+#[test]
+fn a_file_that_cannot_be_made_at_once_is_written_whole_later() {
+    let folder = Folder::new();
+    let mut process = Process::start(&folder, at(0));
+    process.charge(1, at(0));
+    process.charge(2, at(0));
+    process.flush(at(0));
+    fs::remove_dir_all(&folder.0).expect("removed");
+    process.charge(1, at(1));
+    for second in 1..4 {
+        process.disk.flush(at(second)).expect_err("there is no folder");
+    }
+    fs::create_dir(&folder.0).expect("made");
+    let flushed = process.flush(at(4));
+    assert_eq!((flushed.was_gone, flushed.rows), (true, 2));
+    assert!(!process.flush(at(5)).was_gone, "told once");
+    drop(process);
+    assert_eq!(Process::start(&folder, at(6)).table(), BTreeMap::from([(1, 2), (2, 1)]));
+}
+
+/// The same when somebody puts another file into its place, which cannot be read at first.
+#[test]
+fn a_file_that_took_the_place_of_ours_is_written_whole_later() {
+    let folder = Folder::new();
+    let mut process = Process::start(&folder, at(0));
+    process.charge(1, at(0));
+    process.flush(at(0));
+    let other = Folder::new();
+    Process::start(&other, at(0)).flush(at(0));
+    fs::remove_file(folder.file()).expect("removed");
+    fs::create_dir(folder.file()).expect("made");
+    process.disk.flush(at(1)).expect_err("a folder is no file");
+    fs::remove_dir(folder.file()).expect("removed");
+    fs::copy(other.file(), folder.file()).expect("copied");
+    assert_eq!(process.flush(at(2)).rows, 1);
+    drop(process);
+    assert_eq!(Process::start(&folder, at(3)).table(), BTreeMap::from([(1, 1)]));
+}

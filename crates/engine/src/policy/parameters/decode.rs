@@ -1,38 +1,22 @@
 //! From how a value is spelled on the wire to the text that is meant. To the letter: a spelling that is broken has no meaning.
 
-use crate::path::hex_value;
+use crate::percent::{self, Plus};
 use std::borrow::Cow;
 
 /// A segment of a path in normal form (RFC 3986, 2.1): a `+` is a plus.
 pub(super) fn path(raw: &str) -> Option<Cow<'_, str>> {
-    unescaped(raw, false)
+    percent::strict(raw, Plus::Itself)
 }
 
 /// A name or value of a query, as forms write it (WHATWG URL, 5.1): a `+` is a space.
 pub(super) fn query(raw: &str) -> Option<Cow<'_, str>> {
-    unescaped(raw, true)
+    percent::strict(raw, Plus::Space)
 }
 
 /// A header's value, or an item of one: nothing is escaped, spaces around it do not belong to it.
 #[expect(clippy::unnecessary_wraps, reason = "one of several ways to decode")]
 pub(super) fn header(raw: &str) -> Option<Cow<'_, str>> {
     Some(raw.trim_matches([' ', '\t']).into())
-}
-
-fn unescaped(raw: &str, is_form: bool) -> Option<Cow<'_, str>> {
-    if !raw.bytes().any(|byte| byte == b'%' || (is_form && byte == b'+')) {
-        return Some(raw.into());
-    }
-    let mut bytes = Vec::with_capacity(raw.len());
-    let mut rest = raw.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => (hex_value(rest.next()?)? << 4) | hex_value(rest.next()?)?,
-            b'+' if is_form => b' ',
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok().map(Cow::Owned)
 }
 
 /// Whether a query's name, as it is spelled, means this one. Allocates only for one that is escaped.

@@ -71,6 +71,6 @@ fn tells_the_first_failure_from_the_others_and_the_recovery() {
     fs::remove_dir(folder.file()).expect("removed");
     assert!(keeper.flush(WAIT));
     assert!(keeper.close(WAIT));
-    assert_eq!(told.iter().collect::<Vec<_>>(), ["failed, first true", "failed, first false", "recovered"]);
+    assert_eq!(told.iter().collect::<Vec<_>>(), ["failed, first true", "failed, first false", "was gone", "recovered"]);
     assert_eq!(Process::start(&folder, at(1)).table(), BTreeMap::from([(1, 1)]));
 }
