@@ -13,7 +13,6 @@ pub use template::PathTemplate;
 
 use crate::denial::{Denial, Detail};
 use crate::names::PolicyId;
-use crate::path::without_parameters;
 use crate::reason::Reason;
 use crate::request::RequestHead;
 use crate::schema::Schema;
@@ -115,11 +114,12 @@ impl Parameters {
         if self.path.is_empty() {
             return;
         }
-        let path = without_parameters(&head.path);
-        let template = self.templates.iter().find(|template| template.matches(&path));
+        let template = self.templates.iter().find(|template| template.matches(&head.path));
         for PathParameter { name, rule } in &self.path {
             let subject = Subject { place: Place::Path, name };
-            match template.and_then(|template| template.value(name, &path)) {
+            match template.and_then(|template| template.value(name, &head.path)) {
+                // The router looks past it, upstream gets it: what nobody judged must not pass for judged.
+                Some(raw) if raw.contains(';') => found.mismatch(subject, "", "has `;parameters`"),
                 Some(raw) => rule.check_written(subject, raw, decode::path, found),
                 // No path that was matched lacks it.
                 None => found.missing(subject),

@@ -24,10 +24,15 @@ pub(super) struct Facts<'a> {
 
 pub(super) fn read<'a>(cursor: &mut Cursor<'a>, limits: &HeadLimits) -> Result<Facts<'a>, Denial> {
     let mut facts = Facts::default();
+    let all = cursor.rest();
     let mut lines = 0_usize;
     loop {
         match cursor.rest().first() {
-            Some(b'\r') => return finish(cursor).map(|()| facts),
+            Some(b'\r') => {
+                finish(cursor)?;
+                facts.connection.settle(all)?;
+                return Ok(facts);
+            }
             Some(byte @ (b' ' | b'\t')) => {
                 return Err(malformed("a line begins with white space", "RFC 9112, 5.2", Some(*byte)));
             }

@@ -69,6 +69,29 @@ fn details_name_rule_section_and_byte() {
     );
 }
 
+/// What policies judge is what upstream gets.
+#[test]
+fn connection_names_no_field_that_is_there() {
+    let check = |lines: &str, expected: Option<&str>| {
+        let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+        let said = check_head(head.as_bytes(), &LIMITS).err().map(|denial| denial.detail);
+        assert_eq!(said, expected.map(|text| Detail::Text(text.into())), "{lines}");
+    };
+    check("Connection: X-Req\r\n", None);
+    check("Connection: close, , X-Req\r\nX-Request: 1\r\n", None);
+    check("Connection: upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n", None);
+    check("TE: trailers\r\nConnection: TE\r\n", None);
+    check("Keep-Alive: timeout=5\r\nConnection: keep-alive\r\nProxy-Connection: keep-alive\r\n", None);
+    let said = |name: &str| Some(format!("Connection names {name}, a field of this request (RFC 9110, 7.6.1)"));
+    check("Connection: X-Req\r\nX-Req: 5\r\n", said("X-Req").as_deref());
+    check("x-req: 5\r\nConnection: close\r\nConnection: te ,\tX-REQ\r\n", said("X-REQ").as_deref());
+    check("Content-Type: a/b\r\nConnection: Content-Type\r\n", said("Content-Type").as_deref());
+    check("Content-Encoding: gzip\r\nConnection: content-encoding\r\n", said("content-encoding").as_deref());
+    check("Connection: connection\r\n", said("connection").as_deref());
+    let many = format!("Connection: {}\r\n", ["x"; 17].join(","));
+    check(&many, Some("Connection has more than 16 options (RFC 9110, 7.6.1)"));
+}
+
 #[test]
 fn limits_are_exact() {
     let head = b"GET /abc HTTP/1.1\r\nHost: a\r\nA: b\r\n\r\n";

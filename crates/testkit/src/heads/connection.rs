@@ -28,6 +28,9 @@ const NOMINATED: &[(&str, &[u8])] = &[
     ("Connection names Cookie", b"Connection: cookie\r\n"),
     ("Connection names x-api-key", b"Connection: x-api-key\r\n"),
     ("a second Connection names Cookie", b"Connection: close\r\nConnection: Cookie\r\n"),
+    ("Connection names a field of this hop", b"Connection: X-Hop\r\nX-Hop: 1\r\n"),
+    ("Connection names a field of the head", b"X-A: b\r\nConnection: close, x-a\r\n"),
+    ("Connection names Content-Type, which is there", b"Connection: Content-Type\r\nContent-Type: a/b\r\n"),
     ("Connection with a quoted string", b"Connection: \"close\"\r\n"),
     ("Connection with a parameter", b"Connection: close;a=b\r\n"),
     ("Connection with a space in a name", b"Connection: close X-A\r\n"),
@@ -36,12 +39,12 @@ const NOMINATED: &[(&str, &[u8])] = &[
 ];
 
 const GOOD: &[(&str, &[u8])] = &[
+    ("Connection names a field that is not there", b"Connection: X-A\r\n"),
     ("Connection: close", b"Connection: close\r\n"),
     ("Connection: keep-alive", b"Connection: keep-alive\r\n"),
     ("Connection with both", b"Connection: keep-alive, close\r\n"),
     ("Connection with empty elements", b"Connection: , close ,,\r\n"),
     ("an empty Connection", b"Connection:\r\n"),
-    ("Connection names a field of this hop", b"Connection: X-Hop\r\nX-Hop: 1\r\n"),
     ("TE and its nomination", b"Connection: TE\r\nTE: trailers\r\n"),
     ("Keep-Alive", b"Keep-Alive: timeout=5\r\n"),
 ];

@@ -52,26 +52,31 @@ impl PathTemplate {
         });
     }
 
-    /// `path` in normal form and without `;parameters`. A slash at the end does not count: the router has judged it.
+    /// `path` in normal form; `;parameters` of a segment do not count. A slash at the end does not count: the router has judged it.
     pub(super) fn matches(&self, path: &str) -> bool {
         let mut found = pieces(path);
         let fits = self.segments.iter().all(|segment| match (segment, found.next()) {
-            (Segment::Literal(literal), Some(piece)) => **literal == *piece,
+            (Segment::Literal(literal), Some(piece)) => **literal == *bare(piece),
             (Segment::Param(_), Some(_)) => true,
             (Segment::Literal(_) | Segment::Param(_), None) => false,
         });
         fits && (self.has_tail || found.next().is_none())
     }
 
-    /// The segment of a matching path that stands for the parameter, as it is spelled.
+    /// The segment of a matching path that stands for the parameter, as it is spelled, its `;parameters` included.
     pub(super) fn value<'p>(&self, name: &str, path: &'p str) -> Option<&'p str> {
         let is_it = |segment: &Segment| matches!(segment, Segment::Param(known) if **known == *name);
         self.segments.iter().zip(pieces(path)).find(|(segment, _)| is_it(segment)).map(|(_, piece)| piece)
     }
 }
 
+/// One that has nothing but `;parameters` is an empty one, as for the router.
 fn pieces(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').filter(|piece| !piece.is_empty())
+    path.split('/').filter(|piece| !bare(piece).is_empty())
+}
+
+fn bare(piece: &str) -> &str {
+    piece.split(';').next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -98,6 +103,7 @@ mod tests {
         check("/v1/{a}/{b}/*", "/v1/1/2/3/4", "b", Some("2"));
         check("/{a}/*", "/1", "a", Some("1"));
         check("/{a}", "/1", "b", None);
+        check("/v1/{a}", "/v1;y/;z/1;b=2/", "a", Some("1;b=2"));
         check("/{a}/%7B", "/1/%7B", "a", Some("1"));
         assert_eq!(PathTemplate::of(&PathPattern::regex("/(?<id>.+)").unwrap()), None);
         assert_eq!(template("/{a}/x/{b}/*").names().collect::<Vec<_>>(), ["a", "b"]);

@@ -198,7 +198,13 @@ fn the_path_is_read_by_the_pattern_that_was_matched() {
     };
     let bad = "parameter_mismatch; path id: is not an integer";
     check(&["/v1/{id}"], "/v1/5", "ok");
-    check(&["/v1/{id}"], "/v1/5;a=b", "ok");
+    let more = "parameter_mismatch; path id: has `;parameters`";
+    check(&["/v1/{id}"], "/v1/5;a=b", more);
+    check(&["/v1/{id}"], "/v1/5;%27%20or%201=1--", more);
+    check(&["/v1/{id}"], "/v1/5;", more);
+    check(&["/v1/{id}"], "/v1;a=b/5", "ok");
+    check(&["/v1/{id}/*"], "/v1/5/x;a=b", "ok");
+    check(&["/v1/{id}"], "/v1/5%3Ba", bad);
     check(&["/v1/{id}"], "/v1/%35/", "ok");
     check(&["/v1/{id}"], "/v1/+5", bad);
     check(&["/{id}/*", "/v1/{id}"], "/v1/5", "ok");
@@ -210,6 +216,7 @@ fn the_path_is_read_by_the_pattern_that_was_matched() {
     assert_eq!(verdict(&in_path(&["/{id}"], &list), "/1,x", &[]), "parameter_mismatch; path id/1: is not an integer");
     let text = json!({"type": "string", "const": "a/b"});
     assert!(verdict(&in_path(&["/{id}"], &text), "/a%25b", &[]).contains("path id"));
+    assert_eq!(verdict(&in_path(&["/{id}"], &json!({"type": "string"})), "/a;b", &[]), more, "whatever the schema");
 }
 
 #[test]
