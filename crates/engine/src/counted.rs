@@ -145,7 +145,7 @@ impl<T: Into<Name>> From<T> for LimitName {
 }
 
 fn claim(naming: Naming<'_>, identity: &Identity, name: &str) -> Option<Key> {
-    match identity.token.as_ref()?.claims.get(name)? {
+    match identity.token.as_ref()?.claim(name)? {
         Value::String(text) => Some(naming.key(&[b"claim", text.as_bytes()])),
         Value::Null => None,
         other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {

@@ -82,6 +82,25 @@ pub struct VerifiedToken {
     pub key: Key,
 }
 
+impl VerifiedToken {
+    /// The claim of exactly this name; failing that, what it leads to as a JSON pointer.
+    #[must_use]
+    pub fn claim(&self, name: &str) -> Option<&Value> {
+        find_claim(&self.claims, name)
+    }
+}
+
+/// Wherever the operator names a claim: the one of exactly this name; failing that, what a JSON pointer finds.
+#[must_use]
+pub fn find_claim<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    if let Some(value) = claims.get(name) {
+        return Some(value);
+    }
+    let pointer = name.strip_prefix('/')?;
+    let (first, rest) = pointer.find('/').and_then(|at| pointer.split_at_checked(at)).unwrap_or((pointer, ""));
+    claims.get(&first.replace("~1", "/").replace("~0", "~"))?.pointer(rest)
+}
+
 /// A client's certificate that the listener has verified: signed by an authority that the operator trusts, valid now, and its key
 /// proved. There is no TLS listener yet, so nobody hands one in, and no policy asks for one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,7 +136,8 @@ pub struct Identity {
     pub vouched: Vec<Arc<Vouched>>,
     /// The consumer that the API key, the password, the token's consumer claim or the auth service names in the config.
     pub consumer: Option<Arc<Consumer>>,
-    /// The plan: the token's plan claim or the auth service's word before the consumer's own.
+    /// The plan: the token's plan claim or the auth service's word before the consumer's own. Where several ways in are asked for, the
+    /// first of each sort.
     pub plan: Option<Arc<ConsumerPlan>>,
 }
 

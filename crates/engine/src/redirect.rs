@@ -90,11 +90,13 @@ impl Redirect {
         self.to.fill(&head.path, self.pattern(&head.path), query)
     }
 
-    /// The pattern that the path has met, be it with the slash that `trailingSlash` looks past.
+    /// The most specific pattern that the path has met, as the router has it, be it with the slash that `trailingSlash` looks past.
     fn pattern(&self, path: &str) -> &str {
         let path = without_parameters(path);
         let other = path.strip_suffix('/').map_or_else(|| Cow::Owned(format!("{path}/")), Cow::Borrowed);
-        let matching = |form: &str| self.paths.iter().find(|pattern| pattern.matches(form));
+        let matching = |form: &str| {
+            self.paths.iter().filter(|pattern| pattern.matches(form)).min_by_key(|pattern| pattern.openness())
+        };
         matching(&path).or_else(|| matching(&other)).map_or("", PathPattern::as_str)
     }
 }

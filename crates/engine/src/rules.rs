@@ -22,7 +22,7 @@ pub struct Rules {
     pub cors: Option<Arc<Cors>>,
     pub ip_access: Option<IpAccess>,
     pub deprecation: Option<Arc<Deprecation>>,
-    /// Throttles that count by address or by route: they need no identity and so stand before it.
+    /// Throttles that count by address: they need no identity and so stand before it.
     pub throttles_before_identity: Vec<Throttle>,
     pub auth: Auth,
     /// The policy under which the auth step is recorded.

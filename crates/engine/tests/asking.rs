@@ -233,6 +233,20 @@ fn all_asks_nobody_for_who_fails_a_check_of_ours() {
     check(Auth::All(vec![Auth::Basic, Auth::ApiKey]), &[key(KEY), basic("bob:password")], yes, "password? builder");
 }
 
+/// A disabled consumer's credential opens nothing, wherever it stands.
+#[test]
+fn all_looks_at_every_consumer() {
+    for ways in [vec![Auth::ApiKey, Auth::Basic], vec![Auth::Basic, Auth::ApiKey]] {
+        let live = Live::new();
+        let mut snapshot = with(Auth::All(ways), &live);
+        let disabled = Arc::new(Consumer::new("builder".into(), None, true, PolicyId(0)));
+        let user = User { name: "bob".into(), hash: PasswordHash::parse(HASH).unwrap(), consumer: disabled };
+        snapshot.users = Users::new(vec![user], password_rules(), &live);
+        let came = played(&snapshot, &live, &[key(KEY), basic("bob:password")], yes);
+        assert_eq!(came, "password? consumer_disabled");
+    }
+}
+
 #[test]
 fn ways_within_ways() {
     let both = || Auth::All(vec![Auth::ApiKey, Auth::Forward(0)]);

@@ -24,6 +24,17 @@ pub struct QuotaCharge {
     pub window: Window,
     /// Requests in the window, the one at hand included.
     pub limit: u64,
+    pub population: Population,
+}
+
+/// Who decides how many counters of a sort there can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Population {
+    /// The config or an issuer: consumers, API keys, routes. They may fill the table.
+    Listed,
+    /// Whoever calls: addresses, tokens, values of headers and claims. They may take half of it, so that nobody who makes them up
+    /// leaves those of the first sort without a count.
+    MadeUp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +47,7 @@ pub enum Charge {
     Full,
 }
 
-/// What people call a counter. Kept beside its count, never looked at here.
+/// What people call a counter. Kept beside its count; all that is looked at here is its population.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CounterName {
     /// The quota's name.
@@ -48,6 +59,15 @@ pub struct CounterName {
     pub value: Arc<str>,
     /// The consumer behind it, where there is one.
     pub consumer: Option<Arc<str>>,
+}
+
+impl CounterName {
+    /// Of a count that comes back from an earlier process, by the operator's `key:`.
+    fn population(&self) -> Population {
+        let made_up =
+            matches!(&*self.by, "ip" | "token") || self.by.starts_with("header:") || self.by.starts_with("claim:");
+        if made_up { Population::MadeUp } else { Population::Listed }
+    }
 }
 
 /// One count as it is listed, written down and read back.
@@ -91,8 +111,13 @@ impl Counts {
     /// Counts one request, unless `limit` are counted already. A window later than the stored one starts from zero; an earlier
     /// one (the clock was set back) is counted in the stored one, as nobody shall get a quota twice.
     pub fn charge(&self, key: Key, window: Window, limit: u64, now: Now) -> Charge {
-        let place = self.scatter.place(key);
-        self.shards.lock(place).charge(place, window, limit, now.unix_seconds())
+        self.charge_one(QuotaCharge { counter: key, window, limit, population: Population::Listed }, now)
+    }
+
+    /// The same with the population that decides about room.
+    pub fn charge_one(&self, charge: QuotaCharge, now: Now) -> Charge {
+        let place = self.scatter.place(charge.counter);
+        self.shards.lock(place).charge(place, charge, now.unix_seconds())
     }
 
     /// Gives one request back, if the count is still for the same window. A count that falls to zero leaves the table; a

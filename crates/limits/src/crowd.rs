@@ -45,7 +45,7 @@ impl Crowd {
         Self { shards: Shards::most(Shard::new), keys_max: AtomicUsize::new(keys_max), sketched: AtomicU64::new(0) }
     }
 
-    /// Changes the size. Nobody is forgotten: a smaller crowd shrinks as meters drain.
+    /// Changes the size. Nobody is forgotten: a smaller crowd lets nobody new in at somebody's expense, and keeps the places it has.
     pub fn hold(&self, keys_max: usize) {
         self.keys_max.store(keys_max, Ordering::Relaxed);
     }

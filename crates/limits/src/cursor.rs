@@ -16,7 +16,7 @@ impl Cursor {
     }
 }
 
-/// Cursors by name. Bounded by the names that configs have had: each reload keeps only the ones it asks for.
+/// Cursors by name. Bounded by [`NAMES_MAX`]: a reload forgets none, as the config before it may still serve.
 #[derive(Debug, Default)]
 pub struct Cursors(Mutex<HashMap<String, Arc<Cursor>>>);
 

@@ -17,7 +17,8 @@ const SHARE_MIN: usize = 1024;
 /// Nothing is reserved before there are keys: a few callers spread over the places of many lie on a page of their own each.
 pub(crate) type KeyMap<V> = HashMap<Key, V, BuildHasherDefault<KeyHasher>>;
 
-/// Spreads the bits that a [`Key`] already has: they come from a keyed hash or were scattered, so nobody outside can choose them.
+/// Spreads the bits that a [`Key`] already has: they come from a hash or were scattered. Where the hash has no secret (consumers, API
+/// keys, tokens), whoever could choose them would have to be given the names first.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct KeyHasher(u64);
 

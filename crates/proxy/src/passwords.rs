@@ -3,8 +3,10 @@
 //! As many at once as half the cores, so that the other half serves; as many waiting as are named below, in all and for each address;
 //! and one for all requests that show the same credentials at the same time. What does not fit is refused at once.
 
+use engine::live::Live;
 use engine::policy::basic::{PasswordAnswer, PasswordHash, PasswordQuestion};
 use engine::remembered::Fingerprint;
+use limits::clock::now;
 use limits::gauge::Gauge;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,20 +47,23 @@ impl Passwords {
         Self { turns, waiting: Arc::new(Gauge::new()), turn_timeout, under_way: Mutex::default() }
     }
 
-    pub(crate) async fn verify(&self, question: &PasswordQuestion) -> PasswordAnswer {
+    pub(crate) async fn verify(&self, question: &PasswordQuestion, live: &Live) -> PasswordAnswer {
         let joined = self.join(question.fingerprint);
         // Who comes second waits for the first; if that one was refused, or its client has left, it takes its place.
-        match joined.cell.get_or_try_init(|| self.verify_now(question)).await {
+        match joined.cell.get_or_try_init(|| self.verify_now(question, live)).await {
             Ok(true) => PasswordAnswer::Match,
             Ok(false) => PasswordAnswer::Mismatch,
-            Err(Busy) => PasswordAnswer::Busy,
+            Err(Unverified::Busy) => PasswordAnswer::Busy,
+            Err(Unverified::Exceeded { retry_after }) => PasswordAnswer::Exceeded { retry_after },
         }
     }
 
-    async fn verify_now(&self, question: &PasswordQuestion) -> Result<bool, Busy> {
-        let entered = self.waiting.enter(question.address, WAITING_MAX, WAITING_PER_ADDRESS_MAX).map_err(|_| Busy)?;
+    async fn verify_now(&self, question: &PasswordQuestion, live: &Live) -> Result<bool, Unverified> {
+        let busy = Unverified::Busy;
+        let entered = self.waiting.enter(question.address, WAITING_MAX, WAITING_PER_ADDRESS_MAX).map_err(|_| busy)?;
+        let mut stake = Stake::put(question, live)?;
         let turn = tokio::time::timeout(self.turn_timeout, Arc::clone(&self.turns).acquire_owned()).await;
-        let turn = turn.map_err(|_| Busy)?.map_err(|_| Busy)?;
+        let turn = turn.map_err(|_| busy)?.map_err(|_| busy)?;
         let (hash, password): (Arc<PasswordHash>, _) = (Arc::clone(&question.hash), question.password.clone());
         let work = tokio::task::spawn_blocking(move || {
             let verified = hash.verifies(password.bytes());
@@ -66,7 +71,9 @@ impl Passwords {
             drop((turn, entered));
             verified
         });
-        work.await.map_err(|_| Busy)
+        let verified = work.await.map_err(|_| busy)?;
+        stake.is_lost = !verified;
+        Ok(verified)
     }
 
     fn join(&self, of: Fingerprint) -> Joined<'_> {
@@ -85,8 +92,38 @@ impl Drop for Joined<'_> {
     }
 }
 
-/// There is no room or no time for it.
-struct Busy;
+/// Why nothing was found out.
+#[derive(Clone, Copy)]
+enum Unverified {
+    /// There is no room or no time for it.
+    Busy,
+    /// The address has as many guesses under way as it may have failures.
+    Exceeded { retry_after: Duration },
+}
+
+/// The failure that a guess may turn out to be, counted ahead. It is won back unless it is lost, also when nobody waits any more: who
+/// does not hear the answer has not guessed.
+struct Stake<'q> {
+    question: &'q PasswordQuestion,
+    live: &'q Live,
+    is_lost: bool,
+}
+
+impl<'q> Stake<'q> {
+    fn put(question: &'q PasswordQuestion, live: &'q Live) -> Result<Self, Unverified> {
+        let staked = question.stake(live, now());
+        staked.map_err(|retry_after| Unverified::Exceeded { retry_after })?;
+        Ok(Self { question, live, is_lost: false })
+    }
+}
+
+impl Drop for Stake<'_> {
+    fn drop(&mut self) {
+        if !self.is_lost {
+            self.question.win_back(self.live, now());
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests;

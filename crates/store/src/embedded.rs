@@ -42,7 +42,7 @@ impl Embedded {
         }
         let mut counted = [0; CHARGES_MAX];
         for (index, (charge, counted)) in charges.iter().zip(&mut counted).enumerate() {
-            let failed = match self.counts.charge(charge.counter, charge.window, charge.limit, now) {
+            let failed = match self.counts.charge_one(*charge, now) {
                 Charge::Granted { used } => {
                     *counted = used;
                     continue;

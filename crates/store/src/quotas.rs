@@ -4,7 +4,7 @@ use crate::charge::Charged;
 use crate::counters::Counters;
 use crate::shared::SharedLimits;
 use arrayvec::ArrayVec;
-use engine::chain::{Counted, Pending, QUOTAS_MAX};
+use engine::chain::{Counted, Pending, QUOTAS_MAX, SharedCharge};
 use engine::request::RequestHead;
 use engine::snapshot::Snapshot;
 use engine::trail::Mode;
@@ -13,8 +13,8 @@ use limits::counts::QuotaCharge;
 
 /// Charges all enforced quotas or none of them, and those in dry run each for itself. One answer for each charge, in order.
 ///
-/// Limits that all nodes share come first: a call that one of them refuses is not billed here, and if it is refused here they get
-/// back what they gave.
+/// Limits that all nodes share come first: a call that one of them refuses is not billed here. A call that is refused by any of them
+/// costs nothing anywhere, not in dry run either: a dry run counts the calls that the quota would have to count in force.
 pub async fn charge(
     counters: &Counters,
     shared: &SharedLimits,
@@ -24,17 +24,34 @@ pub async fn charge(
     now: Now,
 ) -> ArrayVec<Counted, QUOTAS_MAX> {
     let granted = pending.shared().is_empty() || shared.charge(pending.shared(), now).await;
-    if !granted {
-        return pending.charges().map(|_| Counted::Void).collect();
-    }
-    let answers = charge_node(counters, pending, snapshot, head, now).await;
-    let refused = pending.charges().zip(&answers).any(|((mode, _), answer)| {
+    let answers: ArrayVec<Counted, QUOTAS_MAX> = if granted {
+        charge_node(counters, pending, snapshot, head, now).await
+    } else {
+        pending.charges().map(|_| Counted::Void).collect()
+    };
+    let refused_here = pending.charges().zip(&answers).any(|((mode, _), answer)| {
         *mode == Mode::Enforce && matches!(answer, Counted::Exceeded { .. } | Counted::Unavailable)
     });
-    if refused {
-        shared.refund(pending.shared(), now, now);
+    if !granted || refused_here {
+        give_back(counters, shared, pending, &answers, now).await;
+    }
+    if !granted {
+        pending.shared().iter_mut().for_each(SharedCharge::void);
     }
     answers
+}
+
+/// The one place where a call that is refused gets back what it took: of all shared limits, and of the quotas in dry run here. Those
+/// that are enforced here have taken nothing: they are charged together or not at all.
+async fn give_back(counters: &Counters, shared: &SharedLimits, pending: &mut Pending, answers: &[Counted], now: Now) {
+    shared.refund(pending.shared(), now);
+    let granted =
+        |(mode, answer): (&Mode, &Counted)| *mode != Mode::Enforce && matches!(answer, Counted::Granted { .. });
+    let in_dry_run = pending.charges().zip(answers).filter(|((mode, _), answer)| granted((mode, answer)));
+    let charges: ArrayVec<QuotaCharge, QUOTAS_MAX> = in_dry_run.map(|((_, charge), _)| *charge).collect();
+    if !charges.is_empty() {
+        counters.refund(&charges).await;
+    }
 }
 
 async fn charge_node(

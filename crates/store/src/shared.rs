@@ -46,14 +46,14 @@ impl SharedLimits {
         }
     }
 
-    /// Charges one after the other, each with an answer of its own. When an enforced one is refused, what the enforced ones before it
-    /// took is given back and those after it are void; those in dry run are charged each for itself. False if one was refused.
+    /// Charges one after the other, each with an answer of its own: enforced ones until one of them is refused, those in dry run each
+    /// for itself. False if one was refused; then all that was granted is the caller's to give back.
     pub async fn charge(&self, charges: &mut [SharedCharge], now: Now) -> bool {
-        let mut refused_at = None;
-        for (index, charge) in charges.iter_mut().enumerate() {
+        let mut granted = true;
+        for charge in charges {
             let enforced = charge.mode == Mode::Enforce;
-            if enforced && refused_at.is_some() {
-                charge.answer(SharedAnswer::Void);
+            if enforced && !granted {
+                charge.answer(SharedAnswer::Void, now);
                 continue;
             }
             let answer = match self {
@@ -62,19 +62,10 @@ impl SharedLimits {
                     .map_or(SharedAnswer::Unavailable, SharedAnswer::Counted),
                 Self::Fleet(fleet) => fleet.charge(charge.charge, now).await,
             };
-            charge.answer(answer);
-            if enforced && !answer.is_granted() {
-                refused_at = Some(index);
-            }
+            charge.answer(answer, now);
+            granted &= !enforced || answer.is_granted();
         }
-        if let Some(refused_at) = refused_at {
-            let before = charges.iter_mut().take(refused_at).filter(|charge| charge.mode == Mode::Enforce);
-            for charge in before {
-                self.give_back(charge, now, now);
-                charge.answer(SharedAnswer::Void);
-            }
-        }
-        refused_at.is_none()
+        granted
     }
 
     /// How much of a limit is used by the store's count, what nodes hold of it included; none if the store cannot be asked.
@@ -85,20 +76,16 @@ impl SharedLimits {
         }
     }
 
-    /// Gives back what granted charges took at `taken`, without waiting.
-    pub fn refund(&self, charges: &[SharedCharge], taken: Now, now: Now) {
-        for charge in charges {
-            self.give_back(charge, taken, now);
-        }
-    }
-
-    fn give_back(&self, shared: &SharedCharge, taken: Now, now: Now) {
-        let charge = shared.charge;
-        match self {
-            Self::Alone(alone) if shared.is_counted() => alone.give_back(charge.counter, charge.limit, taken, now),
-            Self::Fleet(fleet) if shared.is_counted() => fleet.give_back(charge, taken, now),
-            Self::Fleet(fleet) if shared.is_granted_alone() => fleet.give_back_alone(charge, taken, now),
-            Self::Alone(_) | Self::Fleet(_) => {}
+    /// Gives back what granted charges took, without waiting.
+    pub fn refund(&self, charges: &[SharedCharge], now: Now) {
+        for shared in charges {
+            let (charge, taken) = (shared.charge, shared.taken());
+            match self {
+                Self::Alone(alone) if shared.is_counted() => alone.give_back(charge.counter, charge.limit, taken, now),
+                Self::Fleet(fleet) if shared.is_counted() => fleet.give_back(charge, taken, now),
+                Self::Fleet(fleet) if shared.is_granted_alone() => fleet.give_back_alone(charge, taken, now),
+                Self::Alone(_) | Self::Fleet(_) => {}
+            }
         }
     }
 }

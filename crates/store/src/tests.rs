@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use limits::clock::Now;
+use limits::counts::Population;
 use limits::keyed::Key;
 use limits::window::Period;
 
@@ -22,7 +23,12 @@ fn at_once<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn quota(number: u128, limit: u64) -> QuotaCharge {
-    QuotaCharge { counter: Key::from_u128(number), window: Period::Day.window(NOW), limit }
+    QuotaCharge {
+        counter: Key::from_u128(number),
+        window: Period::Day.window(NOW),
+        limit,
+        population: Population::Listed,
+    }
 }
 
 fn used(counters: &Counters, number: u128) -> u64 {

@@ -143,10 +143,14 @@ impl<'a> Offline<'a> {
                     self.without_keys(&waiting, now);
                     chain::look_again(*waiting, self.snapshot, self.live, &head, now, &mut trail)
                 }
-                Outcome::Ask(asking) => match ask::answer(asking.question(), request.auth_answer.as_ref()) {
-                    Some(answer) => chain::resume(*asking, answer, self.snapshot, self.live, &head, now, &mut trail),
-                    None => return self.undecided(&asking, &head, trail),
-                },
+                Outcome::Ask(asking) => {
+                    match ask::answer(asking.question(), request.auth_answer.as_ref(), self.live, now) {
+                        Some(answer) => {
+                            chain::resume(*asking, answer, self.snapshot, self.live, &head, now, &mut trail)
+                        }
+                        None => return self.undecided(&asking, &head, trail),
+                    }
+                }
                 Outcome::Pending(pending) => return self.charged(pending, request, &head, trail, now),
                 Outcome::Denied { route, identity, denial } => {
                     return self.refused(&head, route, identity, denial, trail, now);

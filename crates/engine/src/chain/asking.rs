@@ -63,7 +63,7 @@ impl Answers {
         let mixed = || Denial::new(Reason::InternalError).because("the answer is not to the question");
         match (question, answer) {
             (Question::Password(question), Answer::Password(answer)) => {
-                self.password = Some(room.snapshot.users.judge(question, answer, room.live, room.now));
+                self.password = Some(room.snapshot.users.judge(question, answer, room.now));
             }
             (Question::Service(question), Answer::Service(answer)) => {
                 let standing = match room.snapshot.auth_services.get(question.service) {

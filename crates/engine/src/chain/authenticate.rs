@@ -150,7 +150,9 @@ fn any(room: Room<'_>, ways: &[Auth], walk: &mut Walk<'_>) -> Result<Identity, H
     Err(Halt::Denied(refusal.map_or_else(nothing, |(_, _, denial)| denial)))
 }
 
-/// Who fails a check of ours costs nobody else a call. Their order is the config's all the same: the first names the consumer.
+/// Who fails a check of ours costs nobody else a call. Their order is the config's all the same: the first names the consumer, unless
+/// another one is disabled: its credential opens nothing, wherever it stands. A plan that a token or an auth service names comes
+/// before every consumer's own.
 fn all(room: Room<'_>, ways: &[Auth], walk: &mut Walk<'_>) -> Result<Identity, Halt> {
     if ways.iter().any(Auth::asks) {
         for way in ways.iter().filter(|way| !way.asks()) {
@@ -158,14 +160,25 @@ fn all(room: Room<'_>, ways: &[Auth], walk: &mut Walk<'_>) -> Result<Identity, H
         }
     }
     let mut identity = Identity::default();
+    let mut own_plan = None;
     for way in ways {
         let Identity { api_key, token, vouched, consumer, plan } = run(room, way, walk)?;
+        let is_named = token.as_ref().is_some_and(|token| token.plan.is_some())
+            || vouched.iter().any(|vouched| vouched.plan.is_some());
+        if is_named {
+            identity.plan = identity.plan.or(plan);
+        } else {
+            own_plan = own_plan.or(plan);
+        }
         identity.api_key = identity.api_key.or(api_key);
         identity.token = identity.token.or(token);
         identity.vouched.extend(vouched);
-        identity.consumer = identity.consumer.or(consumer);
-        identity.plan = identity.plan.or(plan);
+        identity.consumer = match (identity.consumer, consumer) {
+            (Some(first), Some(other)) if other.disabled && !first.disabled => Some(other),
+            (first, other) => first.or(other),
+        };
     }
+    identity.plan = identity.plan.or(own_plan);
     Ok(identity)
 }
 

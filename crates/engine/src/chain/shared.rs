@@ -19,6 +19,8 @@ pub struct SharedCharge {
     pub mode: Mode,
     pub charge: Charge,
     answer: Option<SharedAnswer>,
+    /// When it was answered: what is given back goes to the window of that time.
+    taken: Now,
 }
 
 /// What came of it.
@@ -46,11 +48,25 @@ impl SharedAnswer {
 
 impl SharedCharge {
     pub(super) const fn new(step: Step, policy: PolicyId, mode: Mode, charge: Charge) -> Self {
-        Self { step, policy, mode, charge, answer: None }
+        Self { step, policy, mode, charge, answer: None, taken: Now::at_unix_seconds(0) }
     }
 
-    pub const fn answer(&mut self, answer: SharedAnswer) {
+    pub const fn answer(&mut self, answer: SharedAnswer, now: Now) {
         self.answer = Some(answer);
+        self.taken = now;
+    }
+
+    /// It has been given back, because another charge of the same request was refused. One in dry run is judged all the same.
+    pub fn void(&mut self) {
+        if self.mode == Mode::Enforce && self.answer.is_some_and(SharedAnswer::is_granted) {
+            self.answer = Some(SharedAnswer::Void);
+        }
+    }
+
+    /// When it was answered.
+    #[must_use]
+    pub const fn taken(&self) -> Now {
+        self.taken
     }
 
     /// Whether the store has counted it, so that it is the store's to take back.

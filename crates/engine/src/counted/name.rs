@@ -46,7 +46,7 @@ impl CountBy {
             Self::Route => Some((Arc::clone(caller.route_name), None)),
             Self::Header(name) => caller.head.headers.get(name).map(|value| (hashed(value.as_bytes()), None)),
             Self::Claim(name) => {
-                let claim = identity.token.as_ref().and_then(|token| token.claims.get(&**name));
+                let claim = identity.token.as_ref().and_then(|token| token.claim(name));
                 claim.filter(|claim| !claim.is_null()).map(|claim| (shown(claim), None))
             }
             Self::Address => None,

@@ -73,6 +73,8 @@ pub struct PasswordQuestion {
     pub fingerprint: Fingerprint,
     /// The address that asks, as its failures are counted.
     pub address: Key,
+    /// How many of them it may have.
+    failures: Rate,
     user: Box<str>,
     /// None for a user that does not exist, which is told nobody before the work is done.
     consumer: Option<Arc<Consumer>>,
@@ -84,6 +86,10 @@ pub enum PasswordAnswer {
     Mismatch,
     /// There was no time or room to verify it.
     Busy,
+    /// So many passwords of this address are being verified that it could have no more failures if all of them are wrong.
+    Exceeded {
+        retry_after: Duration,
+    },
 }
 
 /// How far the gateway comes by itself.
@@ -96,8 +102,28 @@ pub enum Checked {
 impl PasswordQuestion {
     /// One about nobody: whatever is found out, it lets nobody in.
     #[must_use]
-    pub fn new(hash: Arc<PasswordHash>, password: Password, fingerprint: Fingerprint, address: Key) -> Self {
-        Self { hash, password, fingerprint, address, user: Box::default(), consumer: None }
+    pub fn new(
+        hash: Arc<PasswordHash>,
+        password: Password,
+        fingerprint: Fingerprint,
+        address: Key,
+        failures: Rate,
+    ) -> Self {
+        Self { hash, password, fingerprint, address, failures, user: Box::default(), consumer: None }
+    }
+
+    /// Counts the failure that this may turn out to be, before it is known: many guesses at once are not one. Whoever verifies a
+    /// password does this first, once for all who ask the same.
+    pub fn stake(&self, live: &Live, now: Now) -> Result<(), Duration> {
+        match live.buckets_open.take(self.address, self.failures, now) {
+            Take::Granted(_) => Ok(()),
+            Take::Refused { retry_after } => Err(retry_after),
+        }
+    }
+
+    /// It was no failure.
+    pub fn win_back(&self, live: &Live, now: Now) {
+        live.buckets_open.give_back(self.address, self.failures, now);
     }
 }
 
@@ -137,18 +163,13 @@ impl Users {
         self.may_fail(address, live, now)?;
         let consumer = known.map(|known| Arc::clone(&known.consumer));
         let hash = Arc::clone(hash);
-        Ok(Checked::Ask(PasswordQuestion { hash, password, fingerprint, address, user, consumer }))
+        let failures = self.rules.failures;
+        Ok(Checked::Ask(PasswordQuestion { hash, password, fingerprint, address, failures, user, consumer }))
     }
 
-    /// `basic_busy`, `user_unknown` or `password_mismatch`; else who it is.
-    pub fn judge(
-        &self,
-        question: PasswordQuestion,
-        answer: PasswordAnswer,
-        live: &Live,
-        now: Now,
-    ) -> Result<Arc<Consumer>, Denial> {
-        let PasswordQuestion { fingerprint, address, user, consumer, hash: _, password: _ } = question;
+    /// `basic_busy`, `password_failures_exceeded`, `user_unknown` or `password_mismatch`; else who it is.
+    pub fn judge(&self, question: PasswordQuestion, answer: PasswordAnswer, now: Now) -> Result<Arc<Consumer>, Denial> {
+        let PasswordQuestion { fingerprint, user, consumer, hash: _, password: _, address: _, failures: _ } = question;
         match (answer, consumer) {
             (PasswordAnswer::Match, Some(consumer)) => {
                 self.verified.put(fingerprint, (), self.rules.remember, now);
@@ -157,14 +178,13 @@ impl Users {
             (PasswordAnswer::Busy, _) => {
                 Err(Denial::new(Reason::BasicBusy).because("too many passwords wait to be verified"))
             }
+            (PasswordAnswer::Exceeded { retry_after }, _) => Err(too_many(retry_after)),
             (PasswordAnswer::Mismatch, Some(consumer)) => {
-                live.buckets_open.take(address, self.rules.failures, now);
                 let text = format!("the password is not that of user {user:?} of consumer {}", consumer.id);
                 Err(Denial::new(Reason::PasswordMismatch).because(text))
             }
             // The name is the client's own word, and may be a password that was put into the wrong field: it is not shown.
             (PasswordAnswer::Match | PasswordAnswer::Mismatch, None) => {
-                live.buckets_open.take(address, self.rules.failures, now);
                 Err(Denial::new(Reason::UserUnknown).because("no consumer has a user of this name"))
             }
         }
@@ -184,18 +204,22 @@ impl Users {
         })
     }
 
-    /// Looks whether one more failure would be let through; it is only taken when it has happened.
+    /// Looks whether one more failure would be let through; it is only taken when the password is verified.
     fn may_fail(&self, address: Key, live: &Live, now: Now) -> Result<(), Denial> {
         match live.buckets_open.take(address, self.rules.failures, now) {
             Take::Granted(_) => {
                 live.buckets_open.give_back(address, self.rules.failures, now);
                 Ok(())
             }
-            Take::Refused { retry_after } => Err(Denial::new(Reason::PasswordFailuresExceeded)
-                .because("this address has sent too many wrong passwords")
-                .retry_after(retry_after)),
+            Take::Refused { retry_after } => Err(too_many(retry_after)),
         }
     }
+}
+
+fn too_many(retry_after: Duration) -> Denial {
+    Denial::new(Reason::PasswordFailuresExceeded)
+        .because("this address has sent too many wrong passwords")
+        .retry_after(retry_after)
 }
 
 fn carried(head: &RequestHead<'_>) -> Result<Credentials, CredentialsFault> {

@@ -14,7 +14,6 @@ mod rules;
 mod shown;
 
 pub use crate::policy::jwks::Algorithm;
-pub use claims::find as find_claim;
 pub use decoded::{Unproven, decode, examine_form};
 pub(crate) use exam::Examiner;
 pub use exam::{Answer, Check, Exam, Facts, Finding};

@@ -1,7 +1,7 @@
 //! How much in a calendar period: which counter a request is charged to. Charging itself is the store's work, because counts are
 //! kept and shared there; this module says what to charge and what a full count means.
 
-use crate::counted::{Caller, CountBy, LimitName};
+use crate::counted::{self, Caller, CountBy, LimitName};
 use crate::denial::{Denial, Detail};
 use crate::names::{Name, PolicyId};
 use crate::naming::Naming;
@@ -9,7 +9,7 @@ use crate::reason::Reason;
 use crate::standing::QuotaHeaders;
 use crate::trail::Mode;
 use limits::clock::Now;
-use limits::counts::{CounterName, QuotaCharge};
+use limits::counts::{CounterName, Population, QuotaCharge};
 use limits::shared::{Charge, Limit, Scope, Sync};
 use limits::window::Period;
 use std::time::Duration;
@@ -34,11 +34,12 @@ impl Quota {
     /// What this request is to be charged to.
     #[must_use]
     pub fn charge(&self, caller: Caller<'_>, now: Now) -> QuotaCharge {
-        QuotaCharge {
-            counter: self.by.counter(Naming::Durable, &self.counter, caller),
-            window: self.period.window(now),
-            limit: self.limit,
-        }
+        let found = self.by.find(Naming::Durable, &self.counter, caller);
+        let population = match found.population {
+            counted::Population::Listed => Population::Listed,
+            counted::Population::Values | counted::Population::Crowd => Population::MadeUp,
+        };
+        QuotaCharge { counter: found.key, window: self.period.window(now), limit: self.limit, population }
     }
 
     /// The same, of a quota that all nodes share.

@@ -57,7 +57,7 @@ impl PathPattern {
     }
 
     /// How little it leaves open, as the route table orders patterns: the smallest first.
-    fn openness(&self) -> (u8, Reverse<usize>, Vec<bool>) {
+    pub(crate) fn openness(&self) -> (u8, Reverse<usize>, Vec<bool>) {
         match &self.shape {
             Shape::Regex(_) => (1, Reverse(self.as_str().len()), Vec::new()),
             Shape::Segments { segments, end } => {

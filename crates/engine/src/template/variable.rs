@@ -1,6 +1,7 @@
 //! Which variables exist, what each means, and where its value comes from. The one list of them.
 
 use crate::calendar::Rfc3339;
+use crate::identity::find_claim;
 use crate::violation::Violation;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -186,7 +187,7 @@ impl Variable {
             Self::Known(known) => known.value(values),
             Self::Item(item) => Shown::Text(error.map_or_else(Cow::default, |error| item.value(error).into())),
             Self::Claim(name) => {
-                Shown::Text(values.claims.and_then(|claims| claims.get(&**name)).map_or_else(Cow::default, claim))
+                Shown::Text(values.claims.and_then(|claims| find_claim(claims, name)).map_or_else(Cow::default, claim))
             }
         }
     }

@@ -250,7 +250,7 @@ impl Variable {
             Self::Header(name) => joined(facts.headers, name).map(Found::Text),
             Self::Query(name) => query::parameter(facts.query?, name).map(Found::Text),
             Self::Capture(name) => query::percent_decoded(facts.captures?.get(name)?).map(Found::Text),
-            Self::Claim(name) => match facts.identity.token.as_ref()?.claims.get(&**name)? {
+            Self::Claim(name) => match facts.identity.token.as_ref()?.claim(name)? {
                 Value::Null => None,
                 Value::String(text) => Some(Found::Text(Cow::Borrowed(text))),
                 other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {

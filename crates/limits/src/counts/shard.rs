@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use super::{Charge, CounterName};
+use super::{Charge, CounterName, Population, QuotaCharge};
 use crate::keyed::Key;
 use crate::shards::KeyMap;
 use crate::window::Window;
@@ -13,6 +13,7 @@ pub(super) struct Count {
     pub(super) window: Window,
     pub(super) used: u64,
     pub(super) name: Option<Arc<CounterName>>,
+    population: Population,
     /// Its place is in [`Shard::changed`].
     changed: bool,
 }
@@ -44,6 +45,8 @@ impl Count {
 pub(super) struct Shard {
     pub(super) counts: KeyMap<Count>,
     keys_max: usize,
+    /// How many in `counts` are [`Population::MadeUp`].
+    made_up: usize,
     /// No window in `counts` ends before. While it lies ahead, a full table need not be searched.
     pub(super) earliest_end_s: u64,
     /// What has changed since it was last written down: each place once, and each is in `counts`.
@@ -54,10 +57,18 @@ pub(super) struct Shard {
 
 impl Shard {
     pub(super) fn new(keys_max: usize, journaled: bool) -> Self {
-        Self { counts: KeyMap::default(), keys_max, earliest_end_s: u64::MAX, changed: Vec::new(), journaled }
+        Self {
+            counts: KeyMap::default(),
+            keys_max,
+            made_up: 0,
+            earliest_end_s: u64::MAX,
+            changed: Vec::new(),
+            journaled,
+        }
     }
 
-    pub(super) fn charge(&mut self, place: Key, window: Window, limit: u64, now_s: u64) -> Charge {
+    pub(super) fn charge(&mut self, place: Key, charge: QuotaCharge, now_s: u64) -> Charge {
+        let QuotaCharge { counter: _, window, limit, population } = charge;
         if let Some(count) = self.counts.get_mut(&place) {
             let charge = count.charge(window, limit);
             if matches!(charge, Charge::Granted { .. }) && self.journaled && count.is_news() {
@@ -65,11 +76,11 @@ impl Shard {
             }
             return charge;
         }
-        let mut count = Count { window, used: 0, name: None, changed: false };
+        let mut count = Count { window, used: 0, name: None, population, changed: false };
         let charge = count.charge(window, limit);
         match charge {
             Charge::Exceeded { .. } | Charge::Full => charge,
-            Charge::Granted { .. } if !self.has_room(now_s) => Charge::Full,
+            Charge::Granted { .. } if !self.has_room(population, now_s) => Charge::Full,
             Charge::Granted { .. } => {
                 self.insert(place, count);
                 self.note(place);
@@ -108,7 +119,10 @@ impl Shard {
     /// Takes a count over from an earlier process. The larger one stays if there is one already.
     pub(super) fn restore(&mut self, place: Key, window: Window, used: u64, name: Option<Arc<CounterName>>) {
         match self.counts.get_mut(&place) {
-            None => self.insert(place, Count { window, used, name, changed: false }),
+            None => {
+                let population = name.as_ref().map_or(Population::Listed, |name| name.population());
+                self.insert(place, Count { window, used, name, population, changed: false });
+            }
             Some(count) if (count.window.start_unix_s, count.used) < (window.start_unix_s, used) => {
                 (count.window, count.used) = (window, used);
             }
@@ -123,7 +137,8 @@ impl Shard {
             stored.get_mut().changed = false;
             each(place, stored.get());
             if stored.get().used == 0 {
-                stored.remove();
+                let gone = stored.remove();
+                self.made_up = self.made_up.saturating_sub(usize::from(gone.population == Population::MadeUp));
             }
         }
     }
@@ -138,6 +153,7 @@ impl Shard {
 
     fn insert(&mut self, place: Key, count: Count) {
         self.earliest_end_s = self.earliest_end_s.min(count.window.end_unix_s);
+        self.made_up = self.made_up.saturating_add(usize::from(count.population == Population::MadeUp));
         self.counts.insert(place, count);
     }
 
@@ -145,8 +161,11 @@ impl Shard {
     fn settled(&mut self, place: Key) {
         if self.journaled {
             self.note(place);
-        } else if self.counts.get(&place).is_some_and(|count| count.used == 0) {
-            self.counts.remove(&place);
+        } else if let Entry::Occupied(stored) = self.counts.entry(place)
+            && stored.get().used == 0
+        {
+            let gone = stored.remove();
+            self.made_up = self.made_up.saturating_sub(usize::from(gone.population == Population::MadeUp));
         }
     }
 
@@ -159,11 +178,19 @@ impl Shard {
         }
     }
 
-    fn has_room(&mut self, now_s: u64) -> bool {
-        if self.counts.len() >= self.keys_max {
+    fn has_room(&mut self, population: Population, now_s: u64) -> bool {
+        if !self.has_place(population) {
             self.drop_ended(now_s);
         }
+        self.has_place(population)
+    }
+
+    fn has_place(&self, population: Population) -> bool {
         self.counts.len() < self.keys_max
+            && match population {
+                Population::Listed => true,
+                Population::MadeUp => self.made_up < self.keys_max.div_ceil(2),
+            }
     }
 
     /// Searches the whole shard, but at most once for each instant at which a window ends: once an hour.
@@ -172,14 +199,17 @@ impl Shard {
             return;
         }
         let mut earliest_end_s = u64::MAX;
+        let mut made_up = 0_usize;
         self.counts.retain(|_, count| {
             let open = now_s < count.window.end_unix_s;
             if open {
+                made_up = made_up.saturating_add(usize::from(count.population == Population::MadeUp));
                 earliest_end_s = earliest_end_s.min(count.window.end_unix_s);
             }
             open
         });
         self.earliest_end_s = earliest_end_s;
+        self.made_up = made_up;
         let counts = &self.counts;
         self.changed.retain(|place| counts.contains_key(place));
     }

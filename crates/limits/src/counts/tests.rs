@@ -241,12 +241,66 @@ fn sixteen_threads_that_refund_leave_nothing() {
 #[test]
 fn a_full_table_is_searched_once_per_end_of_a_window() {
     let mut shard = Shard::new(2, false);
+    let of =
+        |number: u128, window| QuotaCharge { counter: key(number), window, limit: 9, population: Population::Listed };
     let ((first, _), (second, now)) = (hour(0), hour(1));
-    assert_eq!(shard.charge(key(1), first, 9, NOON), Charge::Granted { used: 1 });
-    assert_eq!(shard.charge(key(2), first, 9, NOON), Charge::Granted { used: 1 });
+    assert_eq!(shard.charge(key(1), of(1, first), NOON), Charge::Granted { used: 1 });
+    assert_eq!(shard.charge(key(2), of(2, first), NOON), Charge::Granted { used: 1 });
     assert_eq!(shard.earliest_end_s, first.end_unix_s);
-    shard.charge(key(1), second, 9, now.unix_seconds());
-    shard.charge(key(2), second, 9, now.unix_seconds());
-    assert_eq!(shard.charge(key(3), second, 9, now.unix_seconds()), Charge::Full);
+    shard.charge(key(1), of(1, second), now.unix_seconds());
+    shard.charge(key(2), of(2, second), now.unix_seconds());
+    assert_eq!(shard.charge(key(3), of(3, second), now.unix_seconds()), Charge::Full);
     assert_eq!(shard.earliest_end_s, second.end_unix_s);
+}
+
+/// Values that anybody can make up fill half of the table, and leave the other half to those that are listed.
+#[test]
+fn made_up_counters_leave_room_for_listed_ones() {
+    let counts = Counts::journaled(10);
+    let (window, now) = hour(0);
+    let charge = |number: u128, population| {
+        counts.charge_one(QuotaCharge { counter: key(number), window, limit: 9, population }, now)
+    };
+    let granted = |numbers: std::ops::Range<u128>, population| {
+        numbers.filter(|number| charge(*number, population) != Charge::Full).count()
+    };
+    assert_eq!(granted(0..100, Population::MadeUp), 5);
+    assert_eq!(charge(0, Population::MadeUp), Charge::Granted { used: 2 }, "who is in it goes on");
+    assert_eq!(granted(200..300, Population::Listed), 5);
+    // One leaves, another one gets its place.
+    assert_eq!(charge(6, Population::MadeUp), Charge::Full);
+    (0..2).for_each(|_| counts.refund(key(0), window));
+    counts.take_changes(|_| {});
+    assert_eq!(
+        (charge(6, Population::MadeUp), charge(7, Population::MadeUp)),
+        (Charge::Granted { used: 1 }, Charge::Full)
+    );
+    // Ended ones make room for their like.
+    let (window, now) = hour(1);
+    let later = QuotaCharge { counter: key(50), window, limit: 9, population: Population::MadeUp };
+    assert_eq!(counts.charge_one(later, now), Charge::Granted { used: 1 });
+}
+
+/// What comes back from an earlier process counts for what its name says.
+#[test]
+fn restored_counters_keep_their_population() {
+    let (window, now) = hour(0);
+    for (by, expected) in [("consumerId", 5), ("ip", 0), ("header:x-tenant", 0), ("claim:/org/id", 0), ("token", 0)] {
+        let counts = Counts::new(10);
+        for number in 0..5 {
+            let name = CounterName {
+                policy: "q".into(),
+                period: Period::Hour,
+                by: by.into(),
+                value: "v".into(),
+                consumer: None,
+            };
+            counts.restore(Row { key: key(number), window, used: 1, name: Some(name.into()) });
+        }
+        let made_up = |number: &u128| {
+            let charge = QuotaCharge { counter: key(*number), window, limit: 9, population: Population::MadeUp };
+            counts.charge_one(charge, now) != Charge::Full
+        };
+        assert_eq!((100..200).filter(made_up).count(), expected, "{by}");
+    }
 }

@@ -3,6 +3,7 @@
 use crate::context::RequestContext;
 use crate::shared::Shared;
 use engine::chain::{Answer, Question};
+use engine::policy::basic::PasswordAnswer;
 use engine::policy::forward_auth::{ServiceAnswer, ServiceQuestion};
 use http::HeaderName;
 use limits::clock::now;
@@ -13,12 +14,14 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub(crate) async fn answer(shared: &Shared, context: &RequestContext, question: &Question) -> Answer {
     match question {
         Question::Password(question) => {
-            let answer = shared.passwords.verify(question).await;
-            shared.metrics.password_checked(match answer {
-                engine::policy::basic::PasswordAnswer::Match => "match",
-                engine::policy::basic::PasswordAnswer::Mismatch => "mismatch",
-                engine::policy::basic::PasswordAnswer::Busy => "busy",
-            });
+            let answer = shared.passwords.verify(question, &shared.live).await;
+            match answer {
+                PasswordAnswer::Match => shared.metrics.password_checked("match"),
+                PasswordAnswer::Mismatch => shared.metrics.password_checked("mismatch"),
+                PasswordAnswer::Busy => shared.metrics.password_checked("busy"),
+                // Not looked at: the denial is counted as one.
+                PasswordAnswer::Exceeded { .. } => {}
+            }
             Answer::Password(answer)
         }
         Question::Service(question) => Answer::Service(of_service(shared, context, question).await),

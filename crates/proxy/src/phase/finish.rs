@@ -87,7 +87,7 @@ pub(crate) async fn refund(shared: &Shared, context: &mut RequestContext, denial
         }
         let charges = admission.take_shared_charges();
         if !charges.is_empty() {
-            shared.limits.refund(&charges, context.received, now());
+            shared.limits.refund(&charges, now());
         }
     }
 }

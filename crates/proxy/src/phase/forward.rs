@@ -128,7 +128,7 @@ fn tell_identity(headers: &mut HeaderMap, snapshot: &Snapshot, admission: &Admis
     }
     if let Some(token) = &identity.token {
         for (claim, name) in &told.claims {
-            match token.claims.get(&**claim) {
+            match token.claim(claim) {
                 None | Some(serde_json::Value::Null) => {}
                 Some(serde_json::Value::String(text)) => tell(headers, name, text)?,
                 Some(other) => tell(headers, name, &other.to_string())?,

@@ -3,18 +3,23 @@
 
 use config::AuthAnswer;
 use engine::chain::{Answer, Question};
+use engine::live::Live;
 use engine::policy::basic::PasswordAnswer;
 use engine::policy::forward_auth::{ServiceAnswer, ServiceQuestion, ServiceReply, TOLD};
 use engine::snapshot::Snapshot;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use limits::clock::Now;
 
 /// None if nobody has said what the service answers.
-pub(super) fn answer(question: &Question, given: Option<&AuthAnswer>) -> Option<Answer> {
+pub(super) fn answer(question: &Question, given: Option<&AuthAnswer>, live: &Live, now: Now) -> Option<Answer> {
     match question {
-        Question::Password(question) => Some(Answer::Password(if question.hash.verifies(question.password.bytes()) {
-            PasswordAnswer::Match
-        } else {
-            PasswordAnswer::Mismatch
+        Question::Password(question) => Some(Answer::Password(match question.stake(live, now) {
+            Err(retry_after) => PasswordAnswer::Exceeded { retry_after },
+            Ok(()) if question.hash.verifies(question.password.bytes()) => {
+                question.win_back(live, now);
+                PasswordAnswer::Match
+            }
+            Ok(()) => PasswordAnswer::Mismatch,
         })),
         Question::Service(_) => Some(Answer::Service(ServiceAnswer::Answered(reply(given?)))),
     }

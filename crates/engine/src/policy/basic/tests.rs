@@ -80,7 +80,10 @@ impl Desk {
     }
 
     fn judge(&self, question: PasswordQuestion, answer: PasswordAnswer, now: Now) -> Result<String, Reason> {
-        let judged = self.users.judge(question, answer, &self.live, now);
+        if question.stake(&self.live, now).is_ok() && answer != PasswordAnswer::Mismatch {
+            question.win_back(&self.live, now);
+        }
+        let judged = self.users.judge(question, answer, now);
         judged.map(|consumer| consumer.id.to_string()).map_err(|denial| denial.reason)
     }
 }
@@ -143,6 +146,21 @@ fn wrong_passwords_are_counted_by_address_and_good_ones_are_not() {
     assert!(matches!(desk.check("alice:password", 1, START), Ok(Checked::Known(_))), "what is verified still opens");
     desk.asked("alice:third", 2, START);
     desk.asked("alice:third", 1, START.plus(MINUTE));
+}
+
+/// Guesses that are made before the first of them has turned out wrong.
+#[test]
+fn guesses_at_once_are_as_many_failures() {
+    let desk = Desk::new();
+    let guesses = ["1", "2", "3"].map(|guess| desk.asked(&format!("alice:{guess}"), 1, START));
+    let staked = guesses.each_ref().map(|guess| guess.stake(&desk.live, START).is_ok());
+    assert_eq!(staked, [true, true, false]);
+    let exceeded = PasswordAnswer::Exceeded { retry_after: MINUTE };
+    let [first, _, third] = guesses;
+    let refused = desk.users.judge(third.clone(), exceeded, START).unwrap_err();
+    assert_eq!((refused.reason, refused.retry_after), (Reason::PasswordFailuresExceeded, Some(MINUTE)));
+    first.win_back(&desk.live, START);
+    assert!(third.stake(&desk.live, START).is_ok(), "one was right");
 }
 
 #[test]

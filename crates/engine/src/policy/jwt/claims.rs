@@ -5,6 +5,7 @@ use super::exam::{Check, Examiner, Facts};
 use super::rules::{ClaimRule, ClaimTest, ConsumerClaim, ProviderRules};
 use super::shown;
 use crate::denial::Denial;
+use crate::identity::find_claim;
 use crate::names::Name;
 use crate::policy::jwks::json::type_name;
 use crate::reason::Reason;
@@ -115,7 +116,7 @@ pub(super) fn check(
     rules: &ProviderRules,
     asks: &mut impl Examiner,
 ) -> Result<(), Denial> {
-    let found = |name: &str| find(claims, name).map_or_else(|| "absent".to_owned(), shown::value);
+    let found = |name: &str| find_claim(claims, name).map_or_else(|| "absent".to_owned(), shown::value);
     let issuer = || rules.issuer.as_deref().map_or_else(|| "anything".to_owned(), shown::text);
     asks.ask(
         || Facts::new(Check::Issuer, issuer(), found("iss")),
@@ -139,7 +140,7 @@ pub(super) fn holder(
     rules: &ProviderRules,
     asks: &mut impl Examiner,
 ) -> Result<(Option<Name>, Option<Name>), Denial> {
-    let found = |name: &str| find(claims, name).map_or_else(|| "absent".to_owned(), shown::value);
+    let found = |name: &str| find_claim(claims, name).map_or_else(|| "absent".to_owned(), shown::value);
     let (claim, expected) = match &rules.consumer_claim {
         ConsumerClaim::Required(claim) => (claim, "a name"),
         ConsumerClaim::IfPresent(claim) => (claim, "a name, or none"),
@@ -150,17 +151,6 @@ pub(super) fn holder(
     let facts = || Facts::new(Check::Plan, format!("a name, or none, in claim {}", shown::text(claim)), found(claim));
     let plan = asks.ask(facts, || name(claims, claim))?;
     Ok((consumer.flatten(), plan.flatten()))
-}
-
-/// The claim of exactly this name; failing that, what a JSON pointer finds.
-#[must_use]
-pub fn find<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    if let Some(value) = claims.get(name) {
-        return Some(value);
-    }
-    let pointer = name.strip_prefix('/')?;
-    let (first, rest) = pointer.find('/').and_then(|at| pointer.split_at_checked(at)).unwrap_or((pointer, ""));
-    claims.get(&first.replace("~1", "/").replace("~0", "~"))?.pointer(rest)
 }
 
 /// Whose token it is. None if nothing obliges the token to say.
@@ -181,7 +171,7 @@ fn name(claims: &Map<String, Value>, claim: &str) -> Result<Option<Name>, Denial
             format!("{claim} has to be a string of 1 to {NAME_BYTES_MAX} visible ASCII characters, but is {found}");
         Err(deny(Reason::ClaimMismatch, text))
     };
-    match find(claims, claim) {
+    match find_claim(claims, claim) {
         None => Ok(None),
         Some(Value::String(name)) if fits_header(name) => Ok(Some(name.as_str().into())),
         Some(Value::String(name)) if name.len() > NAME_BYTES_MAX => mismatch(format!("one of {} bytes", name.len())),
@@ -236,7 +226,7 @@ fn one_of(audiences: &[Box<str>]) -> String {
 
 fn check_rule(claims: &Map<String, Value>, ClaimRule { name, test }: &ClaimRule) -> Result<(), Denial> {
     let missing = |what: &str| Err(deny(Reason::ClaimMissing, format!("claim {} is {what}", shown::text(name))));
-    let Some(found) = find(claims, name) else { return missing("absent") };
+    let Some(found) = find_claim(claims, name) else { return missing("absent") };
     let any = |meets: &dyn Fn(&Value) -> bool| match found {
         Value::Array(elements) => elements.iter().any(meets),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => meets(found),
