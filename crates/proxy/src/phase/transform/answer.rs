@@ -1,7 +1,7 @@
 //! The answer on its way to the client.
 //!
-//! Its head goes out before its body is here. What is found wrong with a body only then can be told by nothing but a broken end
-//! (`docs/decisions/0033-late-faults-of-answers.md`).
+//! Pingora hands its head on before its body is here. Where the body has to be judged first, the connection's gate keeps the head until
+//! then, so that whatever is found wrong is still told by a refusal (`docs/decisions/0033-late-faults-of-answers.md`).
 
 use super::{Held, facts, remove_all_of_the_bytes, route, settle};
 use crate::context::RequestContext;
@@ -15,7 +15,7 @@ use engine::denial::Denial;
 use engine::reason::Reason;
 use engine::rules::Route;
 use engine::transform::{Answer, Concern, Facts, Misfit, OnUnreadable, ResponseTransform, Side};
-use http::header::HeaderMap;
+use http::header::{self, HeaderMap};
 use http::{Method, StatusCode};
 use pingora::Result;
 use pingora::http::ResponseHeader;
@@ -107,6 +107,19 @@ const fn answer_of(status: StatusCode, headers: &HeaderMap) -> Answer<'_> {
     Answer { status: status.as_u16(), headers }
 }
 
+/// The head of an answer is as it goes to the client: with a body that is to be edited it waits for that.
+pub(crate) fn hold(response: &ResponseHeader, context: &mut RequestContext) {
+    let Some(reshaping) = context.reshaping.as_mut().filter(|reshaping| reshaping.answer.is_some()) else { return };
+    // The length went with the other fields of the bytes: what is not in chunks has ended already.
+    if response.headers.contains_key(header::TRANSFER_ENCODING) {
+        if let Some(hold) = context.hold() {
+            hold.keep();
+        }
+    } else {
+        reshaping.answer = None;
+    }
+}
+
 /// A piece of the answer's body, on its way to the client.
 pub(crate) fn answer_body(
     session: &Session,
@@ -115,9 +128,20 @@ pub(crate) fn answer_body(
     context: &mut RequestContext,
 ) -> Result<()> {
     let Some(reshaping) = context.reshaping.as_mut() else { return Ok(()) };
-    if let Some(held) = reshaping.answer.take() {
-        edit_answer(session, held, bytes, ends, context)?;
+    let Some(held) = reshaping.answer.take() else { return encode(bytes, ends, context) };
+    edit_answer(session, held, bytes, ends, context)?;
+    let is_judged = context.reshaping.as_ref().is_none_or(|reshaping| reshaping.answer.is_none());
+    if is_judged {
+        encode(bytes, ends, context)?;
+        // Nothing can go wrong any more that is not the network's.
+        if let Some(hold) = context.hold() {
+            hold.let_go();
+        }
     }
+    Ok(())
+}
+
+fn encode(bytes: &mut Option<Bytes>, ends: bool, context: &mut RequestContext) -> Result<()> {
     let Some(encoder) = context.reshaping.as_mut().and_then(|reshaping| reshaping.encoder.as_mut()) else {
         return Ok(());
     };
