@@ -126,7 +126,7 @@ impl ProxyHttp for Gateway {
         context: &mut Box<RequestContext>,
     ) -> Result<Option<Duration>> {
         reply::body(end_of_stream, context);
-        transform::answer_body(session, bytes, end_of_stream, context)?;
+        transform::answer_body(&self.shared, session, bytes, end_of_stream, context)?;
         Ok(None)
     }
 

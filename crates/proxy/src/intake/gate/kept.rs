@@ -120,3 +120,6 @@ impl Gate {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,17 +122,18 @@ pub(crate) fn hold(response: &ResponseHeader, context: &mut RequestContext) {
 
 /// A piece of the answer's body, on its way to the client.
 pub(crate) fn answer_body(
+    shared: &Shared,
     session: &Session,
     bytes: &mut Option<Bytes>,
     ends: bool,
     context: &mut RequestContext,
 ) -> Result<()> {
     let Some(reshaping) = context.reshaping.as_mut() else { return Ok(()) };
-    let Some(held) = reshaping.answer.take() else { return encode(bytes, ends, context) };
-    edit_answer(session, held, bytes, ends, context)?;
+    let Some(held) = reshaping.answer.take() else { return encode(shared, bytes, ends, context) };
+    edit_answer(shared, session, held, bytes, ends, context)?;
     let is_judged = context.reshaping.as_ref().is_none_or(|reshaping| reshaping.answer.is_none());
     if is_judged {
-        encode(bytes, ends, context)?;
+        encode(shared, bytes, ends, context)?;
         // Nothing can go wrong any more that is not the network's.
         if let Some(hold) = context.hold() {
             hold.let_go();
@@ -141,12 +142,12 @@ pub(crate) fn answer_body(
     Ok(())
 }
 
-fn encode(bytes: &mut Option<Bytes>, ends: bool, context: &mut RequestContext) -> Result<()> {
+fn encode(shared: &Shared, bytes: &mut Option<Bytes>, ends: bool, context: &mut RequestContext) -> Result<()> {
     let Some(encoder) = context.reshaping.as_mut().and_then(|reshaping| reshaping.encoder.as_mut()) else {
         return Ok(());
     };
     let piece = bytes.take().unwrap_or_default();
-    match encoder.push(&piece, ends) {
+    match shared.reading_turns.aside(piece.len(), || encoder.push(&piece, ends)) {
         Ok(out) => {
             // An empty chunk would be the last one.
             *bytes = (!out.is_empty()).then_some(out);
@@ -157,6 +158,7 @@ fn encode(bytes: &mut Option<Bytes>, ends: bool, context: &mut RequestContext) -
 }
 
 fn edit_answer(
+    shared: &Shared,
     session: &Session,
     held: HeldAnswer,
     bytes: &mut Option<Bytes>,
@@ -186,7 +188,8 @@ fn edit_answer(
         return Ok(());
     }
     let facts = Facts { answer: Some(answer_of(status, &headers)), ..facts(session, route, context) };
-    let edited = edit.apply(rules.captures.as_ref(), &facts, &held.bytes);
+    let large = if headers.contains_key(header::CONTENT_ENCODING) { edit.bytes_max } else { held.bytes.len() };
+    let edited = shared.reading_turns.aside(large, || edit.apply(rules.captures.as_ref(), &facts, &held.bytes));
     *bytes = Some(settle(edited, held.bytes, edit, Side::Response).map_err(|denial| decided(context, denial))?);
     Ok(())
 }
