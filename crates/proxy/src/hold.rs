@@ -39,7 +39,7 @@ impl Hold {
         [Will::Keep, Will::LetGo, Will::Replace].into_iter().find(|known| *known as u8 == will).unwrap_or(Will::Open)
     }
 
-    /// Whether a head that was written from now on, or has been, is still here.
+    /// Whether nothing of what was written since [`Self::keep`] has gone out, or is about to.
     pub(crate) fn keeps(&self) -> bool {
         self.will() == Will::Keep
     }

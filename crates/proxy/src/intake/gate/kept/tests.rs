@@ -165,9 +165,9 @@ async fn a_client_that_does_not_read_is_given_up() {
         hold.keep();
         gate.write_all(&[b'a'; 1_000]).await.unwrap();
         if refused {
-            hold.replace(vec![b'b'; 1_000].into())
+            hold.replace(vec![b'b'; 1_000].into());
         } else {
-            hold.let_go()
+            hold.let_go();
         }
         let ended = timeout(PATIENCE, gate.shutdown()).await.expect("the write goes on for ever");
         assert_eq!(ended.map_err(|error| error.kind()), Err(ErrorKind::TimedOut));
