@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 const CONFIG: &str = r#"
+limits: { heldBodyBytes: 1MiB }
 upstreams:
   late: { endpoints: ["LATE"] }
   hasty: { endpoints: ["LATE"], timeouts: { idle: 200ms } }
@@ -30,6 +31,7 @@ routes:
   - name: passed
     paths: ["/passed/*"]
     response: { body: { edits: [{ remove: /a/b }], bytesMax: 64B, onUnreadable: pass } }
+  - { name: roomy, paths: ["/roomy/*"], response: { body: { edits: [{ remove: /a/b }], bytesMax: 1MiB } } }
   - { name: plain, paths: ["/plain/*"] }
 "#;
 
@@ -51,8 +53,8 @@ enum End {
 }
 
 /// By the last segment of the path: what comes with the head, and what comes later.
-fn played(name: &str) -> (&'static str, &'static str, End) {
-    match name {
+fn played(name: &str) -> (&'static str, String, End) {
+    let (first, rest, end) = match name {
         "good" => (r#"{"a":{"b":1},"#, r#""id":1}"#, End::Whole),
         "broken" => (r#"{"a":{"b":1},"#, "x}", End::Whole),
         "absent" => (r#"{"a":{"b":1},"#, r#""z":1}"#, End::Whole),
@@ -60,8 +62,10 @@ fn played(name: &str) -> (&'static str, &'static str, End) {
         "closed" => (r#"{"a":"#, "1", End::Close),
         "reset" => (r#"{"a":"#, "1", End::Reset),
         "chunks" => (r#"{"a":"#, "1", End::Broken),
+        "flood" => return (r#"{"id":""#, "0".repeat(1 << 20), End::Whole),
         other => panic!("{other}"),
-    }
+    };
+    (first, rest.to_owned(), end)
 }
 
 fn chunk(text: &str) -> String {
@@ -106,7 +110,7 @@ async fn connection(mut stream: TcpStream, permits: Arc<Semaphore>) {
         stream.write_all(begun.as_bytes()).await.unwrap();
         permits.acquire().await.unwrap().forget();
         // The gateway may have left.
-        let _ = stream.write_all(chunk(rest).as_bytes()).await;
+        let _ = stream.write_all(chunk(&rest).as_bytes()).await;
         match end {
             End::Whole => stream.write_all(b"0\r\n\r\n").await.unwrap(),
             End::Close => return,
@@ -204,6 +208,15 @@ async fn an_upstream_that_falls_silent_in_its_body_is_a_timeout() {
     assert_eq!((&line["status"], &line["reason"]), (&504.into(), &"idle_timeout".into()), "{line}");
 }
 
+/// It is the gateway that cannot, and it says when to come again: not what upstream said of it.
+#[tokio::test]
+async fn an_answer_that_finds_no_more_room_is_refused() {
+    let late = late().await;
+    let response = late.answer(&mut late.open().await, &get("/roomy/flood", &[])).await;
+    assert_eq!((response.status, &response.json()["code"]), (503, &"body_buffer_full".into()), "{response}");
+    assert_eq!(response.headers("retry-after"), ["1"], "{response}");
+}
+
 /// A client cannot see when the fault was found, whatever it accepts and wherever its page comes from.
 #[tokio::test]
 async fn a_late_refusal_is_told_as_an_early_one() {
@@ -289,7 +302,7 @@ async fn what_may_pass_is_let_go() {
     assert_eq!((response.status, response.text().as_str()), (200, r#"{"a":{"b":1},x}"#), "{response}");
     let response = late.answer(&mut connection, &get("/passed/large", &[])).await;
     let (first, rest, _) = played("large");
-    assert_eq!((response.status, response.text()), (200, [first, rest].concat()), "{response}");
+    assert_eq!((response.status, response.text()), (200, [first, &rest].concat()), "{response}");
     let response = late.answer(&mut connection, &get("/passed/closed", &[])).await;
     assert_eq!((response.status, &response.json()["code"]), (502, &"upstream_reset".into()), "{response}");
 }
