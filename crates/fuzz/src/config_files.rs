@@ -3,10 +3,14 @@
 use config::diagnostic::{Code, Severity};
 use config::source::Memory;
 use config::{Config, Format, Loaded};
-use engine::chain::{Outcome, admit, look_again, own_answer, settle};
+use engine::chain::{Outcome, Pending, admit, look_again, own_answer, settle};
+use engine::denial::Denial;
+use engine::identity::Identity;
 use engine::live::Live;
+use engine::names::RouteId;
 use engine::reply::Occurrence;
 use engine::request::{RequestHead, RequestParts};
+use engine::snapshot::Snapshot;
 use engine::trail::Trail;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use limits::clock::Now;
@@ -108,6 +112,8 @@ const REQUESTS: &[Asked] = &[
     ),
 ];
 
+type Refused = (Option<RouteId>, Identity, Denial);
+
 fn answers(config: &Config, live: &Live, (method, target, fields): &Asked) {
     let snapshot = &config.snapshot;
     let now = Now::at_unix_seconds(1_800_000_000);
@@ -143,32 +149,53 @@ fn answers(config: &Config, live: &Live, (method, target, fields): &Asked) {
             assert_eq!(introduction.reply(|charge| charge.limit).status, 200);
             None
         }
-        Outcome::Pending(mut pending) => {
-            let route = pending.route();
-            let counters = Counters::embedded(16);
-            let shared = SharedLimits::alone(16);
-            let charging = store::quotas::charge(&counters, &shared, &mut pending, snapshot, &head, now);
-            let counted = at_once(charging);
-            match settle(pending, snapshot, &counted, now, &mut trail) {
-                Ok(admission) => {
-                    let reply = own_answer(&admission, &snapshot, &head, "id", now);
-                    let upstream = admission.upstream().and_then(|upstream| snapshot.upstream(upstream));
-                    assert!(upstream.is_some() != reply.is_some());
-                    None
-                }
-                Err((denial, identity)) => Some((Some(route), identity, denial)),
-            }
-        }
+        Outcome::Pending(pending) => counts(pending, snapshot, &head, now, &mut trail),
     };
     assert!(trail.entries().count() > 0);
-    let Some((route, identity, denial)) = refused else { return };
+    if let Some(refused) = refused {
+        is_told(refused, snapshot, &head, &headers, now);
+    }
+    assert!(snapshot.table.near_misses(&head, 3).len() <= 3);
+}
+
+/// What is left is a matter of counters: it is forwarded or answered, or refused.
+fn counts(
+    mut pending: Pending,
+    snapshot: &Snapshot,
+    head: &RequestHead<'_>,
+    now: Now,
+    trail: &mut Trail,
+) -> Option<Refused> {
+    let route = pending.route();
+    let counters = Counters::embedded(16);
+    let shared = SharedLimits::alone(16);
+    let counted = at_once(store::quotas::charge(&counters, &shared, &mut pending, snapshot, head, now));
+    match settle(pending, snapshot, &counted, now, trail) {
+        Ok(admission) => {
+            let reply = own_answer(&admission, snapshot, head, "id", now);
+            let upstream = admission.upstream().and_then(|upstream| snapshot.upstream(upstream));
+            assert!(upstream.is_some() != reply.is_some());
+            None
+        }
+        Err((denial, identity)) => Some((Some(route), identity, denial)),
+    }
+}
+
+/// A refusal becomes a reply in words.
+fn is_told(
+    (route, identity, denial): Refused,
+    snapshot: &Snapshot,
+    head: &RequestHead<'_>,
+    fields: &HeaderMap,
+    now: Now,
+) {
     let reply = snapshot.errors.render(&Occurrence {
         denial: &denial,
         request_id: "01890c5e-0000-7000-8000-000000000000",
         method: head.method.as_str(),
         host: &head.host,
         path: &head.path,
-        fields: Some(&headers),
+        fields: Some(fields),
         route: route.as_ref().and_then(|id| Some((id, &*snapshot.route(*id)?.name))),
         consumer: identity.consumer_id().map(|id| &**id),
         plan: identity.plan.as_ref().map(|plan| &*plan.name),
@@ -178,7 +205,6 @@ fn answers(config: &Config, live: &Live, (method, target, fields): &Asked) {
     });
     assert!((200..600).contains(&reply.status), "{}", reply.status);
     assert!(std::str::from_utf8(&reply.body).is_ok());
-    assert!(snapshot.table.near_misses(&head, 3).len() <= 3);
 }
 
 /// The embedded store does not wait.
