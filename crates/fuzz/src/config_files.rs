@@ -14,6 +14,7 @@ use engine::snapshot::Snapshot;
 use engine::trail::Trail;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use limits::clock::Now;
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::task::{Context, Poll, Waker};
@@ -25,7 +26,8 @@ const FILE: &str = "%%%";
 /// The main file; a line `%%%NAME` begins another one beside it. There are also `secret`, the keys of the examples, and the
 /// variables `KEY` and `PORT`. What is not refused answers some fixed requests.
 pub fn config_parse(data: &[u8]) {
-    let files = files(data);
+    let digest = digest(data);
+    let files = files(data, &digest);
     let variable = |name: &str| match name {
         "KEY" => Some("a secret that is long enough for anybody".to_owned()),
         "PORT" => Some("8080".to_owned()),
@@ -34,9 +36,9 @@ pub fn config_parse(data: &[u8]) {
     let live = Live::new();
     let loaded = config::load(Path::new("main.yaml"), &files, &variable, &live);
     has_verdict(&loaded);
-    // A file that is included is no secret.
-    if !data.windows(7).any(|part| part == b"include") {
-        assert!(!loaded.render(Format::Text { colour: false }).contains("a secret of a file"));
+    // A file that is included is no secret. With a backslash the word has more spellings than one.
+    if !data.windows(7).any(|part| part == b"include") && !data.contains(&b'\\') {
+        assert!(!loaded.render(Format::Text { colour: false }).contains(&digest));
     }
     if let Some(config) = &loaded.config {
         for request in REQUESTS {
@@ -50,9 +52,16 @@ pub fn config_parse(data: &[u8]) {
     }
 }
 
-fn files(data: &[u8]) -> Memory {
+/// Of the input, in which it is not written: what has it read the secret.
+fn digest(data: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    data.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+fn files(data: &[u8], digest: &str) -> Memory {
     let mut files = Memory::default()
-        .with("secret", "a secret of a file, as long as it takes")
+        .with("secret", format!("{digest} is a secret of a file, as long as it takes"))
         .with("keys/idp.jwks.json", include_str!("../../../conf/keys/idp.jwks.json"))
         .with("keys/idp-2026.pem", include_str!("../../../conf/keys/idp-2026.pem"))
         .with("keys/quickstart.pem", include_str!("../../../conf/keys/quickstart.pem"))
