@@ -124,6 +124,10 @@ impl Book {
         let (headers, typed) = self.headers(written.headers, &format!("{pointer}/headers"), desk);
         let of_accept = || written.accept.and_then(|accept| HeaderValue::from_str(accept).ok());
         let content_type = written.content_type.map(|value| value.get().clone()).or(typed).or_else(of_accept);
+        // Which escapes a body needs is known with its type only.
+        if content_type.is_none() && desk.is_left_out("/errors/contentType") {
+            return None;
+        }
         let shown = content_type.as_ref().unwrap_or(&self.rules.content_type);
         let escape = Escape::for_content_type(shown.to_str().unwrap_or(USUAL_TYPE));
         if written.language.is_some() && written.body.or(written.body_file).is_none() {
