@@ -197,14 +197,20 @@ impl Book {
         let what = match template.escape() {
             Escape::Json => "JSON",
             Escape::Xml => "well-formed XML",
-            Escape::Html | Escape::Text | Escape::Header => return true,
+            Escape::Html => "HTML that no value changes",
+            Escape::Text | Escape::Header => return true,
         };
         if !self.proven.insert((what, text.content.clone())) {
             return true;
         }
         let Err(broken) = proof::check(template) else { return true };
         let place = desk.place(&text.pointer);
-        let help = format!("correct it, or set a `contentType` that the body is: as it stands it is no {what}");
+        let help = match template.escape() {
+            Escape::Html => "let variables stand in text, or in attribute values between quotes".to_owned(),
+            Escape::Json | Escape::Xml | Escape::Text | Escape::Header => {
+                format!("correct it, or set a `contentType` that the body is: as it stands it is no {what}")
+            }
+        };
         let diagnostic = if template.literal().is_some() {
             Diagnostic::warning(Code::Template, place, format!("the template is not {what}: {}", broken.cause))
         } else {
