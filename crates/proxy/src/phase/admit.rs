@@ -76,7 +76,7 @@ pub(crate) async fn finish(
             Ok(true)
         }
         Decision::OfRoute(reply) => {
-            if content::is_read(context) && read(shared, session, context).await? {
+            if content::is_read(context) && read_whole(shared, session, context).await? {
                 return Ok(true);
             }
             respond::answer(session, context, reply).await?;
@@ -97,6 +97,24 @@ async fn read(shared: &Shared, session: &mut Session, context: &mut RequestConte
     if refusal.is_none() && transform::is_read(session, context) {
         refusal = transform::read_early(session, context).await?;
     }
+    refused(shared, session, context, refusal).await
+}
+
+/// The same where the route answers by itself: all of the body is read here, whatever its length, and nothing of it is changed.
+async fn read_whole(shared: &Shared, session: &mut Session, context: &mut RequestContext) -> Result<bool> {
+    let mut refusal = content::read_early(shared, session, context).await?;
+    if refusal.is_none() {
+        refusal = content::read_rest(shared, session, context).await?;
+    }
+    refused(shared, session, context, refusal).await
+}
+
+async fn refused(
+    shared: &Shared,
+    session: &mut Session,
+    context: &mut RequestContext,
+    refusal: Option<Denial>,
+) -> Result<bool> {
     let Some(denial) = refusal else { return Ok(false) };
     finish::refund(shared, context, &denial);
     respond::refuse(session, context, denial).await?;

@@ -204,6 +204,7 @@ fn log(session: &Session, context: &RequestContext, status: u16, sizes: Sizes, r
         path: Some(context.path.as_deref().unwrap_or_else(|| request.uri.path()).as_bytes()),
         protocol: if request.version == http::Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" },
         route: context.route.and_then(|id| snapshot.route(id)).map(|route| &*route.name),
+        deprecated: is_of_deprecated_route(context),
         consumer: identity.consumer_id().map(|id| &**id),
         plan: identity.plan.as_ref().map(|plan| &*plan.name),
         status,
