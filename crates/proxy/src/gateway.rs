@@ -36,7 +36,11 @@ impl ProxyHttp for Gateway {
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
     async fn request_filter(&self, session: &mut Session, context: &mut Box<RequestContext>) -> Result<bool> {
-        admit::run(&self.shared, session, context).await
+        match admit::begin(&self.shared, session, context) {
+            None => Ok(false),
+            // Boxed: most requests need no room for it.
+            Some(rest) => Box::pin(admit::finish(&self.shared, session, context, rest)).await,
+        }
     }
 
     async fn upstream_peer(&self, _session: &mut Session, context: &mut Box<RequestContext>) -> Result<Box<HttpPeer>> {
@@ -107,6 +111,17 @@ impl ProxyHttp for Gateway {
         transform::answer(&self.shared, session, response, context)
     }
 
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        response: &mut ResponseHeader,
+        context: &mut Box<RequestContext>,
+    ) -> Result<()> {
+        transform::hold(response, context);
+        reply::frame(session, response);
+        Ok(())
+    }
+
     fn response_body_filter(
         &self,
         session: &mut Session,
@@ -115,7 +130,7 @@ impl ProxyHttp for Gateway {
         context: &mut Box<RequestContext>,
     ) -> Result<Option<Duration>> {
         reply::body(end_of_stream, context);
-        transform::answer_body(session, bytes, end_of_stream, context)?;
+        transform::answer_body(&self.shared, session, bytes, end_of_stream, context)?;
         Ok(None)
     }
 

@@ -1,4 +1,4 @@
-//! Charging a request's quotas: the one step of admission that may wait, and never does with the embedded store.
+//! Charging a request's quotas: the one step of admission that may wait, where a limit is shared by all nodes.
 
 use crate::charge::Charged;
 use crate::counters::Counters;
@@ -23,17 +23,14 @@ pub async fn charge(
     head: &RequestHead<'_>,
     now: Now,
 ) -> ArrayVec<Counted, QUOTAS_MAX> {
-    let granted = pending.shared().is_empty() || shared.charge(pending.shared(), now).await;
+    let granted = !pending.is_shared() || shared.charge(pending.shared(), now).await;
     let answers: ArrayVec<Counted, QUOTAS_MAX> = if granted {
-        charge_node(counters, pending, snapshot, head, now).await
+        charge_own(counters, pending, snapshot, head, now)
     } else {
         pending.charges().map(|_| Counted::Void).collect()
     };
-    let refused_here = pending.charges().zip(&answers).any(|((mode, _), answer)| {
-        *mode == Mode::Enforce && matches!(answer, Counted::Exceeded { .. } | Counted::Unavailable)
-    });
-    if !granted || refused_here {
-        give_back(counters, shared, pending, &answers, now).await;
+    if !granted || is_refused(pending, &answers) {
+        shared.refund(pending.shared(), now);
     }
     if !granted {
         pending.shared().iter_mut().for_each(SharedCharge::void);
@@ -41,20 +38,14 @@ pub async fn charge(
     answers
 }
 
-/// The one place where a call that is refused gets back what it took: of all shared limits, and of the quotas in dry run here. Those
-/// that are enforced here have taken nothing: they are charged together or not at all.
-async fn give_back(counters: &Counters, shared: &SharedLimits, pending: &mut Pending, answers: &[Counted], now: Now) {
-    shared.refund(pending.shared(), now);
-    let granted =
-        |(mode, answer): (&Mode, &Counted)| *mode != Mode::Enforce && matches!(answer, Counted::Granted { .. });
-    let in_dry_run = pending.charges().zip(answers).filter(|((mode, _), answer)| granted((mode, answer)));
-    let charges: ArrayVec<QuotaCharge, QUOTAS_MAX> = in_dry_run.map(|((_, charge), _)| *charge).collect();
-    if !charges.is_empty() {
-        counters.refund(&charges).await;
-    }
+fn is_refused(pending: &Pending, answers: &[Counted]) -> bool {
+    pending.charges().zip(answers).any(|((mode, _), answer)| {
+        *mode == Mode::Enforce && matches!(answer, Counted::Exceeded { .. } | Counted::Unavailable)
+    })
 }
 
-async fn charge_node(
+/// The same for a call that is counted nowhere but here: nothing is waited for.
+pub fn charge_own(
     counters: &Counters,
     pending: &Pending,
     snapshot: &Snapshot,
@@ -63,7 +54,7 @@ async fn charge_node(
 ) -> ArrayVec<Counted, QUOTAS_MAX> {
     let enforced: ArrayVec<QuotaCharge, QUOTAS_MAX> =
         pending.charges().filter(|(mode, _)| *mode == Mode::Enforce).map(|(_, charge)| *charge).collect();
-    let together = if enforced.is_empty() { None } else { Some(counters.charge(&enforced, now).await) };
+    let together = if enforced.is_empty() { None } else { Some(counters.charge(&enforced, now)) };
     let mut turn = 0;
     let mut answers = ArrayVec::new();
     for (mode, charge) in pending.charges() {
@@ -74,7 +65,7 @@ async fn charge_node(
                 answer
             }
             (Mode::Enforce, None) => Counted::Unavailable,
-            (Mode::DryRun | Mode::Off, _) => of_enforced(&counters.charge(&[*charge], now).await, 0),
+            (Mode::DryRun | Mode::Off, _) => of_enforced(&counters.charge(&[*charge], now), 0),
         });
     }
     for (index, ((_, charge), answer)) in pending.charges().zip(&answers).enumerate() {
@@ -84,6 +75,12 @@ async fn charge_node(
         {
             counters.name(charge.counter, || name);
         }
+    }
+    if is_refused(pending, &answers) {
+        // The enforced ones have taken nothing: they are charged together or not at all.
+        let in_dry_run = pending.charges().zip(&answers).filter(|((mode, _), _)| *mode != Mode::Enforce);
+        let granted = in_dry_run.filter(|(_, answer)| matches!(answer, Counted::Granted { .. }));
+        granted.for_each(|((_, charge), _)| counters.refund(&[*charge]));
     }
     answers
 }

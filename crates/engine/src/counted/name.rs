@@ -166,6 +166,7 @@ mod tests {
         check(&CountBy::Header(HeaderName::from_static("x-other")), &known, V4, "ip 127.0.0.1 -");
         check(&claim("tenant"), &known, V4, "claim:tenant a\u{fffd}b -");
         check(&claim("level"), &known, V4, "claim:level 3 -");
+        check(&claim("/org/id"), &known, V4, "claim:/org/id a -");
         check(&claim("none"), &known, V4, "ip 127.0.0.1 -");
         check(&claim("long"), &known, V4, &format!("claim:long {} -", "ü".repeat(64)));
         for by in [CountBy::Consumer, CountBy::ApiKey, CountBy::Token, claim("tenant")] {

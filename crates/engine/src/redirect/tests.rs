@@ -27,6 +27,15 @@ fn location(to: &str, patterns: &[&str], path: &str, query: Option<&str>) -> Str
     redirect.location(&head, query)
 }
 
+/// The order of the file never matters.
+#[test]
+fn places_are_those_of_the_most_specific_path() {
+    for patterns in [["/a/*", "/a/b/*"], ["/a/b/*", "/a/*"]] {
+        assert_eq!(location("/n/{rest}", &patterns, "/a/b/c", None), "/n/c", "{patterns:?}");
+        assert_eq!(location("/n/{rest}", &patterns, "/a/c", None), "/n/c", "{patterns:?}");
+    }
+}
+
 #[test]
 fn places_are_filled() {
     let check = |to: &str, patterns: &[&str], path: &str, query: Option<&str>, expected: &str| {

@@ -81,3 +81,31 @@ async fn the_same_policies_in_force_refuse() {
     let answers = answers(&gateway).await;
     assert_eq!(answers.iter().map(|response| response.status).collect::<Vec<_>>(), [200, 503, 503]);
 }
+
+/// A call that is refused costs nothing, in dry run neither: three of the route's quota are left when the plan has refused three.
+#[tokio::test]
+async fn a_call_that_is_refused_is_not_counted_in_dry_run() {
+    let gateway = with_echo(
+        r#"
+upstreams: { echo: { endpoints: ["{{upstream}}"] } }
+plans: { free: { routes: ["*"], quota: { limit: 2, per: month } } }
+consumers:
+  - { id: acme, plan: free, apiKeys: [{ value: good }] }
+  - { id: bob, apiKeys: [{ value: other }] }
+defaults: { upstream: echo, auth: { apiKey: {} } }
+routes:
+  - { name: trial, paths: [/trial], quota: { limit: 3, per: month, key: route, mode: dryRun } }
+"#,
+    )
+    .await;
+    let mut statuses = Vec::new();
+    for _ in 0..5 {
+        statuses.push(gateway.send(&get("/trial", &["x-api-key: good"])).await.status);
+    }
+    assert_eq!(statuses, [200, 200, 429, 429, 429]);
+    for expected in ["null", r#"["quota_exceeded"]"#] {
+        let response = gateway.send(&get("/trial", &["x-api-key: other"])).await;
+        let line = gateway.log_line(response.header("x-request-id").unwrap()).await;
+        assert_eq!(line["wouldDeny"].to_string(), expected, "{line}");
+    }
+}
