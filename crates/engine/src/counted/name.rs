@@ -152,7 +152,9 @@ mod tests {
     fn every_kind_has_a_name_without_a_secret() {
         const V6: [u16; 8] = [0x2001, 0xdb8, 1, 2, 3, 4, 5, 6];
         const V4: [u16; 8] = [0, 0, 0, 0, 0, 0xffff, 0x7f00, 0x0001];
-        let known = identity(&json!({ "tenant": "a\nb", "level": 3, "none": null, "long": "ü".repeat(100) }));
+        let known = identity(
+            &json!({ "tenant": "a\nb", "level": 3, "org": {"id": "a"}, "none": null, "long": "ü".repeat(100) }),
+        );
         let claim = |name: &str| CountBy::Claim(name.into());
         check(&CountBy::Consumer, &known, V4, "consumerId acme acme");
         check(&CountBy::ApiKey, &known, V4, "apiKey #000000000000abcd acme");

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 /// Deeper than `depthMax` may be.
 const DEPTH: usize = 120;
 
-/// `leaf` within `DEPTH` layers.
-fn nested(depth: usize, leaf: &Value, layer: impl Fn(Value) -> Value) -> Value {
-    (0..depth).fold(leaf.clone(), |inner, _| layer(inner))
+/// `leaf` within so many layers.
+fn nested(depth: usize, leaf: &Value, layer: impl Fn(&Value) -> Value) -> Value {
+    (0..depth).fold(leaf.clone(), |inner, _| layer(&inner))
 }
 
 /// The pointers and messages of what is found.
@@ -22,7 +22,7 @@ fn found(schema: &Value, value: &Value) -> Vec<String> {
     }
 }
 
-fn left(inner: Value) -> Value {
+fn left(inner: &Value) -> Value {
     json!({"op": "neg", "left": inner})
 }
 
@@ -85,7 +85,7 @@ fn a_deep_value_is_judged_and_its_list_is_short() {
 
 #[test]
 fn lists_of_lists_are_no_way_around_it() {
-    let layer = |inner: Value| json!([inner, 1]);
+    let layer = |inner: &Value| json!([inner, 1]);
     let items = json!({"items": {"$ref": "#/$defs/e"}});
     for (name, schema) in [
         ("items", json!({"allOf": [items, items], "type": ["array", "number"]})),
