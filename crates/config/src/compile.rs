@@ -9,6 +9,7 @@ mod concurrency;
 mod cors;
 mod desk;
 mod errors;
+mod fields;
 mod identity;
 mod ip_access;
 mod key_source;

@@ -117,9 +117,71 @@ fn what_is_no_document_is_told_so() {
     check("odd paths", "{openapi: 3.1.0, paths: [1, {a: b}]}", "routes: []");
     check(
         "odd operations",
-        "{openapi: 3.1.0, paths: {/a: {get: 5, post: [], put: {parameters: 5, requestBody: [], servers: x, security: 7}}}}",
+        "{openapi: 3.1.0, paths: {/a: {get: 5, post: [], put: {parameters: 5, requestBody: [], servers: x}}}}",
         "name: put-a",
     );
+}
+
+/// Only `[]` and `{}` say that anybody may call; what is neither they nor a demand lets nobody in.
+#[test]
+fn a_security_that_is_no_security_opens_nothing() {
+    let import_of = |root: &str, operation: &str| {
+        let schemes = "{k: {type: apiKey, in: header, name: X-Key}, j: {type: http, scheme: bearer}}";
+        let document = format!(
+            "{{openapi: 3.1.0, {root} paths: {{/a: {{get: {{{operation}}}}}}}, components: {{securitySchemes: {schemes}}}}}"
+        );
+        let files = Memory::default().with("api.yaml", document);
+        import(Path::new("api.yaml"), &files, &options()).unwrap()
+    };
+    let check = |written: &str, expected: (usize, usize), notes: usize| {
+        for (root, operation) in
+            [(format!("security: {written},"), String::new()), (String::new(), format!("security: {written}"))]
+        {
+            let made = import_of(&root, &operation);
+            assert_eq!((made.routes, made.open), expected, "{written}:\n{}", made.config);
+            assert_eq!(made.notes.len(), notes, "{written}: {:?}", made.notes);
+        }
+    };
+    for nobody in [
+        "{k: []}",
+        "{}",
+        "k",
+        "7",
+        "~",
+        "[k]",
+        "[~]",
+        "[[]]",
+        "[[{k: []}]]",
+        "[{j: read}]",
+        "[{j: [7]}]",
+        "[{j: {read: true}}]",
+    ] {
+        // What is wrong, and that the operation is left out.
+        check(nobody, (0, 0), 2);
+    }
+    for beside in ["[{k: []}, []]", "[{k: []}, ~]", "[k2, {k: []}]"] {
+        check(beside, (1, 0), 1);
+    }
+    check("[{j: ~}]", (1, 0), 0);
+    check("[]", (1, 1), 0);
+    check("[{k: []}, {}]", (1, 1), 1);
+}
+
+/// Two schemes are two issuers, even where one word is made of both names.
+#[test]
+fn schemes_of_like_names_are_two_providers() {
+    let scheme = |host: &str| {
+        format!("{{type: openIdConnect, openIdConnectUrl: 'https://{host}.example/.well-known/openid-configuration'}}")
+    };
+    let document = format!(
+        "{{openapi: 3.1.0, paths: {{/a: {{get: {{security: [{{staff-: []}}]}}}}, /b: {{get: {{security: [{{staff: []}}]}}}}}}, \
+         components: {{securitySchemes: {{staff-: {}, staff: {}}}}}}}",
+        scheme("partners"),
+        scheme("staff")
+    );
+    let made = "staff-2: { issuer: \"https://staff.example\"";
+    check("the second has a name of its own", &document, made);
+    check("and its routes ask for it", &document, "provider: staff-2");
 }
 
 #[test]

@@ -8,22 +8,10 @@ use engine::snapshot::ToldUpstream;
 use http::{HeaderName, header};
 
 use super::desk::Desk;
-use super::keys;
+use super::{fields, keys};
 use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, RawConfig};
 use crate::spans::deeper;
-
-/// Fields that carry the message itself: an identity in one of them would break it.
-pub(super) const RESERVED: [HeaderName; 8] = [
-    header::HOST,
-    header::CONNECTION,
-    header::CONTENT_LENGTH,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    header::TE,
-    header::TRAILER,
-    header::EXPECT,
-];
 
 /// All providers in the order of their names; one that cannot be built is reported and left out.
 pub(super) fn providers(raw: &RawConfig, live: &Live, desk: &mut Desk<'_>) -> Vec<Provider> {
@@ -101,12 +89,12 @@ pub(super) fn told(raw: &RawConfig, desk: &mut Desk<'_>) -> ToldUpstream {
         named.push((deeper("/identityHeaders/claims", claim), name.get().clone()));
     }
     for (index, (pointer, name)) in named.iter().enumerate() {
-        if RESERVED.contains(name) {
+        if let Some(meaning) = fields::meaning_in(name, raw) {
             let help = "name a field that nothing else uses, such as `X-Consumer-ID`";
-            let message = format!("{} is part of how HTTP works and cannot carry an identity", quoted(name.as_str()));
+            let message = format!("{} {} and cannot carry an identity", quoted(name.as_str()), meaning.words());
             desk.error(Code::Choice, pointer, message, help);
         }
-        if let Some((earlier, _)) = named.iter().take(index).find(|(_, other)| other == name) {
+        if let Some((earlier, _)) = named.iter().take(index).find(|(_, other)| fields::are_one(other, name)) {
             let (place, first) = (desk.place(pointer), desk.place(earlier));
             let message = format!("{} would carry two values", quoted(name.as_str()));
             let diagnostic = Diagnostic::error(Code::DuplicateName, place, message);

@@ -8,8 +8,9 @@ use engine::snapshot::{AcceptRequestId, IntakeRules, RequestIdRules};
 use http::HeaderName;
 
 use super::desk::Desk;
+use super::fields;
 use super::store::{self, Redis};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, quoted};
 use crate::raw::{AccessLogFormat, RawConfig, RequestIdAccept, Threads};
 use crate::text::Size;
 
@@ -56,6 +57,13 @@ pub(super) fn compile(raw: &RawConfig, desk: &mut Desk<'_>) -> Option<Process> {
             let message = "everybody is trusted to say which address a request comes from";
             desk.warn(Code::Unsafe, &pointer, message, help);
         }
+    }
+    if let Some(name) = raw.request_id.header.as_ref().map(crate::text::HeaderName::get)
+        && let Some(meaning) = fields::credential_in(name, raw)
+    {
+        let message = format!("{} {} and cannot carry the request's ID", quoted(name.as_str()), meaning.words());
+        let help = "name a field that nothing else uses, such as `X-Request-Id`";
+        desk.error(Code::Choice, "/requestId/header", message, help);
     }
     let AccessLogFormat::Json = raw.access_log.format;
     let access_log = match &*raw.access_log.path {
