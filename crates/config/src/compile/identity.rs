@@ -101,11 +101,32 @@ pub(super) fn told(raw: &RawConfig, desk: &mut Desk<'_>) -> ToldUpstream {
             desk.push(diagnostic.help("give each value a header of its own").note(first, "the other one is here"));
         }
     }
+    unsayable(raw, desk);
     let get = |name: &Option<crate::text::HeaderName>| name.as_ref().map(|name| name.get().clone());
     ToldUpstream {
         consumer: get(&headers.consumer),
         plan: get(&headers.plan),
         claims: headers.claims.iter().map(|(claim, name)| (claim.as_str().into(), name.get().clone())).collect(),
         vouched: super::auth_services::told(raw, desk),
+    }
+}
+
+/// A name that no field can carry would make the gateway refuse who bears it.
+fn unsayable(raw: &RawConfig, desk: &mut Desk<'_>) {
+    let headers = &raw.identity_headers;
+    let consumers =
+        raw.consumers.iter().enumerate().map(|(index, consumer)| (format!("/consumers/{index}/id"), &consumer.id));
+    let plans = raw.plans.keys().map(|name| (deeper("/plans", name), name));
+    let told =
+        [("consumer", &headers.consumer, consumers.collect::<Vec<_>>()), ("plan", &headers.plan, plans.collect())];
+    for (what, header, names) in told {
+        let Some(header) = header else { continue };
+        for (pointer, name) in names.into_iter().filter(|(_, name)| !ToldUpstream::can_say(name)) {
+            let header = quoted(header.get().as_str());
+            let message = format!("{what} {} cannot stand in the header {header} of `identityHeaders`", quoted(name));
+            let help = "name it with letters, digits and signs of ASCII, with spaces only within it";
+            let place = if what == "plan" { desk.key_place(&pointer) } else { desk.place(&pointer) };
+            desk.push(Diagnostic::error(Code::MalformedValue, place, message).help(help));
+        }
     }
 }

@@ -211,7 +211,7 @@ impl Pass<'_> {
     /// A scalar as it was written; None if it is a secret or came in by substitution.
     fn shown(&self, pointer: &str) -> Option<String> {
         let node = self.node(pointer);
-        let is_secret = pointer.split('/').any(mask::is_secret_key);
+        let is_secret = mask::hides_at(pointer);
         if is_secret || node.origin != Origin::Written {
             return None;
         }
