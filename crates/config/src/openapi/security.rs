@@ -26,6 +26,7 @@ pub(super) struct Security {
     pub(super) providers: Vec<(String, Map, String)>,
     /// What the provider of a scheme is called: two schemes are two providers, however alike their names.
     provider_names: HashMap<String, String>,
+    taken: names::Taken,
     pub(super) asks_for_keys: bool,
     pub(super) asks_for_passwords: bool,
 }
@@ -183,8 +184,7 @@ impl Security {
         let provider = if let Some(known) = self.provider_names.get(name) {
             known.clone()
         } else {
-            let taken = |word: &str| self.providers.iter().any(|(known, _, _)| known == word);
-            let provider = names::unlike(&names::word(name), taken);
+            let provider = self.taken.unlike(&names::word(name));
             self.provider_names.insert(name.to_owned(), provider.clone());
             let discovery = scheme.text("openIdConnectUrl").and_then(|url| {
                 let issuer = url.strip_suffix("/.well-known/openid-configuration")?;

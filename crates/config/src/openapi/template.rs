@@ -24,16 +24,15 @@ impl Template {
             return Self::composed(&whole);
         }
         let mut names: Vec<(String, String)> = Vec::new();
+        let mut taken = names::Taken::default();
         let mut path = String::new();
         for segment in whole.split('/').skip(1) {
             path.push('/');
             let Some(name) = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
-                path.push_str(&segment.replace(' ', "%20"));
+                path.push_str(&encoded(segment));
                 continue;
             };
-            let known = names::unlike(&names::word(name).replace('.', "_"), |taken| {
-                names.iter().any(|(_, known)| known == taken)
-            });
+            let known = taken.unlike(&names::word(name).replace('.', "_"));
             path.extend(["{", &known, "}"]);
             names.push((name.to_owned(), known));
         }
@@ -80,9 +79,22 @@ fn is_composed(segment: &str) -> bool {
     inner.contains(['{', '}'])
 }
 
+/// As a path is matched: what is not ASCII is percent-encoded (RFC 3986, 2.5).
+fn encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte == b' ' || !byte.is_ascii() {
+            encoded.push_str(&format!("%{byte:02X}"));
+        } else {
+            encoded.push(char::from(byte));
+        }
+    }
+    encoded
+}
+
 fn escaped(text: &str) -> String {
     let mut escaped = String::new();
-    for character in text.chars() {
+    for character in encoded(text).chars() {
         if "\\.+*?()|[]{}^$#&-~".contains(character) {
             escaped.push('\\');
         }
@@ -113,6 +125,8 @@ mod tests {
         check("", "/a*", "/a\\*");
         check("", "/files/{name}.{ext}", "/files/[^/]+\\.[^/]+");
         check("", "/{a}-{b}", "/[^/]+\\-[^/]+");
+        check("", "/ü/{id}", "/%C3%BC/{id}");
+        check("", "/ü x/{id}.json", "/%C3%BC%20x/[^/]+\\.json");
         check("", "pets", "it does not begin with `/`");
         check("", "/a?b=c", "the path contains '?', which has to be percent-encoded");
         check("", "/{a", "a brace is not closed");
