@@ -7,6 +7,7 @@ mod body;
 mod compression;
 mod concurrency;
 mod cors;
+mod counting;
 mod desk;
 mod errors;
 mod fields;

@@ -254,6 +254,22 @@ impl Diagnostics {
         self.kept.len().saturating_add(self.left_out).saturating_sub(self.errors)
     }
 
+    /// Whether an error of one of these kinds is among them.
+    pub(crate) fn has_any(&self, codes: &[Code]) -> bool {
+        self.kept.iter().any(|kept| kept.severity == Severity::Error && codes.contains(&kept.code))
+    }
+
+    /// Whether one more would only be counted.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.kept.len() >= DIAGNOSTICS_MAX
+    }
+
+    /// Counts errors that nobody will read.
+    pub(crate) const fn count_errors(&mut self, more: usize) {
+        self.left_out = self.left_out.saturating_add(more);
+        self.errors = self.errors.saturating_add(more);
+    }
+
     /// How many were found after the first [`DIAGNOSTICS_MAX`].
     #[must_use]
     pub const fn left_out(&self) -> usize {

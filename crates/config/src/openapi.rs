@@ -6,6 +6,7 @@
 mod body;
 mod document;
 mod emit;
+mod json;
 mod loss;
 mod names;
 mod output;

@@ -59,6 +59,10 @@ pub(crate) const MISSING: [(&str, &str, &str); 2] = [
 ];
 
 pub(crate) fn check(spans: &Spans, sources: &Sources, diagnostics: &mut Diagnostics) {
+    // What a file that could not be read may have said is not known to be missing.
+    if diagnostics.has_any(&[Code::FileUnreadable, Code::Include, Code::YamlSyntax, Code::YamlUnsupported]) {
+        return;
+    }
     let mut pass = Pass { root: spans.root(), sources, diagnostics };
     for (path, what, given) in REFERENCES {
         let known = pass.given(*given);

@@ -22,11 +22,21 @@ pub(crate) const DEPTH_MAX: usize = 64;
 /// How many values aliases may add to a file.
 pub(crate) const ALIASED_NODES_MAX: usize = 100_000;
 
+/// How many values anchors may hold, those within others counted again: each keeps a copy of its own.
+pub(crate) const ANCHORED_NODES_MAX: usize = 400_000;
+
 /// Reads one file's text. None if it is empty or cannot be read to its end; the reason is among the diagnostics.
 pub(crate) fn read(file: FileId, sources: &mut Sources, diagnostics: &mut Diagnostics) -> Option<Node> {
     let text = sources.get(file)?.text.clone();
-    let mut reader =
-        Reader { file, sources, diagnostics, lines: Lines::of(&text), aliased: 0, anchors: HashMap::new() };
+    let mut reader = Reader {
+        file,
+        sources,
+        diagnostics,
+        lines: Lines::of(&text),
+        aliased: 0,
+        anchored: 0,
+        anchors: HashMap::new(),
+    };
     let mut builder = Builder::default();
     let mut documents = 0_usize;
     for item in Parser::new_from_str(&text) {
@@ -63,6 +73,7 @@ struct Reader<'a> {
     diagnostics: &'a mut Diagnostics,
     lines: Lines,
     aliased: usize,
+    anchored: usize,
     /// What an anchor stands for, with its depth and its number of values.
     anchors: HashMap<usize, (Node, usize, usize)>,
 }
@@ -167,6 +178,13 @@ impl Reader<'_> {
     /// Hands a finished value to the map or list that is open, or makes it the root.
     fn close(&mut self, builder: &mut Builder, node: Node, anchor: usize, depth: usize, nodes: usize) -> Go {
         if anchor != 0 {
+            self.anchored = self.anchored.saturating_add(nodes);
+            if self.anchored > ANCHORED_NODES_MAX {
+                let place = self.sources.place(node.span);
+                let message = format!("anchors hold more than {ANCHORED_NODES_MAX} values");
+                self.unsupported(place, &message, "remove the anchors that no alias refers to, or those within others");
+                return None;
+            }
             self.anchors.insert(anchor, (node.clone(), depth, nodes));
         }
         let levels = builder.open.len();

@@ -323,6 +323,8 @@ fn json_is_read_as_json() {
     let document =
         "{\t\"openapi\":\"3.1.0\",\n\t\"paths\":{\"\\/a\":{\"get\":{\"operationId\":\"x\\ud83d\\ude00y\"}}}}";
     check("tabs and surrogates", document, "name: x-y");
+    let twice = "{\t\"openapi\":\"3.1.0\",\n\t\"security\": [{\"k\": []}], \"security\": [], \"paths\":{}}";
+    check("a key that stands twice", twice, "the key `security` stands twice in one map");
 }
 
 /// A document whose operations all share a large schema is refused before it fills the memory.

@@ -83,6 +83,12 @@ impl<'a> Desk<'a> {
         self.spans.at(pointer).is_some()
     }
 
+    /// Whether two items are the same text.
+    pub(super) fn have_one_text(&self, pointer: &str, other: &str) -> bool {
+        let text = |pointer: &str| self.spans.at(pointer).and_then(|found| found.node.as_text());
+        text(pointer).is_some() && text(pointer) == text(other)
+    }
+
     /// Where an item's key stands.
     pub(super) fn key_place(&self, pointer: &str) -> Place {
         self.sources.place(self.spans.near(pointer).key_span())

@@ -8,7 +8,7 @@ use engine::snapshot::ToldUpstream;
 use http::{HeaderName, header};
 
 use super::desk::Desk;
-use super::{fields, keys};
+use super::{fields, key_source, keys};
 use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, RawConfig};
 use crate::spans::deeper;
@@ -25,11 +25,17 @@ fn one(name: &str, raw: &raw::JwtProvider, live: &Live, desk: &mut Desk<'_>) -> 
         let help = "remove the key from the set, or ignore this if nothing is signed with it";
         desk.warn(Code::KeyMaterial, &format!("{pointer}/keys"), note.to_string(), help);
     }
+    let skew = raw.clock_skew.as_std();
+    if skew.subsec_nanos() != 0 {
+        let help = format!("write `{}s`", skew.as_secs().saturating_add(1));
+        let message = "times of tokens are compared in whole seconds";
+        desk.error(Code::OutOfRange, &format!("{pointer}/clockSkew"), message, help);
+    }
     let rules = ProviderRules {
         issuer: raw.issuer.as_deref().map(Into::into),
         audiences: raw.audiences.iter().map(|audience| audience.as_str().into()).collect(),
-        algorithms: raw.algorithms.iter().map(|algorithm| keys::algorithm(*algorithm)).collect(),
-        clock_skew_s: raw.clock_skew.as_std().as_secs(),
+        algorithms: raw.algorithms.iter().map(|algorithm| key_source::algorithm(*algorithm)).collect(),
+        clock_skew_s: skew.as_secs(),
         require_expiry: raw.require_expiry,
         claims: raw.claims.iter().filter_map(claim).collect(),
         consumer_claim: raw

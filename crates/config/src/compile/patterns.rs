@@ -52,7 +52,17 @@ pub(super) fn path(entry: &PathEntry, pointer: &str, desk: &mut Desk<'_>) -> Opt
         PathEntry::Regex(regex) => (regex.get().as_str(), PathPattern::regex(regex.get().as_str())),
     };
     let fault = match parsed {
-        Ok(pattern) => return Some(pattern),
+        Ok(pattern) => {
+            if let (PathEntry::Regex(_), Some(letter)) = (entry, text.chars().find(|letter| !letter.is_ascii())) {
+                let message = format!(
+                    "no path has a {}: it is percent-encoded where the regex meets it",
+                    quoted(&letter.to_string())
+                );
+                let bytes: String = letter.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect();
+                desk.warn(Code::Pointless, pointer, message, format!("write {}", quoted(&bytes)));
+            }
+            return Some(pattern);
+        }
         Err(fault) => fault,
     };
     let message = match &fault {

@@ -82,7 +82,7 @@ pub(super) fn headers(raw: &raw::HeaderChange, at: &str, side: Side, config: &Ra
     }
     patterns::header_names(&raw.rename, &format!("{at}/rename"), desk);
     let pairs = raw.rename.iter().map(|(from, to)| (from.as_str(), to.get().as_str()));
-    renamed_once(pairs, &format!("{at}/rename"), desk);
+    renamed_once(pairs, str::eq_ignore_ascii_case, &format!("{at}/rename"), desk);
     for (name, pointer) in touched {
         if let Some(kept) = kept(&name, side, config) {
             let place = desk.key_place(&pointer);
@@ -92,12 +92,17 @@ pub(super) fn headers(raw: &raw::HeaderChange, at: &str, side: Side, config: &Ra
     }
 }
 
-/// Two names that become one, a name that becomes itself.
-pub(super) fn renamed_once<'r>(pairs: impl Iterator<Item = (&'r str, &'r str)>, at: &str, desk: &mut Desk<'_>) {
+/// Two names that become one, a name that becomes itself; `is_same` compares names as their kind does.
+pub(super) fn renamed_once<'r>(
+    pairs: impl Iterator<Item = (&'r str, &'r str)>,
+    is_same: fn(&str, &str) -> bool,
+    at: &str,
+    desk: &mut Desk<'_>,
+) {
     let mut seen: Vec<&str> = Vec::new();
     for (from, to) in pairs {
         let pointer = deeper(at, from);
-        if from.eq_ignore_ascii_case(to) {
+        if is_same(from, to) {
             let message = format!("{} has this name already", quoted(from));
             desk.error(Code::Transform, &pointer, message, "name another one, or remove the line");
         } else if seen.contains(&to) {
