@@ -1,7 +1,9 @@
-//! What a request shares with the connection that it came over: the deadline it waits under, and its peer as fields name it.
+//! What a request shares with the connection that it came over: the deadline it waits under, whether its answer may go out yet, and
+//! its peer as fields name it.
 
 use crate::deadline::Deadline;
 use crate::fields::value_of;
+use crate::hold::Hold;
 use http::HeaderValue;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,6 +16,7 @@ tokio::task_local! {
 #[derive(Debug, Default)]
 pub(crate) struct Connection {
     pub(crate) deadline: Deadline,
+    pub(crate) hold: Hold,
     /// None for a connection that has no address (a Unix socket).
     pub(crate) peer: Option<Peer>,
 }
@@ -30,7 +33,7 @@ pub(crate) struct Peer {
 
 impl Connection {
     pub(crate) fn new(peer: Option<IpAddr>) -> Self {
-        Self { deadline: Deadline::default(), peer: peer.map(Peer::new) }
+        Self { deadline: Deadline::default(), hold: Hold::default(), peer: peer.map(Peer::new) }
     }
 }
 

@@ -4,9 +4,11 @@
 use crate::connection::Connection;
 use crate::deadline::Deadline;
 use crate::fault::Progress;
+use crate::hold::Hold;
 use crate::installed::Installed;
 use crate::phase::content::Content;
 use crate::phase::transform::Reshaping;
+use crate::respond::Instead;
 use engine::chain::Admission;
 use engine::denial::Denial;
 use engine::identity::Identity;
@@ -47,6 +49,8 @@ pub(crate) struct RequestContext {
     pub(crate) refused_identity: Identity,
     /// Only where a route changes bodies: what has to be done to them.
     pub(crate) reshaping: Option<Box<Reshaping>>,
+    /// What the client was told in place of an answer that was kept from it.
+    pub(crate) instead: Option<Box<Instead>>,
 }
 
 /// How far a request has come. A hook that runs out of order finds the wrong stage and answers 500.
@@ -114,6 +118,7 @@ impl RequestContext {
             denial: None,
             refused_identity: Identity::default(),
             reshaping: None,
+            instead: None,
         }
     }
 
@@ -145,6 +150,10 @@ impl RequestContext {
 
     pub(crate) fn deadline(&self) -> Option<&Deadline> {
         self.connection.as_ref().map(|connection| &connection.deadline)
+    }
+
+    pub(crate) fn hold(&self) -> Option<&Hold> {
+        self.connection.as_ref().map(|connection| &connection.hold)
     }
 
     /// Moves the connection's deadline to `within` from now, but never past the end of the whole exchange.

@@ -107,6 +107,17 @@ impl ProxyHttp for Gateway {
         transform::answer(&self.shared, session, response, context)
     }
 
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        response: &mut ResponseHeader,
+        context: &mut Box<RequestContext>,
+    ) -> Result<()> {
+        transform::hold(response, context);
+        reply::frame(session, response);
+        Ok(())
+    }
+
     fn response_body_filter(
         &self,
         session: &mut Session,
@@ -115,7 +126,7 @@ impl ProxyHttp for Gateway {
         context: &mut Box<RequestContext>,
     ) -> Result<Option<Duration>> {
         reply::body(end_of_stream, context);
-        transform::answer_body(session, bytes, end_of_stream, context)?;
+        transform::answer_body(&self.shared, session, bytes, end_of_stream, context)?;
         Ok(None)
     }
 

@@ -12,6 +12,7 @@ mod fault;
 mod fields;
 mod gateway;
 mod held;
+mod hold;
 mod installed;
 mod intake;
 mod key_sets;

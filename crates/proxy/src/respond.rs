@@ -1,5 +1,9 @@
 //! The one writer of replies that the gateway makes itself. Keep-alive is kept: a refusal must not cost the client a connection.
 
+mod instead;
+
+pub(crate) use instead::{Instead, is_kept, refuse_instead, told};
+
 use crate::context::RequestContext;
 use crate::fields::{edit_response, value_of};
 use bytes::{Bytes, BytesMut};
@@ -94,10 +98,26 @@ pub(crate) async fn write(session: &mut Session, context: &RequestContext, reply
 /// With an author, the reply gets what the route puts on its answers.
 #[expect(clippy::disallowed_methods, reason = "this is the one writer that the lint sends everybody to")]
 async fn write_by(author: Option<Author>, session: &mut Session, context: &RequestContext, reply: Reply) -> Result<()> {
+    let Made { head, body } = made(author, session, context, reply)?;
+    session.write_response_header(Box::new(head), body.is_empty()).await?;
+    if !body.is_empty() {
+        session.write_response_body(Some(body), true).await?;
+    }
+    Ok(())
+}
+
+/// A reply as it goes out.
+struct Made {
+    head: ResponseHeader,
+    /// Empty where the request's method or the status allows none.
+    body: Bytes,
+}
+
+fn made(author: Option<Author>, session: &Session, context: &RequestContext, reply: Reply) -> Result<Made> {
     let Reply { status, headers, body } = reply;
-    let mut response = ResponseHeader::build_no_case(status, None)?;
+    let mut head = ResponseHeader::build_no_case(status, None)?;
     let has_body = !matches!(status, 204 | 304);
-    edit_response(&mut response, |fields| {
+    edit_response(&mut head, |fields| {
         fields.reserve(headers.len().saturating_add(4));
         for (name, value) in headers {
             fields.append(name, value);
@@ -112,12 +132,8 @@ async fn write_by(author: Option<Author>, session: &mut Session, context: &Reque
             fields.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
     });
-    let ends_here = !has_body || body.is_empty() || session.req_header().method == Method::HEAD;
-    session.write_response_header(Box::new(response), ends_here).await?;
-    if !ends_here {
-        session.write_response_body(Some(Bytes::from(body)), true).await?;
-    }
-    Ok(())
+    let is_sent = has_body && session.req_header().method != Method::HEAD;
+    Ok(Made { head, body: if is_sent { body.into() } else { Bytes::new() } })
 }
 
 pub(crate) fn add_request_id(fields: &mut HeaderMap, context: &RequestContext) {

@@ -4,6 +4,7 @@
 //! A caller is a consumer, or else a client's address; IPv6 by /64, as limits count it.
 
 use crate::context::RequestContext;
+use crate::respond;
 use crate::shared::Shared;
 use engine::calendar::http_date;
 use http::header::RETRY_AFTER;
@@ -96,7 +97,7 @@ impl Storms {
         let route = route_name(context);
         let (method, path) = (session.req_header().method.as_str(), path(session, context));
         let request = self.retries.mark(&[route.as_bytes(), method.as_bytes(), path.as_bytes()]);
-        let wait = if refused { told_wait(session, ended) } else { None };
+        let wait = if refused { told_wait(session, context, ended) } else { None };
         let answered = Answered { began: context.received, ended, refused, wait };
         let Noted { habit, change, tries, lasting } = self.retries.note(caller, request, answered);
         if let Some(habit) = habit {
@@ -215,8 +216,8 @@ fn path<'a>(session: &'a Session, context: &'a RequestContext) -> &'a str {
 }
 
 /// `Retry-After` of the answer, the gateway's own or upstream's: seconds or a date (RFC 9110, 10.2.3).
-fn told_wait(session: &Session, now: Now) -> Option<Duration> {
-    let value = session.response_written()?.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+fn told_wait(session: &Session, context: &RequestContext, now: Now) -> Option<Duration> {
+    let value = respond::told(session, context)?.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }

@@ -2,9 +2,10 @@
 //!
 //! What arrives behind the body stays here, up to a head's worth, and becomes the next request's head after its own check. A client
 //! that goes away is still noticed. The gate also sees what Pingora does not measure: a body that only drips, a client that does not
-//! read, and a body that is still arriving when the connection is closed.
+//! read, and a body that is still arriving when the connection is closed. And it keeps the head of an answer that may not go out yet.
 
 mod io;
+mod kept;
 
 use super::pace::{Pace, Progress};
 use super::refuse::linger;
@@ -13,6 +14,7 @@ use crate::deadline::Alarm;
 use bytes::{Buf, BufMut, BytesMut};
 use engine::wire::Framing;
 use engine::wire::chunked::Chunks;
+use kept::Kept;
 use limits::clock;
 use limits::gauge::Entered;
 use pingora::protocols::Stream;
@@ -46,6 +48,8 @@ pub(super) struct Gate {
     progress: Progress,
     /// Runs while a write makes no headway.
     stall: Option<Pin<Box<Sleep>>>,
+    /// Written, and not to go out yet.
+    kept: Kept,
     /// Rings when the request has waited long enough for its upstream.
     alarm: Alarm,
 }
@@ -91,6 +95,7 @@ impl Gate {
             pace: Pace::DEFAULT,
             progress: Progress::default(),
             stall: None,
+            kept: Kept::default(),
             alarm: Alarm::new(Arc::new(Connection::new(peer))),
         })
     }
@@ -130,6 +135,10 @@ impl Gate {
         };
         // The request's own waits begin with its upstream.
         self.alarm.connection.deadline.clear();
+        if !self.is_open() {
+            self.kept = Kept::default();
+            self.alarm.connection.hold.open();
+        }
         self.answered = false;
         self.progress = Progress::default();
         self.pace = pace;

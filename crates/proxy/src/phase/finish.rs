@@ -26,17 +26,28 @@ pub(crate) async fn failed(
     count_failure(context, &denial);
     refund(shared, context, &denial).await;
     let status = denial.reason.status();
-    let written = session.response_written().is_some_and(|response| !response.status.is_informational());
     let gone = denial.reason == Reason::ClientClosedRequest;
     context.denial.get_or_insert_with(|| denial.clone());
-    if !written && !gone {
-        // The connection is closed behind it: what the client may still be sending is not known.
-        session.set_keepalive(None);
-        if let Err(error) = respond::refuse(session, context, denial).await {
-            tracing::debug!(%error, "reply to a failed request not delivered");
-        }
+    if !gone && let Err(error) = tell(session, context, denial).await {
+        tracing::debug!(%error, "reply to a failed request not delivered");
     }
     FailToProxy { error_code: status, can_reuse_downstream: false }
+}
+
+/// The connection is closed behind what is told: what the client may still be sending is not known.
+async fn tell(session: &mut Session, context: &mut RequestContext, denial: Denial) -> pingora::Result<()> {
+    if respond::is_kept(session, context) {
+        return respond::refuse_instead(session, context, &denial).await;
+    }
+    if session.response_written().is_some_and(|response| !response.status.is_informational()) {
+        // A broken end says all that can be said.
+        return Ok(());
+    }
+    if let Some(hold) = context.hold() {
+        hold.let_go();
+    }
+    session.set_keepalive(None);
+    respond::refuse(session, context, denial).await
 }
 
 /// The refusal that stands for this error: the one already decided on, the deadline that passed, or what the network did.
@@ -101,7 +112,7 @@ pub(crate) fn record(shared: &Shared, session: &Session, error: Option<&Error>, 
     if let (Some(error), None) = (error, &context.denial) {
         context.denial = Some(reason_of(error, context, ended));
     }
-    let response = session.response_written().map(|response| response.status);
+    let response = respond::told(session, context).map(|response| response.status);
     // An interim answer is none: the client may have left behind it.
     let response = response.filter(|status| !status.is_informational()).map(|status| status.as_u16());
     let status = match (response, &context.denial) {
@@ -109,7 +120,9 @@ pub(crate) fn record(shared: &Shared, session: &Session, error: Option<&Error>, 
         (None, Some(denial)) => denial.reason.status(),
         (None, None) => Kind::ClientClosedRequest.status(),
     };
-    let sizes = Sizes { bytes_in: session.as_ref().body_bytes_read(), bytes_out: session.as_ref().body_bytes_sent() };
+    let instead = context.instead.as_ref().map(|instead| instead.body_bytes);
+    let bytes_out = instead.unwrap_or_else(|| session.as_ref().body_bytes_sent());
+    let sizes = Sizes { bytes_in: session.as_ref().body_bytes_read(), bytes_out };
     let would_deny = count(shared, context, status, ended);
     let retry = shared.storms.judge(shared, session, context, status, ended);
     log(session, context, status, sizes, retry, ended);

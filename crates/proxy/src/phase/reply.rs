@@ -9,7 +9,7 @@ use engine::denial::Denial;
 use engine::reason::Reason;
 use engine::response::Author;
 use http::header::{self, HeaderName};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, Version};
 use limits::clock::now;
 use pingora::Result;
 use pingora::http::ResponseHeader;
@@ -125,6 +125,15 @@ static HOP_BY_HOP: [HeaderName; 4] = [
     HeaderName::from_static("proxy-connection"),
 ];
 static FRAMING: [HeaderName; 2] = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
+
+/// The head goes to the client as it is now. Pingora frames every body that it does not know the length of in chunks, which HTTP/1.0
+/// does not know (RFC 9112, 6.1): there the end of the connection is the body's.
+pub(crate) fn frame(session: &mut Session, response: &mut ResponseHeader) {
+    let is_old = session.req_header().version == Version::HTTP_10;
+    if is_old && response.remove_header(&header::TRANSFER_ENCODING).is_some() {
+        session.set_keepalive(None);
+    }
+}
 
 /// A piece of the body has arrived.
 pub(crate) fn body(end_of_stream: bool, context: &RequestContext) {

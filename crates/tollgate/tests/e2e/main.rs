@@ -20,6 +20,7 @@ mod ip_access;
 mod keep_alive;
 mod key_sets;
 mod key_sets_hostile;
+mod late_faults;
 mod limits;
 mod own_answers;
 mod parameters;

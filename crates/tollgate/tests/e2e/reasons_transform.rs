@@ -1,13 +1,8 @@
 //! Requests and answers that cannot be given the shape that their route wants.
 
-use crate::support::{Doing, Scenario, Seen, Steps, gateway, get, play, request, until};
+use crate::support::{Scenario, Steps, gateway, get, play, request};
 use engine::reason::Reason;
-use testkit::client::Connection;
-use testkit::gateway::Gateway;
 use testkit::upstream::{Answer, Behaviour, Upstream, echo};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
 
 const CONFIG: &str = r#"
 upstreams: { echo: { endpoints: ["{{upstream1}}"] }, faulty: { endpoints: ["{{upstream2}}"] } }
@@ -66,71 +61,10 @@ pub fn scenarios() -> Vec<Scenario> {
         send(Reason::ResponseValueMissing, "no header", "answered", get("/answered", &[])),
         send(Reason::ResponseUnreadable, "an unknown coding", "faulty", get("/faulty/encoded", &[])),
         send(Reason::ResponseUnreadable, "too large by its length", "faulty", get("/faulty/large", &[])),
-        Scenario::new(Reason::ResponseUnreadable, "no JSON", Steps::Do(broken)).on("faulty"),
-        Scenario::new(Reason::ResponseUnreadable, "one name twice", Steps::Do(twice)).on("faulty"),
-        Scenario::new(Reason::ResponseValueMissing, "no member", Steps::Do(nothing)).on("faulty"),
+        send(Reason::ResponseUnreadable, "no JSON", "faulty", get("/faulty/broken", &[])),
+        send(Reason::ResponseUnreadable, "one name twice", "faulty", get("/faulty/twice", &[])),
+        send(Reason::ResponseValueMissing, "no member", "faulty", get("/faulty/nothing", &[])),
     ]
-}
-
-fn broken(gateway: &Gateway) -> Doing<'_> {
-    Box::pin(cut(gateway, "broken"))
-}
-
-fn twice(gateway: &Gateway) -> Doing<'_> {
-    Box::pin(cut(gateway, "twice"))
-}
-
-fn nothing(gateway: &Gateway) -> Doing<'_> {
-    Box::pin(cut(gateway, "nothing"))
-}
-
-/// Whether the head has gone out by then, depends on how upstream's answer came.
-async fn cut(gateway: &Gateway, path: &str) -> Seen {
-    let mut connection = Connection::open(gateway.address("listen")).await.unwrap();
-    let response = connection.send(&get(&format!("/faulty/{path}"), &[])).await;
-    assert!(connection.closed().await, "{path}: {response}");
-    if response.status == 502 {
-        return Seen::Refusal(response);
-    }
-    assert!(response.body.is_empty(), "{path}: {response}");
-    Seen::Beginning(response)
-}
-
-/// The client has the head before upstream sends its body: all that is left is to break off, without a byte of what was not judged.
-#[tokio::test]
-async fn a_late_fault_breaks_off() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let config = CONFIG.replace("{{upstream2}}", &listener.local_addr().unwrap().to_string());
-    let (go_on, gone_on) = oneshot::channel::<()>();
-    let upstream = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await.unwrap());
-        }
-        let answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n";
-        stream.write_all(answer).await.unwrap();
-        gone_on.await.unwrap();
-        // The gateway may be gone before all of it is there.
-        let _ = stream.write_all(b"{\"a\":{\"secret\":1}, x").await;
-        stream
-    });
-    let gateway = gateway(&config).upstream(echo()).start().await;
-    let mut client = TcpStream::connect(gateway.address("listen")).await.unwrap();
-    client.write_all(&get("/faulty/late", &["Connection: close"])).await.unwrap();
-    let mut seen = Vec::new();
-    while !seen.ends_with(b"\r\n\r\n") {
-        seen.push(client.read_u8().await.unwrap());
-    }
-    assert!(seen.starts_with(b"HTTP/1.1 200 OK\r\n"), "{}", seen.escape_ascii());
-    go_on.send(()).unwrap();
-    let mut rest = Vec::new();
-    // A reset is an end, too.
-    let _ = client.read_to_end(&mut rest).await;
-    assert!(rest.is_empty(), "neither a part of the body nor the last chunk: {}", rest.escape_ascii());
-    let line = until("the log", async || gateway.log_lines().pop()).await;
-    assert_eq!((line["status"].as_u64(), line["reason"].as_str()), (Some(200), Some("response_unreadable")), "{line}");
-    drop(upstream.await);
 }
 
 #[tokio::test]

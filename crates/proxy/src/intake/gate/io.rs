@@ -1,6 +1,7 @@
 //! The traits that make a [`Gate`] one of Pingora's streams. What is not about reading or writing goes to the stream inside.
 
 use super::Gate;
+use super::kept::Way;
 use async_trait::async_trait;
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::tls::{SslDigest, TlsRef};
@@ -12,7 +13,7 @@ use std::future::Future;
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -27,7 +28,7 @@ impl AsyncRead for Gate {
             Poll::Ready(gate.hand_on(buffer))
         };
         if read.is_pending() {
-            std::task::ready!(gate.alarm.poll(context));
+            ready!(gate.alarm.poll(context));
             return Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the request's deadline has passed")));
         }
         read
@@ -36,14 +37,14 @@ impl AsyncRead for Gate {
 
 impl Gate {
     /// Lets a write that makes no headway fail once `write_timeout` is over.
-    fn settle<T>(&mut self, context: &mut Context<'_>, written: Poll<Result<T>>) -> Poll<Result<T>> {
+    pub(super) fn settle<T>(&mut self, context: &mut Context<'_>, written: Poll<Result<T>>) -> Poll<Result<T>> {
         if written.is_ready() {
             self.stall = None;
             return written;
         }
         let timeout = self.pace.write_timeout;
         let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
-        std::task::ready!(stall.as_mut().poll(context));
+        ready!(stall.as_mut().poll(context));
         Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the client does not read")))
     }
 }
@@ -55,6 +56,16 @@ fn closed<T>() -> Poll<Result<T>> {
 impl AsyncWrite for Gate {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         let gate = self.get_mut();
+        if !gate.is_open() {
+            match ready!(gate.poll_way(context, bytes.len()))? {
+                Way::Out => {}
+                Way::Kept => {
+                    gate.kept.push(bytes);
+                    return Poll::Ready(Ok(bytes.len()));
+                }
+                Way::Nowhere => return Poll::Ready(Ok(bytes.len())),
+            }
+        }
         let Some(stream) = gate.stream.as_mut() else { return closed() };
         gate.answered = true;
         let written = Pin::new(stream).poll_write(context, bytes);
@@ -66,6 +77,10 @@ impl AsyncWrite for Gate {
         context: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
+        if !self.is_open() {
+            let first = parts.iter().find(|part| !part.is_empty());
+            return self.poll_write(context, first.map_or(&[], |part| part));
+        }
         let gate = self.get_mut();
         let Some(stream) = gate.stream.as_mut() else { return closed() };
         gate.answered = true;
@@ -79,6 +94,13 @@ impl AsyncWrite for Gate {
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
         let gate = self.get_mut();
+        if !gate.is_open() {
+            gate.kept.let_interim_go();
+            // What is kept is flushed when it goes.
+            if ready!(gate.poll_way(context, 0))? == Way::Kept && !gate.answered {
+                return Poll::Ready(Ok(()));
+            }
+        }
         let Some(stream) = gate.stream.as_mut() else { return closed() };
         let flushed = Pin::new(stream).poll_flush(context);
         gate.settle(context, flushed)
@@ -86,6 +108,10 @@ impl AsyncWrite for Gate {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
         let gate = self.get_mut();
+        // What is still kept was not to go out.
+        if !gate.is_open() {
+            ready!(gate.poll_way(context, 0))?;
+        }
         let Some(stream) = gate.stream.as_mut() else { return closed() };
         let shut = Pin::new(stream).poll_shutdown(context);
         gate.settle(context, shut)

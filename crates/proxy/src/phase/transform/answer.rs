@@ -1,7 +1,7 @@
 //! The answer on its way to the client.
 //!
-//! Its head goes out before its body is here. What is found wrong with a body only then can be told by nothing but a broken end
-//! (`docs/decisions/0033-late-faults-of-answers.md`).
+//! Pingora hands its head on before its body is here. Where the body has to be judged first, the connection's gate keeps the head until
+//! then, so that whatever is found wrong is still told by a refusal (`docs/decisions/0033-late-faults-of-answers.md`).
 
 use super::{Held, facts, remove_all_of_the_bytes, route, settle};
 use crate::context::RequestContext;
@@ -15,7 +15,7 @@ use engine::denial::Denial;
 use engine::reason::Reason;
 use engine::rules::Route;
 use engine::transform::{Answer, Concern, Facts, Misfit, OnUnreadable, ResponseTransform, Side};
-use http::header::HeaderMap;
+use http::header::{self, HeaderMap};
 use http::{Method, StatusCode};
 use pingora::Result;
 use pingora::http::ResponseHeader;
@@ -107,22 +107,47 @@ const fn answer_of(status: StatusCode, headers: &HeaderMap) -> Answer<'_> {
     Answer { status: status.as_u16(), headers }
 }
 
+/// The head of an answer is as it goes to the client: with a body that is to be edited it waits for that.
+pub(crate) fn hold(response: &ResponseHeader, context: &mut RequestContext) {
+    let Some(reshaping) = context.reshaping.as_mut().filter(|reshaping| reshaping.answer.is_some()) else { return };
+    // The length went with the other fields of the bytes: what is not in chunks has ended already.
+    if response.headers.contains_key(header::TRANSFER_ENCODING) {
+        if let Some(hold) = context.hold() {
+            hold.keep();
+        }
+    } else {
+        reshaping.answer = None;
+    }
+}
+
 /// A piece of the answer's body, on its way to the client.
 pub(crate) fn answer_body(
+    shared: &Shared,
     session: &Session,
     bytes: &mut Option<Bytes>,
     ends: bool,
     context: &mut RequestContext,
 ) -> Result<()> {
     let Some(reshaping) = context.reshaping.as_mut() else { return Ok(()) };
-    if let Some(held) = reshaping.answer.take() {
-        edit_answer(session, held, bytes, ends, context)?;
+    let Some(held) = reshaping.answer.take() else { return encode(shared, bytes, ends, context) };
+    edit_answer(shared, session, held, bytes, ends, context)?;
+    let is_judged = context.reshaping.as_ref().is_none_or(|reshaping| reshaping.answer.is_none());
+    if is_judged {
+        encode(shared, bytes, ends, context)?;
+        // Nothing can go wrong any more that is not the network's.
+        if let Some(hold) = context.hold() {
+            hold.let_go();
+        }
     }
+    Ok(())
+}
+
+fn encode(shared: &Shared, bytes: &mut Option<Bytes>, ends: bool, context: &mut RequestContext) -> Result<()> {
     let Some(encoder) = context.reshaping.as_mut().and_then(|reshaping| reshaping.encoder.as_mut()) else {
         return Ok(());
     };
     let piece = bytes.take().unwrap_or_default();
-    match encoder.push(&piece, ends) {
+    match shared.reading_turns.aside(piece.len(), || encoder.push(&piece, ends)) {
         Ok(out) => {
             // An empty chunk would be the last one.
             *bytes = (!out.is_empty()).then_some(out);
@@ -133,6 +158,7 @@ pub(crate) fn answer_body(
 }
 
 fn edit_answer(
+    shared: &Shared,
     session: &Session,
     held: HeldAnswer,
     bytes: &mut Option<Bytes>,
@@ -162,7 +188,8 @@ fn edit_answer(
         return Ok(());
     }
     let facts = Facts { answer: Some(answer_of(status, &headers)), ..facts(session, route, context) };
-    let edited = edit.apply(rules.captures.as_ref(), &facts, &held.bytes);
+    let large = if headers.contains_key(header::CONTENT_ENCODING) { edit.bytes_max } else { held.bytes.len() };
+    let edited = shared.reading_turns.aside(large, || edit.apply(rules.captures.as_ref(), &facts, &held.bytes));
     *bytes = Some(settle(edited, held.bytes, edit, Side::Response).map_err(|denial| decided(context, denial))?);
     Ok(())
 }

@@ -171,7 +171,9 @@ pub(crate) fn request_body(
         *bytes = Some(Bytes::new());
         return Ok(());
     }
-    let edited = edit.apply(rules.captures.as_ref(), &facts(session, route, context), &held.bytes);
+    let facts = facts(session, route, context);
+    let large = if facts.headers.contains_key(header::CONTENT_ENCODING) { edit.bytes_max } else { held.bytes.len() };
+    let edited = shared.reading_turns.aside(large, || edit.apply(rules.captures.as_ref(), &facts, &held.bytes));
     *bytes = Some(settle(edited, held.bytes, edit, Side::Request).map_err(|denial| decided(context, denial))?);
     Ok(())
 }
