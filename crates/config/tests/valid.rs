@@ -117,7 +117,7 @@ fn a_warning_does_not_keep_a_config_from_serving() {
 #[test]
 fn anchors_hold_no_more_than_is_read() {
     let items = vec!["0"; 20_000].join(",");
-    let begin: String = (0..50).map(|level| format!("&a{level} [")).collect();
+    let begin = (0..50).map(|level| format!("&a{level} [")).collect::<Vec<_>>().join("");
     let text = format!("version: 1\nrelay: {begin}{items}{}\n", "]".repeat(50));
     let parsed = parse(&text);
     let said = render::text(&parsed.diagnostics, &parsed.sources, Colour::Never);
@@ -127,7 +127,7 @@ fn anchors_hold_no_more_than_is_read() {
 /// A map of keys that do not exist is told about in no time, and one line of secrets is hidden in none.
 #[test]
 fn much_that_is_wrong_takes_no_longer_than_much_that_is_right() {
-    let keys: String = (0..60_000).map(|number| format!("k{number}: 1\n")).collect();
+    let keys = (0..60_000).map(|number| format!("k{number}: 1")).collect::<Vec<_>>().join("\n");
     let parsed = parse(&format!("version: 1\n{keys}"));
     assert!(parsed.diagnostics.errors() >= 60_000);
     let items: Vec<String> = (0..40_000).map(|number| format!("{{\"value\": \"v{number}\"}}")).collect();

@@ -11,6 +11,7 @@ use super::desk::Desk;
 use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, PathEntry};
 use crate::spans::deeper;
+use crate::text::percent_encoded;
 
 pub(super) fn host(text: &str, pointer: &str, desk: &mut Desk<'_>) -> Option<HostPattern> {
     let fault = match HostPattern::parse(text) {
@@ -58,7 +59,7 @@ pub(super) fn path(entry: &PathEntry, pointer: &str, desk: &mut Desk<'_>) -> Opt
                     "no path has a {}: it is percent-encoded where the regex meets it",
                     quoted(&letter.to_string())
                 );
-                let bytes: String = letter.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect();
+                let bytes = percent_encoded(&letter.to_string());
                 desk.warn(Code::Pointless, pointer, message, format!("write {}", quoted(&bytes)));
             }
             return Some(pattern);

@@ -123,7 +123,9 @@ fn lost_parts(schema: &Yaml) -> Option<HashSet<String>> {
             }
             let mut targets = Vec::new();
             references(part, &mut targets);
-            targets.into_iter().for_each(|target| referring.entry(target).or_default().push(name));
+            for target in targets {
+                referring.entry(target).or_default().push(name);
+            }
         }
     }
     if open.is_empty() && !is_lost(schema, &nothing) {
@@ -160,14 +162,8 @@ fn part_of(map: &Map) -> Option<&str> {
 fn inner(map: &Map) -> impl Iterator<Item = &Yaml> {
     map.iter().flat_map(|(key, value)| {
         let one = SCHEMAS.contains(&key).then_some(value);
-        let listed = match value {
-            Yaml::List(items) if LISTS.contains(&key) => items.as_slice(),
-            _ => &[],
-        };
-        let named = match value {
-            Yaml::Map(map) if MAPS.contains(&key) => Some(map),
-            _ => None,
-        };
+        let listed: &[Yaml] = if let (Yaml::List(items), true) = (value, LISTS.contains(&key)) { items } else { &[] };
+        let named = if let (Yaml::Map(map), true) = (value, MAPS.contains(&key)) { Some(map) } else { None };
         one.into_iter().chain(listed).chain(named.into_iter().flat_map(|map| map.iter().map(|(_, value)| value)))
     })
 }

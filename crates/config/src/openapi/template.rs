@@ -4,6 +4,7 @@ use engine::route::path::{PathPattern, PathPatternFault};
 
 use super::names;
 use super::tree::{Map, Yaml};
+use crate::text::percent_encoded;
 
 /// The path, and what its parameters are called there.
 pub(super) struct Template {
@@ -29,7 +30,7 @@ impl Template {
         for segment in whole.split('/').skip(1) {
             path.push('/');
             let Some(name) = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
-                path.push_str(&encoded(segment));
+                path.push_str(&percent_encoded(segment));
                 continue;
             };
             let known = taken.unlike(&names::word(name).replace('.', "_"));
@@ -79,22 +80,9 @@ fn is_composed(segment: &str) -> bool {
     inner.contains(['{', '}'])
 }
 
-/// As a path is matched: what is not ASCII is percent-encoded (RFC 3986, 2.5).
-fn encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        if byte == b' ' || !byte.is_ascii() {
-            encoded.push_str(&format!("%{byte:02X}"));
-        } else {
-            encoded.push(char::from(byte));
-        }
-    }
-    encoded
-}
-
 fn escaped(text: &str) -> String {
     let mut escaped = String::new();
-    for character in encoded(text).chars() {
+    for character in percent_encoded(text).chars() {
         if "\\.+*?()|[]{}^$#&-~".contains(character) {
             escaped.push('\\');
         }
