@@ -26,6 +26,7 @@ const SECRET_KEYS: &[&str] = &[
     "api-key",
     "apikey",
     "x-auth-token",
+    "x-token",
     "access-token",
     "client-secret",
 ];
