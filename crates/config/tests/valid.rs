@@ -117,7 +117,8 @@ fn a_warning_does_not_keep_a_config_from_serving() {
 #[test]
 fn anchors_hold_no_more_than_is_read() {
     let items = vec!["0"; 20_000].join(",");
-    let begin = (0..50).map(|level| format!("&a{level} [")).collect::<Vec<_>>().join("");
+    let begin: Vec<String> = (0..50).map(|level| format!("&a{level} [")).collect();
+    let begin = begin.concat();
     let text = format!("version: 1\nrelay: {begin}{items}{}\n", "]".repeat(50));
     let parsed = parse(&text);
     let said = render::text(&parsed.diagnostics, &parsed.sources, Colour::Never);
