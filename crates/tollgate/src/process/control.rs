@@ -40,6 +40,14 @@ pub(crate) enum Question {
     Records(RecordsQuestion),
 }
 
+/// Where the control socket is.
+#[derive(Clone, Debug)]
+pub(crate) struct Socket {
+    pub(crate) path: PathBuf,
+    /// Its folder was made for it, and goes with it.
+    pub(crate) has_own_folder: bool,
+}
+
 /// The control thread, listening for signals.
 pub(crate) struct Control {
     begin: Option<oneshot::Sender<Begin>>,
@@ -49,7 +57,7 @@ pub(crate) struct Control {
 /// What the thread needs to do more than stop.
 struct Begin {
     reloader: Reloader,
-    socket: Option<PathBuf>,
+    socket: Option<Socket>,
 }
 
 struct Signals {
@@ -99,7 +107,7 @@ impl Control {
     }
 
     /// From here on reloads are carried out; those that were asked for before are, too.
-    pub(crate) fn begin(&mut self, reloader: Reloader, socket: Option<PathBuf>) {
+    pub(crate) fn begin(&mut self, reloader: Reloader, socket: Option<Socket>) {
         if let Some(begin) = self.begin.take() {
             let _ = begin.send(Begin { reloader, socket });
         }
@@ -115,7 +123,7 @@ async fn serve(mut signals: Signals, begun: oneshot::Receiver<Begin>, stop: mpsc
     let Some(Begin { reloader, socket }) = wait_for_begin(&mut signals, begun).await else { return };
     let mut stop = Stopper { sender: stop, asked: Asked::Never };
     let reloader = Arc::new(reloader);
-    let listener = socket.as_deref().and_then(listen);
+    let listener = socket.as_ref().and_then(|socket| listen(&socket.path));
     loop {
         tokio::select! {
             Some(()) = signals.hangup.recv() => drop(reloader.reload("SIGHUP")),
@@ -127,7 +135,7 @@ async fn serve(mut signals: Signals, begun: oneshot::Receiver<Begin>, stop: mpsc
             Some(()) = signals.quit.recv() => drop(stop.ask(Stop::Drain)),
             Some(()) = signals.interrupt.recv() => {
                 if stop.ask(Stop::Now) == Asked::Before {
-                    end(&reloader, socket.as_deref());
+                    end(&reloader, socket.as_ref());
                 }
             }
             Some(stream) = accept(listener.as_ref()) => {
@@ -192,7 +200,7 @@ impl Stopper {
 }
 
 /// Gives up on what is still being drained.
-fn end(reloader: &Reloader, socket: Option<&Path>) {
+fn end(reloader: &Reloader, socket: Option<&Socket>) {
     reloader.handle.flush_logs();
     reloader.quotas.close();
     remove(socket);
@@ -207,9 +215,11 @@ async fn accept(listener: Option<&UnixListener>) -> Option<UnixStream> {
 }
 
 /// Best effort: a socket that is left behind is replaced by the next start.
-pub(super) fn remove(socket: Option<&Path>) {
-    if let Some(socket) = socket {
-        let _ = std::fs::remove_file(socket);
+pub(super) fn remove(socket: Option<&Socket>) {
+    let Some(Socket { path, has_own_folder }) = socket else { return };
+    match path.parent().filter(|_| *has_own_folder) {
+        Some(folder) => drop(std::fs::remove_dir_all(folder)),
+        None => drop(std::fs::remove_file(path)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! From a config file to a serving gateway.
 
 use super::access_log::log_settings;
-use super::control::{Control, SOCKET, remove};
+use super::control::{Control, SOCKET, Socket, remove};
 use super::quota::QuotaStore;
 use super::reload::Reloader;
 use super::shared_limits::shared_limits;
@@ -11,15 +11,18 @@ use config::Process;
 use engine::live::Live;
 use limits::clock::now;
 use proxy::{Parts, Server, Settings};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use telemetry::metrics::Metrics;
 use tracing::info;
 
-/// Whether the process keeps anything in `server.stateDir`: the control socket, and the counts of quotas.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where the control socket is, and whether the process keeps the counts of quotas beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ControlSocket {
+    /// In `server.stateDir`, with the counts.
     InStateDir,
-    None,
+    /// In a folder that was made for it, and is removed at the end. Counts are in memory only.
+    InItsOwn(PathBuf),
 }
 
 /// Takes over log and signals. Before anything that takes time, opening the config included: an early SIGHUP must not end the
@@ -41,11 +44,12 @@ pub(crate) fn serve(
     let config = origin.load_or_tell(&live)?;
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")).map_err(|error| start(Box::new(error)))?);
     let process = config.process;
-    let state_dir = match control_socket {
-        ControlSocket::InStateDir => Some(process.state_dir.clone()),
-        ControlSocket::None => None,
+    let (folder, has_own_folder) = match control_socket {
+        ControlSocket::InStateDir => (process.state_dir.clone(), false),
+        ControlSocket::InItsOwn(folder) => (folder, true),
     };
-    let quotas = Arc::new(QuotaStore::new(state_dir.clone(), Arc::clone(&metrics)));
+    let state_dir = (!has_own_folder).then(|| folder.clone());
+    let quotas = Arc::new(QuotaStore::new(state_dir, Arc::clone(&metrics)));
     quotas.make_ready_for(&config.snapshot)?;
     let parts = Parts {
         snapshot: Arc::new(config.snapshot),
@@ -62,7 +66,7 @@ pub(crate) fn serve(
         threads: process.threads,
         drain: process.drain,
     };
-    let socket = state_dir.map(|folder| folder.join(SOCKET));
+    let socket = Some(Socket { path: folder.join(SOCKET), has_own_folder });
     let Some(stop) = control.stop() else { return Err(Failure::Usage("the control thread has no end".into())) };
     let reloader = Reloader {
         origin,
@@ -83,11 +87,11 @@ pub(crate) fn serve(
         // Drained before the time was over: Pingora would sleep through the rest of it.
         move || {
             last_counts.close();
-            remove(leftover.as_deref());
+            remove(leftover.as_ref());
             std::process::exit(0);
         },
     );
     quotas.close();
-    remove(socket.as_deref());
+    remove(socket.as_ref());
     ended.map_err(|error| start(Box::new(error)))
 }
