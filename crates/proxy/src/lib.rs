@@ -16,6 +16,7 @@ mod hold;
 mod installed;
 mod intake;
 mod key_sets;
+mod listeners;
 mod passwords;
 mod phase;
 mod probes;
@@ -28,6 +29,7 @@ mod storms;
 
 pub use installed::LogSettings;
 pub use key_sets::KeySetReport;
+pub use listeners::ListenError;
 pub use records::{Decider, Denied, Record};
-pub use server::{Handle, Parts, ServeError, Server, Settings, Stop};
+pub use server::{Handle, OpenLog, Parts, ServeError, Server, Settings, Stop};
 pub use storms::{Retried, habit_name};

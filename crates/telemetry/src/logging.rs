@@ -13,8 +13,9 @@ use tracing_subscriber::fmt::MakeWriter;
 /// The environment variable with the filter, in the form of `tracing-subscriber`: `debug`, `warn,tollgate_proxy=trace`.
 pub const VARIABLE: &str = "TOLLGATE_LOG";
 
-/// What holds without the variable. Pingora reports each broken connection as an error of its own: the access log says it better.
-pub const DEFAULT_FILTER: &str = "info,pingora=warn";
+/// What holds without the variable. Pingora's proxy has a remark on each exchange that breaks: the access log says it better, and a
+/// client must not be able to fill this log.
+pub const DEFAULT_FILTER: &str = "info,pingora=warn,pingora_proxy=error";
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,7 +151,8 @@ mod tests {
     fn pingora_is_quiet_by_default() {
         let text = logged(DEFAULT_FILTER, false, || {
             info!(target: "pingora_core::server", "chatter");
-            warn!(target: "pingora_proxy", "trouble");
+            warn!(target: "pingora_proxy::proxy_h1", "chatter of one request");
+            warn!(target: "pingora_core::server", "trouble");
             info!(target: "tollgate", "news");
         });
         assert!(!text.contains("chatter") && text.contains("trouble") && text.contains("news"), "{text}");

@@ -2,7 +2,7 @@
 
 use crate::context::{RequestContext, Stage};
 use crate::fields::forget_spelling;
-use crate::phase::{ask, content, finish, transform};
+use crate::phase::{ask, content, finish, old, transform};
 use crate::respond;
 use crate::shared::Shared;
 use engine::chain::{self, Outcome, Pending, own_answer};
@@ -29,6 +29,7 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 pub(crate) async fn run(shared: &Shared, session: &mut Session, context: &mut RequestContext) -> Result<bool> {
     let now = context.received;
     forget_spelling(session.req_header_mut());
+    old::begin(session);
     let peer = peer_address(session, context);
     match decide(shared, session.req_header(), peer, now, context).await {
         Decision::Forward if content::is_read(context) || transform::is_read(session, context) => {

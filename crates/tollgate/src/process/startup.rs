@@ -1,10 +1,11 @@
 //! From a config file to a serving gateway.
 
 use super::access_log::log_settings;
-use super::control::{Control, SOCKET, remove};
+use super::control::Control;
 use super::quota::QuotaStore;
 use super::reload::Reloader;
 use super::shared_limits::shared_limits;
+use super::socket::Socket;
 use crate::failure::Failure;
 use crate::origin::Origin;
 use config::Process;
@@ -62,7 +63,7 @@ pub(crate) fn serve(
         threads: process.threads,
         drain: process.drain,
     };
-    let socket = state_dir.map(|folder| folder.join(SOCKET));
+    let socket = state_dir.map(|folder| Arc::new(Socket::new(&folder)));
     let Some(stop) = control.stop() else { return Err(Failure::Usage("the control thread has no end".into())) };
     let reloader = Reloader {
         origin,
@@ -70,6 +71,7 @@ pub(crate) fn serve(
         handle: server.handle(),
         quotas: Arc::clone(&quotas),
         started: Mutex::new(process.clone()),
+        turn: Arc::default(),
     };
     control.begin(reloader, socket.clone());
     let (leftover, last_counts) = (socket.clone(), Arc::clone(&quotas));
@@ -83,11 +85,15 @@ pub(crate) fn serve(
         // Drained before the time was over: Pingora would sleep through the rest of it.
         move || {
             last_counts.close();
-            remove(leftover.as_deref());
+            if let Some(socket) = &leftover {
+                socket.remove();
+            }
             std::process::exit(0);
         },
     );
     quotas.close();
-    remove(socket.as_deref());
+    if let Some(socket) = &socket {
+        socket.remove();
+    }
     ended.map_err(|error| start(Box::new(error)))
 }

@@ -6,6 +6,8 @@ use testkit::client::Connection;
 use testkit::gateway::Gateway;
 use testkit::ports::BlackHole;
 use testkit::upstream::echo;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// Nothing listens at `{{listen9}}`. To a broadcast address no system opens a TCP connection, so nothing leaves the machine.
 const CONFIG: &str = r#"
@@ -141,13 +143,45 @@ async fn a_slow_upload_is_not_the_upstreams_delay() {
     let silent = BlackHole::open().await.unwrap();
     let config = CONFIG.replace("BLACK_HOLE", &silent.address().to_string());
     let gateway = gateway(&config).upstream(echo()).start().await;
-    let mut upload = Connection::open(gateway.address("listen")).await.unwrap();
-    upload.write(b"POST / HTTP/1.1\r\nHost: hasty.example\r\nContent-Length: 8\r\n\r\nhalf").await.unwrap();
-    for _ in 0..2 {
+    for (framing, first, rest, body) in [
+        ("Content-Length: 8", "half", "half", "halfhalf"),
+        ("Transfer-Encoding: chunked", "4\r\nhalf\r\n", "4\r\nhalf\r\n0\r\n\r\n", "halfhalf"),
+        ("Transfer-Encoding: chunked", "4\r\nhalf\r\n", "0\r\n\r\n", "half"),
+        ("Transfer-Encoding: chunked", "", "0\r\n\r\n", ""),
+    ] {
+        let mut upload = Connection::open(gateway.address("listen")).await.unwrap();
+        let head = format!("POST / HTTP/1.1\r\nHost: hasty.example\r\n{framing}\r\n\r\n{first}");
+        upload.write(head.as_bytes()).await.unwrap();
+        for _ in 0..2 {
+            let late = gateway.send(&get("/__misbehave/never", &["Host: hasty.example"])).await;
+            assert_eq!(late.status, 504, "{late}");
+        }
+        let response = upload.send(rest.as_bytes()).await;
+        assert_eq!(response.status, 200, "{framing} {first:?} {rest:?}: {response}");
+        assert_eq!(response.json()["body"], body, "{framing} {first:?} {rest:?}");
+    }
+}
+
+/// More than the system keeps of an answer that nobody reads.
+const MUCH: usize = 24 << 20;
+
+/// `idle` is about upstream. The clock is another request once more.
+#[tokio::test]
+async fn a_client_that_reads_slowly_is_not_the_upstreams_delay() {
+    let silent = BlackHole::open().await.unwrap();
+    let config = CONFIG.replace("BLACK_HOLE", &silent.address().to_string());
+    let gateway = gateway(&config).upstream(echo()).start().await;
+    let mut slow = TcpStream::connect(gateway.address("listen")).await.unwrap();
+    slow.write_all(&get("/__misbehave/flood", &["Host: hasty.example"])).await.unwrap();
+    for _ in 0..3 {
         let late = gateway.send(&get("/__misbehave/never", &["Host: hasty.example"])).await;
         assert_eq!(late.status, 504, "{late}");
     }
-    let response = upload.send(b"half").await;
-    assert_eq!(response.status, 200, "{response}");
-    assert_eq!(response.json()["body"], "halfhalf");
+    let mut got = 0;
+    let mut buffer = vec![0; 256 * 1024];
+    while got < MUCH {
+        let count = slow.read(&mut buffer).await.unwrap();
+        assert!(count > 0, "cut behind {got} bytes");
+        got += count;
+    }
 }
