@@ -20,6 +20,7 @@ upstreams:
   nowhere: { endpoints: ["255.255.255.255:9"] }
   nameless: { endpoints: ["no-such-host.invalid:80"] }
   silent: { endpoints: ["BLACK_HOLE"], timeouts: { connect: 200ms } }
+  patient: { endpoints: ["BLACK_HOLE"], timeouts: { connect: 1m, firstByte: 1m, idle: 1m, total: 200ms } }
 defaults: { auth: { none: {} } }
 routes:
   - { name: calm, host: calm.example, paths: ["/*"], upstream: calm }
@@ -29,6 +30,7 @@ routes:
   - { name: resting, host: resting.example, paths: ["/*"], upstream: resting }
   - { name: nowhere, host: nowhere.example, paths: ["/*"], upstream: nowhere }
   - { name: nameless, host: nameless.example, paths: ["/*"], upstream: nameless }
+  - { name: patient, host: patient.example, paths: ["/*"], upstream: patient }
   - { name: silent, host: silent.example, paths: ["/*"], upstream: silent }
 "#;
 
@@ -45,6 +47,7 @@ pub fn scenarios() -> Vec<Scenario> {
         to(Reason::HostUnreachable, "a broadcast address", "nowhere", "/"),
         to(Reason::DnsFailed, "a name that there is not", "nameless", "/"),
         to(Reason::UpstreamConnectTimeout, "a full backlog", "silent", "/"),
+        to(Reason::TotalTimeout, "a full backlog, for as long as there is", "patient", "/"),
         broken(reset, "an end instead of an answer", "close"),
         broken(reset, "a reset instead of an answer", "reset"),
         broken(protocol, "garbage", "garbage"),
