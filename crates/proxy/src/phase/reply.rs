@@ -95,6 +95,9 @@ fn survey(version: Version, status: StatusCode, headers: &HeaderMap) -> Result<F
             }
             length = Some(value);
         } else if *name == header::TRANSFER_ENCODING {
+            if coded || !value.as_bytes().eq_ignore_ascii_case(b"chunked") {
+                return Err("Transfer-Encoding other than one `chunked`".into());
+            }
             coded = true;
         } else {
             found.hop_by_hop |= HOP_BY_HOP.contains(name);
@@ -224,6 +227,11 @@ mod tests {
         let beside = Some("Content-Length beside Transfer-Encoding");
         check(NEW, 200, &["content-length: 2", "transfer-encoding: chunked"], beside);
         check(OLD, 200, &["transfer-encoding: chunked"], Some("Transfer-Encoding in HTTP/1.0 (RFC 9112, 6.1)"));
+        let coding = Some("Transfer-Encoding other than one `chunked`");
+        check(NEW, 200, &["transfer-encoding: Chunked"], None);
+        check(NEW, 200, &["transfer-encoding: gzip, chunked"], coding);
+        check(NEW, 200, &["transfer-encoding: identity"], coding);
+        check(NEW, 200, &["transfer-encoding: chunked", "transfer-encoding: chunked"], coding);
         check(NEW, 101, &[], Some("101 without a request to upgrade"));
     }
 
