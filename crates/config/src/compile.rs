@@ -15,6 +15,7 @@ mod key_source;
 mod keys;
 mod limit;
 mod names;
+mod needed;
 mod notice;
 mod parameters;
 mod parts;
@@ -42,6 +43,7 @@ use engine::snapshot::Snapshot;
 
 use crate::diagnostic::Diagnostics;
 use crate::raw::RawConfig;
+use crate::sound::LeftOut;
 use crate::source::{Files, Sources};
 use crate::spans::Spans;
 use desk::Desk;
@@ -59,16 +61,21 @@ pub struct Config {
     pub tests: Vec<TestCase>,
 }
 
+/// What the raw tree comes from, and what outlives it.
+#[derive(Clone, Copy)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) spans: &'a Spans,
+    pub(crate) sources: &'a Sources,
+    pub(crate) files: &'a dyn Files,
+    pub(crate) live: &'a Live,
+    /// What the tree lacks, where it is the sound part of a broken config.
+    pub(crate) left_out: &'a LeftOut,
+}
+
 /// None if anything in it is an error; the diagnostics then say what.
-pub(crate) fn compile(
-    raw: &RawConfig,
-    spans: &Spans,
-    sources: &Sources,
-    files: &dyn Files,
-    live: &Live,
-    diagnostics: &mut Diagnostics,
-) -> Option<Config> {
-    let mut desk = Desk::new(spans, sources, files, live, diagnostics);
+pub(crate) fn compile(raw: &RawConfig, around: &Surroundings<'_>, diagnostics: &mut Diagnostics) -> Option<Config> {
+    let live = around.live;
+    let mut desk = Desk::new(*around, diagnostics);
     let names = Names::of(raw);
     let process = process::compile(raw, &mut desk);
     let upstreams = upstreams::compile(raw, live, &mut desk);

@@ -229,6 +229,16 @@ impl Diagnostics {
         self.errors > 0
     }
 
+    /// Whether there is an error of another kind.
+    pub(crate) fn has_other_errors_than(&self, code: Code) -> bool {
+        self.kept.iter().any(|found| found.severity == Severity::Error && found.code != code)
+    }
+
+    /// Whether something is wrong at this very place.
+    pub(crate) fn has_error_at(&self, place: &Place) -> bool {
+        self.kept.iter().any(|found| found.severity == Severity::Error && found.place.as_ref() == Some(place))
+    }
+
     #[must_use]
     pub const fn errors(&self) -> usize {
         self.errors

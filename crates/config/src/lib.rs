@@ -1,7 +1,7 @@
 //! Text to snapshot, and every word said about mistakes.
 //!
 //! Reading order: [`parse`] below; `include` (files, merged), `yaml` and `tree` (text to places), `substitute`, `structure` (checked
-//! against `schema`), [`raw`] (the mirror of the file), [`text`] (values written as text), [`diagnostic`] and [`render`].
+//! against `schema`), `sound` (what of a broken config is judged all the same), [`raw`] (the mirror of the file), [`text`] (values written as text), [`diagnostic`] and [`render`].
 //!
 //! Nevers: no network, no clock, no environment and no file but through the arguments; no secret in any message or excerpt.
 
@@ -18,6 +18,7 @@ mod scalar;
 mod schema;
 mod secrets;
 mod similar;
+mod sound;
 pub mod source;
 pub mod spans;
 mod structure;
@@ -35,6 +36,7 @@ use engine::live::Live;
 use include::Loader;
 use raw::RawConfig;
 pub use schema::schema;
+use sound::LeftOut;
 use source::{Files, Sources, Span};
 use spans::Spans;
 use substitute::Surroundings;
@@ -48,6 +50,15 @@ pub struct Parsed {
     pub spans: Spans,
     pub sources: Sources,
     pub diagnostics: Diagnostics,
+    /// What keeps `raw` from being there, if there is anything to be judged.
+    broken: Option<Broken>,
+}
+
+/// How a config is broken.
+struct Broken {
+    faults: structure::Faults,
+    /// Not all of its text is in the tree.
+    is_cut_off: bool,
 }
 
 impl Parsed {
@@ -71,6 +82,7 @@ pub fn parse(path: &Path, files: &dyn Files, env: &dyn Fn(&str) -> Option<String
     let root = loader.load(path, None);
     let Loader { mut sources, mut diagnostics, .. } = loader;
     let is_read = root.is_some();
+    let is_cut_off = diagnostics.has_other_errors_than(Code::Substitution);
     let root = root.unwrap_or_else(|| {
         if !diagnostics.has_errors() {
             let place = Place { file: path.display().to_string().into(), line: 1, column: 1, length: 1 };
@@ -82,14 +94,18 @@ pub fn parse(path: &Path, files: &dyn Files, env: &dyn Fn(&str) -> Option<String
         Node { value: Value::Map(Vec::new()), span, style: Style::Plain, origin: Origin::Written }
     });
     let spans = Spans::new(root);
-    let mut raw = None;
+    let (mut raw, mut broken) = (None, None);
     if is_read {
-        structure::check(&spans, &sources, &mut diagnostics);
+        let faults = structure::check(&spans, &sources, &mut diagnostics);
         names::check(spans.root(), &sources, &mut diagnostics);
         secrets::check(spans.root(), &sources, &mut diagnostics);
-        raw = deserialize(&spans, &sources, &mut diagnostics);
+        if diagnostics.has_errors() {
+            broken = Some(Broken { faults, is_cut_off });
+        } else {
+            raw = deserialize(&spans, &sources, &mut diagnostics);
+        }
     }
-    Parsed { raw: raw.filter(|_| !diagnostics.has_errors()), spans, sources, diagnostics }
+    Parsed { raw, spans, sources, diagnostics, broken }
 }
 
 /// What became of a config.
@@ -124,11 +140,22 @@ impl Loaded {
 /// Reads and compiles a config: all its mistakes, or a config without any. `live` is what outlives it.
 #[must_use]
 pub fn load(path: &Path, files: &dyn Files, env: &dyn Fn(&str) -> Option<String>, live: &Live) -> Loaded {
-    let Parsed { raw, spans, sources, mut diagnostics } = parse(path, files, env);
-    if raw.is_none() {
-        references::check(&spans, &sources, &mut diagnostics);
+    let Parsed { raw, spans, sources, mut diagnostics, broken } = parse(path, files, env);
+    let compile = |raw: &RawConfig, spans: &Spans, left_out: &LeftOut, diagnostics: &mut Diagnostics| {
+        let around = compile::Surroundings { spans, sources: &sources, files, live, left_out };
+        compile::compile(raw, &around, diagnostics)
+    };
+    let config = raw.and_then(|raw| compile(&raw, &spans, &LeftOut::default(), &mut diagnostics));
+    if let Some(Broken { faults, is_cut_off }) = broken {
+        let (sound, left_out) = sound::part(&spans, &faults, is_cut_off);
+        // Names first: here all are known, those of broken items as well.
+        references::check(&spans, &sources, &left_out, &mut diagnostics);
+        if let Some(sound) = sound
+            && let Some(raw) = deserialize(&sound, &sources, &mut diagnostics)
+        {
+            compile(&raw, &sound, &left_out, &mut diagnostics);
+        }
     }
-    let config = raw.and_then(|raw| compile::compile(&raw, &spans, &sources, files, live, &mut diagnostics));
     Loaded { config, diagnostics, sources }
 }
 
@@ -155,9 +182,6 @@ pub fn closest<'c>(written: &str, candidates: impl IntoIterator<Item = &'c str>)
 
 /// After a clean structural pass this cannot fail; if it does, schema and types disagree, and the operator is told so.
 fn deserialize(spans: &Spans, sources: &Sources, diagnostics: &mut Diagnostics) -> Option<RawConfig> {
-    if diagnostics.has_errors() {
-        return None;
-    }
     match serde_yaml::from_value(spans.root().to_yaml()) {
         Ok(raw) => Some(raw),
         Err(error) => {

@@ -1,22 +1,23 @@
-//! Names that lead nowhere, and routes that say neither where they lead nor who may call, in a config that is too broken to be
-//! compiled: found on the tree, so that they are told in the same run as its other mistakes. Of a sound tree `compile` says the same.
+//! Names that lead nowhere in a broken config: found on the tree, so that those are told as well which stand in items that are left out
+//! when the rest is compiled. Of a sound item `compile` says the same.
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, listed, quoted};
 use crate::similar;
+use crate::sound::LeftOut;
 use crate::source::Sources;
 use crate::spans::Spans;
-use crate::tree::{Entry, Node, Value};
+use crate::tree::{Node, Origin, Value};
 
-/// Where names stand (`*` is any item), what they name, and where that is given: the keys of a map, or a key of each list item.
+/// Where names stand (`*` is any key, `[]` any item), what they name, and where that is given: the keys of a map, or a key of each list item.
 const REFERENCES: &[(&[&str], &str, Given)] = &[
-    (&["routes", "*", "upstream"], "upstream", Given::Keys("upstreams")),
+    (&["routes", "[]", "upstream"], "upstream", Given::Keys("upstreams")),
     (&["defaults", "upstream"], "upstream", Given::Keys("upstreams")),
-    (&["tests", "*", "expect", "upstream"], "upstream", Given::Keys("upstreams")),
-    (&["tests", "*", "expect", "route"], "route", Given::Items("routes", "name")),
-    (&["plans", "*", "routes", "*"], "route", Given::Items("routes", "name")),
-    (&["throttles", "*", "when", "routes", "*"], "route", Given::Items("routes", "name")),
-    (&["throttles", "*", "when", "plans", "*"], "plan", Given::Keys("plans")),
-    (&["consumers", "*", "plan"], "plan", Given::Keys("plans")),
+    (&["tests", "[]", "expect", "upstream"], "upstream", Given::Keys("upstreams")),
+    (&["tests", "[]", "expect", "route"], "route", Given::Items("routes", "name")),
+    (&["plans", "*", "routes", "[]"], "route", Given::Items("routes", "name")),
+    (&["throttles", "[]", "when", "routes", "[]"], "route", Given::Items("routes", "name")),
+    (&["throttles", "[]", "when", "plans", "[]"], "plan", Given::Keys("plans")),
+    (&["consumers", "[]", "plan"], "plan", Given::Keys("plans")),
 ];
 
 #[derive(Clone, Copy)]
@@ -43,23 +44,8 @@ pub(crate) fn unknown_name(what: &str, section: &str, name: &str, known: &[&str]
     (format!("no {what} is named {}", quoted(name)), help)
 }
 
-/// What is said of a route that lacks what every route needs: the key, the fault, the help.
-pub(crate) const MISSING: [(&str, &str, &str); 2] = [
-    (
-        "upstream",
-        "leads nowhere: it has no upstream",
-        "add `upstream: NAME` to the route or to `defaults`; or answer here, with `redirect` or `respond`",
-    ),
-    (
-        "auth",
-        "does not say who may call it",
-        "say who may call: `auth: { apiKey: {} }`, `auth: { jwt: { provider: NAME } }`, or `auth: { none: {} }` to leave it open on \
-         purpose; `defaults` can say it for all routes",
-    ),
-];
-
-pub(crate) fn check(spans: &Spans, sources: &Sources, diagnostics: &mut Diagnostics) {
-    let mut pass = Pass { root: spans.root(), sources, diagnostics };
+pub(crate) fn check(spans: &Spans, sources: &Sources, left_out: &LeftOut, diagnostics: &mut Diagnostics) {
+    let mut pass = Pass { root: spans.root(), sources, left_out, diagnostics };
     for (path, what, given) in REFERENCES {
         let known = pass.given(*given);
         for node in find(pass.root, path) {
@@ -68,18 +54,16 @@ pub(crate) fn check(spans: &Spans, sources: &Sources, diagnostics: &mut Diagnost
     }
     let providers = pass.given(Given::Keys("jwtProviders"));
     let services = pass.given(Given::Keys("authServices"));
-    for auth in find(pass.root, &["routes", "*", "auth"]).into_iter().chain(find(pass.root, &["defaults", "auth"])) {
+    for auth in find(pass.root, &["routes", "[]", "auth"]).into_iter().chain(find(pass.root, &["defaults", "auth"])) {
         pass.auth(auth, &providers, &services);
     }
     pass.throttle_consumers();
-    for route in find(pass.root, &["routes", "*"]) {
-        pass.route(route);
-    }
 }
 
 struct Pass<'a> {
     root: &'a Node,
     sources: &'a Sources,
+    left_out: &'a LeftOut,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -92,7 +76,7 @@ impl<'a> Pass<'a> {
                 _ => Vec::new(),
             },
             Given::Items(section, key) => {
-                find(self.root, &[section, "*", key]).into_iter().filter_map(Node::as_text).collect()
+                find(self.root, &[section, "[]", key]).into_iter().filter_map(Node::as_text).collect()
             }
         }
     }
@@ -100,11 +84,17 @@ impl<'a> Pass<'a> {
     fn name(&mut self, node: &Node, (what, section): (&str, &str), known: &[&str]) {
         let Some(name) = node.as_text() else { return };
         // `"*"` is all routes of a plan.
-        if known.contains(&name) || (what == "route" && name == "*") {
+        let place = self.sources.place(node.span);
+        let is_read = node.origin != Origin::Unresolved && !self.diagnostics.has_error_at(&place);
+        if !is_read
+            || known.contains(&name)
+            || self.left_out.may_name(section, name)
+            || (what == "route" && name == "*")
+        {
             return;
         }
         let (message, help) = unknown_name(what, section, name, known);
-        let diagnostic = Diagnostic::error(Code::UnknownName, self.sources.place(node.span), message);
+        let diagnostic = Diagnostic::error(Code::UnknownName, place, message);
         self.diagnostics.push(diagnostic.help(help));
     }
 
@@ -126,31 +116,13 @@ impl<'a> Pass<'a> {
     /// A consumer that only tokens or auth services name needs no entry in the config.
     fn throttle_consumers(&mut self) {
         let named_elsewhere = ["jwtProviders", "authServices"];
-        if named_elsewhere.iter().any(|section| !self.given(Given::Keys(section)).is_empty()) {
+        if named_elsewhere.iter().any(|section| self.left_out.may_have(section)) {
             return;
         }
         let known = self.given(Given::Items("consumers", "id"));
-        for node in find(self.root, &["throttles", "*", "when", "consumers", "*"]) {
+        for node in find(self.root, &["throttles", "[]", "when", "consumers", "[]"]) {
             self.name(node, ("consumer", "consumers"), &known);
         }
-    }
-
-    fn route(&mut self, route: &Node) {
-        let Some(name) = route.get("name") else { return };
-        let defaults = self.root.get("defaults").map(|entry| &entry.node);
-        let says = |key: &str| route.get(key).or_else(|| defaults?.get(key)).is_some();
-        let leads = says("upstream") || says("redirect") || says("respond");
-        for (key, what, help) in MISSING {
-            if !(says(key) || (key == "upstream" && leads)) {
-                self.missing(name, what, help);
-            }
-        }
-    }
-
-    fn missing(&mut self, name: &Entry, what: &str, help: &str) {
-        let message = format!("route {} {what}", quoted(name.node.as_text().unwrap_or_default()));
-        let diagnostic = Diagnostic::error(Code::MissingKey, self.sources.place(name.node.span), message);
-        self.diagnostics.push(diagnostic.help(help));
     }
 }
 
@@ -158,7 +130,7 @@ impl<'a> Pass<'a> {
 fn find<'a>(node: &'a Node, path: &[&str]) -> Vec<&'a Node> {
     let Some((step, rest)) = path.split_first() else { return vec![node] };
     let inner: Vec<&Node> = match (&node.value, *step) {
-        (Value::List(_), "*") => items(node),
+        (Value::List(_), "[]") => items(node),
         (Value::Map(entries), "*") => entries.iter().map(|entry| &entry.node).collect(),
         (Value::Map(_), key) => node.get(key).map(|entry| &entry.node).into_iter().collect(),
         (_, _) => Vec::new(),

@@ -17,7 +17,7 @@ use serde_json::{Map, Value as Json};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use crate::schema;
 use crate::source::Sources;
-use crate::spans::Spans;
+use crate::spans::{Spans, deeper};
 use crate::text;
 use crate::tree::{Node, Origin, Value};
 use describe::Model;
@@ -29,16 +29,27 @@ pub(crate) struct Pass<'a> {
     diagnostics: &'a mut Diagnostics,
     /// Maps with an unknown key, and which key each was taken for: what is missing there is already explained.
     taken_for: HashSet<(String, Option<String>)>,
+    /// Maps, and keys of theirs that seem to be written otherwise or elsewhere.
+    meant: Vec<(String, String)>,
+}
+
+/// Where a tree is not as it should be.
+#[derive(Default)]
+pub(crate) struct Faults {
+    /// Pointers to the values, and to the keys that are unknown or missing.
+    pub(crate) places: Vec<String>,
+    /// Pointers to maps, and a key of each that an unknown one was most likely meant to be.
+    pub(crate) meant: Vec<(String, String)>,
 }
 
 /// Checks the tree; what it finds is pushed.
-pub(crate) fn check(spans: &Spans, sources: &Sources, diagnostics: &mut Diagnostics) {
+pub(crate) fn check(spans: &Spans, sources: &Sources, diagnostics: &mut Diagnostics) -> Faults {
     let Some(checker) = checker() else {
         diagnostics.push(Diagnostic::error(Code::Internal, None, "the config's own schema does not compile"));
-        return;
+        return Faults::default();
     };
     let json = spans.root().to_json();
-    let mut pass = Pass { spans, sources, diagnostics, taken_for: HashSet::new() };
+    let mut pass = Pass { spans, sources, diagnostics, taken_for: HashSet::new(), meant: Vec::new() };
     let (keys, others): (Vec<_>, Vec<_>) = checker
         .validator
         .iter_errors(&json)
@@ -46,6 +57,27 @@ pub(crate) fn check(spans: &Spans, sources: &Sources, diagnostics: &mut Diagnost
     // Unknown keys first: they explain others.
     for error in keys.iter().chain(&others) {
         pass.explain(error, &checker.model);
+    }
+    let places = keys.iter().chain(&others).flat_map(wrong).collect();
+    Faults { places, meant: pass.meant }
+}
+
+/// The places alone, for a tree of which nothing is said.
+pub(crate) fn places(root: &Node) -> Vec<String> {
+    let json = root.to_json();
+    checker()
+        .map(|checker| checker.validator.iter_errors(&json).flat_map(|error| wrong(&error)).collect())
+        .unwrap_or_default()
+}
+
+/// What is wrong: a value or, where keys are unknown or missing, those.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all other kinds are about the value")]
+fn wrong(error: &ValidationError<'_>) -> Vec<String> {
+    let pointer = error.instance_path().as_str();
+    match error.kind() {
+        Kind::AdditionalProperties { unexpected } => unexpected.iter().map(|key| deeper(pointer, key)).collect(),
+        Kind::Required { property } => property.as_str().map(|key| deeper(pointer, key)).into_iter().collect(),
+        _ => vec![pointer.to_owned()],
     }
 }
 

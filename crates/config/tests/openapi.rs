@@ -139,6 +139,23 @@ fn references_stay_in_the_documents_folder() {
     check("itself", &body("#/paths/~1a/post/requestBody/content/application~1json/schema"), "contentTypes");
 }
 
+/// What begins like an address and is none makes no config that is refused.
+#[test]
+fn an_issuer_is_taken_over_if_its_keys_can_be_asked_for() {
+    let document = |issuer: &str| {
+        let url = format!("{issuer}/.well-known/openid-configuration");
+        let scheme = format!("{{type: openIdConnect, openIdConnectUrl: '{url}'}}");
+        format!(
+            "{{openapi: 3.1.0, security: [{{a: []}}], paths: {{/a: {{get: {{}}}}}}, components: {{securitySchemes: {{a: {scheme}}}}}}}"
+        )
+    };
+    let filled_in = "issuer: \"https://issuer.invalid\"";
+    check("a URL", &document("https://idp.example.com/realm"), "issuer: \"https://idp.example.com/realm\"");
+    check("a host that is none", &document("https://idp.]example.com"), filled_in);
+    check("no host", &document("https://"), filled_in);
+    check("without TLS", &document("http://idp.example.com"), filled_in);
+}
+
 /// JSON that YAML does not read is read all the same, without its places.
 #[test]
 fn json_is_read_as_json() {

@@ -11,11 +11,13 @@ use serde_json::Value;
 
 mod draft;
 mod fault;
+mod faults;
 mod message;
 #[cfg(test)]
 mod tests;
 
 pub use fault::SchemaFault;
+pub use faults::FAULTS_MAX;
 
 /// Of one compiled pattern.
 const PATTERN_BYTES_MAX: usize = 1024 * 1024;
@@ -43,7 +45,7 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// The pointer of a fault leads into `schema`.
+    /// The first fault, with a pointer into `schema`; [`Self::faults`] has all of them.
     pub fn compile(schema: &Value, formats: Formats) -> Result<Self, SchemaFault> {
         let draft = draft::of(schema)?;
         let mut options = jsonschema::options()
@@ -57,6 +59,12 @@ impl Schema {
         }
         let validator = options.build(schema).map_err(|error| SchemaFault::of(&error, schema))?;
         Ok(Self { validator, branches: has_branches(schema) })
+    }
+
+    /// What keeps a schema from being compiled: at most [`FAULTS_MAX`] faults, none if it compiles.
+    #[must_use]
+    pub fn faults(schema: &Value, formats: Formats) -> Vec<SchemaFault> {
+        faults::of(schema, formats)
     }
 
     /// What `value`, which is made of `values` values, does against the schema: at most [`VIOLATIONS_MAX`], in the order of the schema. Their

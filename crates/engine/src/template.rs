@@ -27,6 +27,7 @@ pub use variable::Values;
 
 use crate::violation::{VIOLATIONS_MAX, Violation};
 use parse::Segment;
+use std::borrow::Cow;
 use std::io::Write as _;
 use variable::Shown;
 
@@ -100,6 +101,23 @@ impl Template {
     #[must_use]
     pub const fn variables_of_an_error() -> &'static [(&'static str, &'static str)] {
         variable::ITEMS
+    }
+
+    /// The variables, lists and sections in it that are about an error: in an answer that is none they stand for nothing.
+    #[must_use]
+    pub fn of_an_error(&self) -> Vec<Cow<'static, str>> {
+        let mut names: Vec<Cow<'static, str>> = Vec::new();
+        for segment in &self.segments {
+            let name = match segment {
+                Segment::Variable { variable, .. } if variable.is_of_an_error() => variable.name(),
+                Segment::List { .. } | Segment::Section { .. } => Cow::Borrowed("errors"),
+                Segment::Variable { .. } | Segment::Literal(_) => continue,
+            };
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
     }
 
     /// The claims that it names.

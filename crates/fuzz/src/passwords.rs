@@ -37,7 +37,7 @@ fn hash(text: &str) {
 
 fn expected(text: &str) -> Result<(String, String), CredentialsFault> {
     let scheme: String = text.chars().take_while(|letter| *letter != ' ').collect();
-    if scheme.to_ascii_lowercase() != "basic" {
+    if !scheme.eq_ignore_ascii_case("basic") {
         return Err(CredentialsFault::OtherScheme);
     }
     let rest = text[scheme.len()..].trim_start_matches(' ');

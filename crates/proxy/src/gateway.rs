@@ -36,7 +36,11 @@ impl ProxyHttp for Gateway {
     fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
 
     async fn request_filter(&self, session: &mut Session, context: &mut Box<RequestContext>) -> Result<bool> {
-        admit::run(&self.shared, session, context).await
+        match admit::begin(&self.shared, session, context) {
+            None => Ok(false),
+            // Boxed: most requests need no room for it.
+            Some(rest) => Box::pin(admit::finish(&self.shared, session, context, rest)).await,
+        }
     }
 
     async fn upstream_peer(&self, _session: &mut Session, context: &mut Box<RequestContext>) -> Result<Box<HttpPeer>> {

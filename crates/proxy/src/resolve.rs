@@ -31,9 +31,11 @@ const QUESTIONS_MAX: usize = 16;
 /// Addresses of one name that are used.
 const ADDRESSES_MAX: usize = 64;
 
+type Ask = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
+
 /// Where questions go: in the end to the system's resolver.
 struct Desk {
-    ask: Box<dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync>,
+    ask: Box<Ask>,
     turns: Arc<Semaphore>,
     patience: Duration,
 }

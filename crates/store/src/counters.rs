@@ -37,17 +37,16 @@ impl Counters {
         }
     }
 
-    /// Charges all or none, in order. Ready at the first poll with the embedded store; allocates nothing there.
-    #[expect(clippy::unused_async, reason = "a store across the network will wait here")]
-    pub async fn charge(&self, charges: &[QuotaCharge], now: Now) -> Charged {
+    /// Charges all or none, in order. Waits for nobody: what is counted together with other nodes is a shared limit. Allocates nothing.
+    #[must_use]
+    pub fn charge(&self, charges: &[QuotaCharge], now: Now) -> Charged {
         match self {
             Self::Embedded(embedded) => embedded.charge(charges, now),
         }
     }
 
     /// Gives back what one granted [`Counters::charge`] took, where the window is still the same.
-    #[expect(clippy::unused_async, reason = "a store across the network will wait here")]
-    pub async fn refund(&self, charges: &[QuotaCharge]) {
+    pub fn refund(&self, charges: &[QuotaCharge]) {
         match self {
             Self::Embedded(embedded) => embedded.refund(charges),
         }

@@ -1,5 +1,5 @@
-//! Counters that outlive a request, a reload and the process. The one `await` of an admission is [`Counters::charge`]; with the
-//! embedded store it is ready at once.
+//! Counters that outlive a request, a reload and the process. The one `await` of an admission is
+//! [`quotas::charge`], where a limit that all nodes share has to be asked for; [`quotas::charge_own`] waits for nobody.
 //!
 //! Reading order: [`counters`] (which store), [`charge`] (what is asked and answered), [`embedded`], [`disk`]; [`shared`] and [`fleet`]
 //! for the limits that all nodes share.

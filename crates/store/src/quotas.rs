@@ -1,4 +1,4 @@
-//! Charging a request's quotas: the one step of admission that may wait, and never does with the embedded store.
+//! Charging a request's quotas: the one step of admission that may wait, where a limit is shared by all nodes.
 
 use crate::charge::Charged;
 use crate::counters::Counters;
@@ -23,11 +23,11 @@ pub async fn charge(
     head: &RequestHead<'_>,
     now: Now,
 ) -> ArrayVec<Counted, QUOTAS_MAX> {
-    let granted = pending.shared().is_empty() || shared.charge(pending.shared(), now).await;
+    let granted = !pending.is_shared() || shared.charge(pending.shared(), now).await;
     if !granted {
         return pending.charges().map(|_| Counted::Void).collect();
     }
-    let answers = charge_node(counters, pending, snapshot, head, now).await;
+    let answers = charge_own(counters, pending, snapshot, head, now);
     let refused = pending.charges().zip(&answers).any(|((mode, _), answer)| {
         *mode == Mode::Enforce && matches!(answer, Counted::Exceeded { .. } | Counted::Unavailable)
     });
@@ -37,7 +37,8 @@ pub async fn charge(
     answers
 }
 
-async fn charge_node(
+/// The same for a call that is counted nowhere but here: nothing is waited for.
+pub fn charge_own(
     counters: &Counters,
     pending: &Pending,
     snapshot: &Snapshot,
@@ -46,7 +47,7 @@ async fn charge_node(
 ) -> ArrayVec<Counted, QUOTAS_MAX> {
     let enforced: ArrayVec<QuotaCharge, QUOTAS_MAX> =
         pending.charges().filter(|(mode, _)| *mode == Mode::Enforce).map(|(_, charge)| *charge).collect();
-    let together = if enforced.is_empty() { None } else { Some(counters.charge(&enforced, now).await) };
+    let together = if enforced.is_empty() { None } else { Some(counters.charge(&enforced, now)) };
     let mut turn = 0;
     let mut answers = ArrayVec::new();
     for (mode, charge) in pending.charges() {
@@ -57,7 +58,7 @@ async fn charge_node(
                 answer
             }
             (Mode::Enforce, None) => Counted::Unavailable,
-            (Mode::DryRun | Mode::Off, _) => of_enforced(&counters.charge(&[*charge], now).await, 0),
+            (Mode::DryRun | Mode::Off, _) => of_enforced(&counters.charge(&[*charge], now), 0),
         });
     }
     for (index, ((_, charge), answer)) in pending.charges().zip(&answers).enumerate() {

@@ -1,9 +1,7 @@
 //! Through the interface that the gateway uses.
 
-use std::pin::pin;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker};
 
 use limits::clock::Now;
 use limits::keyed::Key;
@@ -12,14 +10,6 @@ use limits::window::Period;
 use crate::{CHARGES_MAX, Charged, Counters, QuotaCharge};
 
 const NOW: Now = Now::at_unix_seconds(1_700_000_000);
-
-/// The embedded store has to be ready at the first poll.
-fn at_once<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => value,
-        Poll::Pending => panic!("had to wait"),
-    }
-}
 
 fn quota(number: u128, limit: u64) -> QuotaCharge {
     QuotaCharge { counter: Key::from_u128(number), window: Period::Day.window(NOW), limit }
@@ -32,7 +22,7 @@ fn used(counters: &Counters, number: u128) -> u64 {
 
 /// Charges once and compares the answer, then what counters 1, 2 and 3 hold.
 fn check(counters: &Counters, charges: &[QuotaCharge], expected: Charged, left: [u64; 3]) {
-    assert_eq!(at_once(counters.charge(charges, NOW)), expected);
+    assert_eq!(counters.charge(charges, NOW), expected);
     assert_eq!([1, 2, 3].map(|number| used(counters, number)), left);
 }
 
@@ -55,7 +45,7 @@ fn refunds_undo_a_charge() {
     let two = [quota(1, 1), quota(2, 1)];
     check(&counters, &two, Charged::Granted { used: [1, 1, 0, 0] }, [1, 1, 0]);
     check(&counters, &two, Charged::Exceeded { index: 0, used: 1 }, [1, 1, 0]);
-    at_once(counters.refund(&two));
+    counters.refund(&two);
     assert!(counters.is_empty());
     check(&counters, &two, Charged::Granted { used: [1, 1, 0, 0] }, [1, 1, 0]);
 }
@@ -84,8 +74,8 @@ fn the_next_window_starts_from_zero() {
     let window = Period::Day.window(Now::at_unix_seconds(quota(1, 1).window.end_unix_s));
     let next = QuotaCharge { window, ..quota(1, 1) };
     let later = Now::at_unix_seconds(window.start_unix_s);
-    assert_eq!(at_once(counters.charge(&[next], later)), Charged::Granted { used: [1, 0, 0, 0] });
-    at_once(counters.refund(&[quota(1, 1)]));
+    assert_eq!(counters.charge(&[next], later), Charged::Granted { used: [1, 0, 0, 0] });
+    counters.refund(&[quota(1, 1)]);
     assert_eq!(counters.used(next.counter, window), 1);
 }
 
@@ -111,7 +101,7 @@ fn in_parallel(rounds: u64, charge: impl Fn() -> Charged + Sync) -> u64 {
 fn sixteen_threads_are_granted_exactly_the_limit() {
     let counters = Counters::embedded(10);
     let charges = [quota(1, 100_000), quota(2, 3_000), quota(3, 100_000)];
-    assert_eq!(in_parallel(500, || at_once(counters.charge(&charges, NOW))), 3_000);
+    assert_eq!(in_parallel(500, || counters.charge(&charges, NOW)), 3_000);
     assert_eq!([1, 2, 3].map(|number| used(&counters, number)), [3_000; 3]);
 }
 
@@ -120,10 +110,10 @@ fn sixteen_threads_that_give_back_leave_nothing() {
     let counters = Counters::embedded(10);
     let charges = [quota(1, 4), quota(2, 2)];
     let granted = in_parallel(500, || {
-        let answer = at_once(counters.charge(&charges, NOW));
+        let answer = counters.charge(&charges, NOW);
         if let Charged::Granted { used: [first, second, ..] } = answer {
             assert!(first <= 4 && second <= 2);
-            at_once(counters.refund(&charges));
+            counters.refund(&charges);
         }
         answer
     });

@@ -25,6 +25,7 @@ fn entry() -> Entry<'static> {
         path: Some(b"/v1/orders/8f14e45f"),
         protocol: "HTTP/1.1",
         route: Some("orders-route"),
+        deprecated: false,
         consumer: Some("acme"),
         plan: Some("free"),
         status: 200,

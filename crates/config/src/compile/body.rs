@@ -85,7 +85,7 @@ fn readable(raw: &raw::Body, bytes_max: Size, all_max: Size, at: &str, desk: &mu
         let help = format!("at most {READ_BYTES_MAX}: the whole body is held until the schema has been asked");
         desk.error(Code::OutOfRange, &format!("{at}/{key}"), message, help);
     }
-    if bytes_max > all_max && bytes_max <= READ_BYTES_MAX {
+    if bytes_max > all_max && bytes_max <= READ_BYTES_MAX && !desk.is_left_out("/limits") {
         let message = format!("a body may have {bytes_max}, and all that are read together {all_max}");
         let help = "raise `limits.heldBodyBytes`, or lower `bytesMax`: such a body never passes";
         desk.error(Code::OutOfRange, &format!("{at}/bytesMax"), message, help);
@@ -101,27 +101,32 @@ fn schema(raw: &raw::Body, at: &str, desk: &mut Desk<'_>) -> Option<Schema> {
     let formats = if raw.format { Formats::Checked } else { Formats::Ignored };
     if let Some(schema) = &raw.schema {
         let at = format!("{at}/schema");
-        return match Schema::compile(schema.get(), formats) {
-            Ok(schema) => Some(schema),
-            Err(fault) => {
-                let message = format!("the schema is not sound: {}", fault.message);
-                desk.error(Code::Schema, &format!("{at}{}", fault.pointer), message, fault.help);
-                None
-            }
-        };
+        return compiled(schema.get(), formats, &at, desk);
     }
     let named = raw.schema_file.as_ref()?;
     let at = format!("{at}/schemaFile");
     let document = document(named, &at, desk)?;
-    match Schema::compile(&document, formats) {
-        Ok(schema) => Some(schema),
-        Err(fault) => {
+    let schema = Schema::compile(&document, formats).ok();
+    if schema.is_none() {
+        for fault in Schema::faults(&document, formats) {
             let whole = if fault.pointer.is_empty() { "its whole" } else { &*fault.pointer };
             let message = format!("the schema in {} is not sound at {whole}: {}", quoted(named), fault.message);
             desk.error(Code::Schema, &at, message, fault.help);
-            None
         }
     }
+    schema
+}
+
+/// A schema that stands in the config, each fault at its own place.
+pub(super) fn compiled(schema: &Value, formats: Formats, at: &str, desk: &mut Desk<'_>) -> Option<Schema> {
+    let compiled = Schema::compile(schema, formats).ok();
+    if compiled.is_none() {
+        for fault in Schema::faults(schema, formats) {
+            let message = format!("the schema is not sound: {}", fault.message);
+            desk.error(Code::Schema, &format!("{at}{}", fault.pointer), message, fault.help);
+        }
+    }
+    compiled
 }
 
 fn document(named: &str, at: &str, desk: &mut Desk<'_>) -> Option<Value> {

@@ -8,13 +8,19 @@ use engine::snapshot::{PolicyInfo, RateLimitField};
 use engine::trail::Mode;
 use sha2::{Digest as _, Sha256};
 
+use super::Surroundings;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use crate::references;
+use crate::sound::LeftOut;
 use crate::source::{FILE_BYTES_MAX, Files, Sources};
 use crate::spans::Spans;
 
 /// How many lines of a text are searched for a word.
 const TEXT_LINES_MAX: usize = 200;
+
+/// Warnings that something has no effect: whether that is so, only a whole config can tell.
+const OF_THE_WHOLE: [Code; 5] =
+    [Code::HiddenTemplate, Code::HiddenRoute, Code::AmbiguousRoutes, Code::Pointless, Code::Unused];
 
 pub(super) struct Desk<'a> {
     spans: &'a Spans,
@@ -22,6 +28,7 @@ pub(super) struct Desk<'a> {
     files: &'a dyn Files,
     /// What limits of the same name have counted so far.
     pub(super) live: &'a Live,
+    left_out: &'a LeftOut,
     diagnostics: &'a mut Diagnostics,
     policies: Vec<PolicyInfo>,
     /// Everything that the config says, key files included.
@@ -29,16 +36,11 @@ pub(super) struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    pub(super) fn new(
-        spans: &'a Spans,
-        sources: &'a Sources,
-        files: &'a dyn Files,
-        live: &'a Live,
-        diagnostics: &'a mut Diagnostics,
-    ) -> Self {
+    pub(super) fn new(around: Surroundings<'a>, diagnostics: &'a mut Diagnostics) -> Self {
+        let Surroundings { spans, sources, files, live, left_out } = around;
         let mut content = Sha256::new();
         content.update(spans.root().to_json().to_string());
-        Self { spans, sources, files, live, diagnostics, policies: Vec::new(), content }
+        Self { spans, sources, files, live, left_out, diagnostics, policies: Vec::new(), content }
     }
 
     /// The policies in the order of their IDs, and the config's revision.
@@ -82,6 +84,16 @@ impl<'a> Desk<'a> {
         self.spans.at(pointer).is_some()
     }
 
+    /// Whether something at this place could not be read, so that nobody may say it is missing.
+    pub(super) fn is_left_out(&self, pointer: &str) -> bool {
+        self.left_out.has(pointer)
+    }
+
+    /// Whether a section may have items, though none is here, in a config that is not all here.
+    pub(super) fn may_have(&self, section: &str) -> bool {
+        !self.left_out.is_nothing() && self.left_out.may_have(section)
+    }
+
     /// Where an item's key stands.
     pub(super) fn key_place(&self, pointer: &str) -> Place {
         self.sources.place(self.spans.near(pointer).key_span())
@@ -89,16 +101,18 @@ impl<'a> Desk<'a> {
 
     pub(super) fn error(&mut self, code: Code, pointer: &str, message: impl Into<String>, help: impl Into<String>) {
         let place = self.place(pointer);
-        self.diagnostics.push(Diagnostic::error(code, place, message).help(help));
+        self.push(Diagnostic::error(code, place, message).help(help));
     }
 
     pub(super) fn warn(&mut self, code: Code, pointer: &str, message: impl Into<String>, help: impl Into<String>) {
         let place = self.place(pointer);
-        self.diagnostics.push(Diagnostic::warning(code, place, message).help(help));
+        self.push(Diagnostic::warning(code, place, message).help(help));
     }
 
     pub(super) fn push(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        if self.left_out.is_nothing() || !OF_THE_WHOLE.contains(&diagnostic.code) {
+            self.diagnostics.push(diagnostic);
+        }
     }
 
     /// A name that leads nowhere: what it should have been one of, and which of those it resembles.
@@ -109,6 +123,9 @@ impl<'a> Desk<'a> {
         name: &str,
         known: impl IntoIterator<Item = &'n str>,
     ) {
+        if self.left_out.may_name(section, name) {
+            return;
+        }
         let known: Vec<&str> = known.into_iter().collect();
         let (message, help) = references::unknown_name(what, section, name, &known);
         self.error(Code::UnknownName, pointer, message, help);

@@ -124,6 +124,10 @@ impl Book {
         let (headers, typed) = self.headers(written.headers, &format!("{pointer}/headers"), desk);
         let of_accept = || written.accept.and_then(|accept| HeaderValue::from_str(accept).ok());
         let content_type = written.content_type.map(|value| value.get().clone()).or(typed).or_else(of_accept);
+        // Which escapes a body needs is known with its type only.
+        if content_type.is_none() && desk.is_left_out("/errors/contentType") {
+            return None;
+        }
         let shown = content_type.as_ref().unwrap_or(&self.rules.content_type);
         let escape = Escape::for_content_type(shown.to_str().unwrap_or(USUAL_TYPE));
         if written.language.is_some() && written.body.or(written.body_file).is_none() {
@@ -193,14 +197,20 @@ impl Book {
         let what = match template.escape() {
             Escape::Json => "JSON",
             Escape::Xml => "well-formed XML",
-            Escape::Html | Escape::Text | Escape::Header => return true,
+            Escape::Html => "HTML that no value changes",
+            Escape::Text | Escape::Header => return true,
         };
         if !self.proven.insert((what, text.content.clone())) {
             return true;
         }
         let Err(broken) = proof::check(template) else { return true };
         let place = desk.place(&text.pointer);
-        let help = format!("correct it, or set a `contentType` that the body is: as it stands it is no {what}");
+        let help = match template.escape() {
+            Escape::Html => "let variables stand in text, or in attribute values between quotes".to_owned(),
+            Escape::Json | Escape::Xml | Escape::Text | Escape::Header => {
+                format!("correct it, or set a `contentType` that the body is: as it stands it is no {what}")
+            }
+        };
         let diagnostic = if template.literal().is_some() {
             Diagnostic::warning(Code::Template, place, format!("the template is not {what}: {}", broken.cause))
         } else {

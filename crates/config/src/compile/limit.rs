@@ -107,7 +107,8 @@ pub(super) fn throttles<'r>(
         let pointer = format!("/throttles/{index}");
         let known = raw.consumers.iter().map(|consumer| &*consumer.id);
         let has_providers = !raw.jwt_providers.is_empty()
-            || raw.auth_services.values().any(|service| service.consumer_header.is_some());
+            || raw.auth_services.values().any(|service| service.consumer_header.is_some())
+            || ["jwtProviders", "authServices"].iter().any(|section| desk.may_have(section));
         for (at, consumer) in throttle.when.consumers.iter().enumerate() {
             // A consumer that only tokens or auth services name needs no entry in the config.
             if !has_providers && !raw.consumers.iter().any(|known| known.id == *consumer) {

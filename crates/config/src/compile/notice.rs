@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use engine::counted::CountBy;
 use engine::names::RouteId;
 use engine::rules::{Auth, Route};
+use engine::target::Target;
 
 use super::desk::Desk;
 use crate::diagnostic::Code;
@@ -66,6 +67,7 @@ pub(super) fn routes(raw: &RawConfig, routes: &[(RouteId, Route)], desk: &mut De
             let message = format!("route `{}` asks for an API key and no consumer has one", route.name);
             desk.warn(Code::Pointless, &pointer, message, help);
         }
+        unforwarded(raw.routes.get(index), &route.target, &pointer, desk);
         let own = format!("routes.{}.rateLimit", route.name);
         let of_throttle =
             route.rules.throttles.iter().find(|throttle| **throttle.name.name() == *own).map(|limit| &limit.by);
@@ -81,6 +83,30 @@ pub(super) fn routes(raw: &RawConfig, routes: &[(RouteId, Route)], desk: &mut De
                 desk.warn(Code::Pointless, &format!("{pointer}/{key}/key"), message + ": it counts by address", help);
             }
         }
+    }
+}
+
+/// Changes to requests that go nowhere and to answers of no upstream. Those of `defaults` are for the other routes.
+fn unforwarded(raw: Option<&raw::Route>, target: &Target, pointer: &str, desk: &mut Desk<'_>) {
+    let what = match target {
+        Target::Upstream(_) => return,
+        Target::Redirect(_) => "redirect",
+        Target::Respond(_) => "respond",
+    };
+    let Some(raw) = raw else { return };
+    if raw.request.is_some() {
+        let message = format!("`request` changes what upstream gets, and this route answers by itself: `{what}`");
+        let help = "remove it, or lead the route to an `upstream`";
+        desk.warn(Code::Pointless, &format!("{pointer}/request"), message, help);
+    }
+    if raw.response.is_some() {
+        let message = format!("`response` changes what upstream answers, and this route answers by itself: `{what}`");
+        let help = if what == "respond" {
+            "write it into `respond`"
+        } else {
+            "remove it, or use `respond`, which takes `headers`"
+        };
+        desk.warn(Code::Pointless, &format!("{pointer}/response"), message, help);
     }
 }
 

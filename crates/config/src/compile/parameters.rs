@@ -7,13 +7,13 @@ use engine::policy::parameters::{
     Shape,
 };
 use engine::route::path::PathPattern;
-use engine::schema::{Formats, Schema};
+use engine::schema::Formats;
 use engine::trail::Mode;
 use http::HeaderName;
 use serde_json::Value;
 
 use super::desk::Desk;
-use super::{limit, patterns};
+use super::{body, limit, patterns};
 use crate::diagnostic::{Code, listed, quoted};
 use crate::raw::{self, ParameterSchema, ParameterStyle, RawConfig, UnknownQuery};
 use crate::spans::deeper;
@@ -146,15 +146,12 @@ fn rule(raw: Option<&ParameterSchema>, at: &str, desk: &mut Desk<'_>) -> Option<
     let anything = Value::Bool(true);
     let json = raw.map_or(&anything, |ParameterSchema(json)| json);
     let at = format!("{at}/schema");
-    let schema = Schema::compile(json, Formats::CheckedIfKnown).map_err(|fault| {
-        let message = format!("the schema is not sound: {}", fault.message);
-        desk.error(Code::Schema, &format!("{at}{}", fault.pointer), message, fault.help);
-    });
+    let schema = body::compiled(json, Formats::CheckedIfKnown, &at, desk)?;
     let shape = Shape::of(json).map_err(|fault| {
         let help = "describe a text, number, boolean, or a list of these";
         desk.error(Code::MalformedValue, &at, fault.to_string(), help);
     });
-    Some(Rule { shape: shape.ok()?, schema: schema.ok()? })
+    Some(Rule { shape: shape.ok()?, schema })
 }
 
 /// Query parameters that are for the gateway itself.

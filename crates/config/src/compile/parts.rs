@@ -88,12 +88,18 @@ impl PartTexts {
 
     /// What is wrong in a part, whoever includes it.
     fn report_part(&self, fault: &TemplateFault, desk: &mut Desk<'_>) {
+        if is_left_out(fault, desk) {
+            return;
+        }
         let Some(text) = fault.part.as_deref().and_then(|part| self.texts.get(part)) else { return };
         desk.push(diagnostic(fault, text, desk));
     }
 
     /// What is wrong with a template, in its own text or in that of a part.
     pub(super) fn report(&self, fault: &TemplateFault, own: &Text, desk: &mut Desk<'_>) {
+        if is_left_out(fault, desk) {
+            return;
+        }
         let Some(part) = fault.part.as_deref() else {
             desk.push(diagnostic(fault, own, desk));
             return;
@@ -117,6 +123,11 @@ impl PartTexts {
             );
         }
     }
+}
+
+/// Whether all that is wrong is a part of which another mistake has been reported.
+fn is_left_out(fault: &TemplateFault, desk: &Desk<'_>) -> bool {
+    matches!(&fault.problem, TemplateProblem::UnknownPart { name, .. } if desk.is_left_out(&deeper("/errors/parts", name)))
 }
 
 fn diagnostic(fault: &TemplateFault, text: &Text, desk: &Desk<'_>) -> Diagnostic {

@@ -1,6 +1,9 @@
 //! Whether a body is what its content type says, rendered for every reason that there is and with values that would like to break it.
 //!
-//! The engine has looked at where variables stand; here parsers that know nothing of templates look at what comes out.
+//! The engine has looked at where variables stand; here parsers that know nothing of templates look at what comes out. HTML, which any
+//! text is, has to be the same with all values (`html.rs`).
+
+mod html;
 
 use engine::reason::Reason;
 use engine::template::{Escape, Template, Values, around};
@@ -25,8 +28,8 @@ pub(super) struct Broken {
 /// Whether there is a parser that can say so.
 pub(super) const fn is_provable(escape: Escape) -> bool {
     match escape {
-        Escape::Json | Escape::Xml => true,
-        Escape::Html | Escape::Text | Escape::Header => false,
+        Escape::Json | Escape::Xml | Escape::Html => true,
+        Escape::Text | Escape::Header => false,
     }
 }
 
@@ -42,13 +45,38 @@ pub(super) fn check(template: &Template) -> Result<(), Broken> {
     }
     let long = LONG.repeat(LONG_TIMES);
     for (value, errors) in [("x", 1), ("", 2), (HOSTILE, 3), (&long, VIOLATIONS_MAX)] {
-        let errors = vec![Violation::new(Place::Body, value, value); errors];
-        let claims = template.claims().map(|name| (name.to_owned(), Value::from(value))).collect();
-        parses(template, &values(Reason::InternalError, value, &claims, &errors))?;
+        stands(template, Reason::InternalError, (value, Value::from(value)), errors)?;
     }
-    let errors = vec![Violation::new(Place::Query, HOSTILE, HOSTILE); 2];
-    let claims = template.claims().map(|name| (name.to_owned(), Value::from(vec![HOSTILE; 2]))).collect();
-    Reason::ALL.iter().try_for_each(|reason| parses(template, &values(*reason, HOSTILE, &claims, &errors)))
+    let claim = Value::from(vec![HOSTILE; 2]);
+    Reason::ALL.iter().try_for_each(|reason| stands(template, *reason, (HOSTILE, claim.clone()), 2))
+}
+
+/// With this value everywhere, `claim` in each claim, and so many errors. HTML has to be what it is with a harmless value.
+fn stands(template: &Template, reason: Reason, (value, claim): (&str, Value), errors: usize) -> Result<(), Broken> {
+    let filled = |value: &str, claim: &Value, check: &mut dyn FnMut(&Values<'_>) -> Result<(), Broken>| {
+        let errors = vec![Violation::new(Place::Body, value, value); errors];
+        let claims = template.claims().map(|name| (name.to_owned(), claim.clone())).collect();
+        check(&values(reason, value, &claims, &errors))
+    };
+    if template.escape() != Escape::Html {
+        return filled(value, &claim, &mut |values| parses(template, values));
+    }
+    let (mut harmless, mut hostile) = (String::new(), String::new());
+    let into = |text: &mut String, value: &str, claim: &Value| {
+        filled(value, claim, &mut |values| {
+            *text = rendered(template, values);
+            Ok(())
+        })
+    };
+    into(&mut harmless, "x", &Value::from("x"))?;
+    into(&mut hostile, value, &claim)?;
+    html::compare(&harmless, &hostile)
+}
+
+fn rendered(template: &Template, values: &Values<'_>) -> String {
+    let mut rendered = Vec::new();
+    template.render(values, &mut rendered);
+    String::from_utf8_lossy(&rendered).into_owned()
 }
 
 /// As the reason would fill them, and `value` wherever a request or a config has a say.
@@ -83,9 +111,7 @@ fn values<'a>(reason: Reason, value: &'a str, claims: &'a Map<String, Value>, er
 }
 
 fn parses(template: &Template, values: &Values<'_>) -> Result<(), Broken> {
-    let mut rendered = Vec::new();
-    template.render(values, &mut rendered);
-    let text = String::from_utf8_lossy(&rendered);
+    let text = rendered(template, values);
     match template.escape() {
         Escape::Json => match serde_json::from_str::<Value>(&text) {
             Ok(_) => Ok(()),
@@ -123,7 +149,6 @@ mod tests {
         assert_eq!(proof(xml, Escape::Xml), Ok(()));
         assert_eq!(proof("<!DOCTYPE a><a>&lt;<![CDATA[x]]></a>", Escape::Xml), Ok(()));
         assert_eq!(proof(r#"{"a":"{{request.path}}","e":{{errors}},"s":{{error.status}}}"#, Escape::Json), Ok(()));
-        assert_eq!(proof("<p>{{request.path}}", Escape::Html), Ok(()));
         assert!(!is_provable(Escape::Text) && is_provable(Escape::Xml));
     }
 
@@ -141,6 +166,34 @@ mod tests {
             "<a b={{{{x}}/>",
         ] {
             assert!(proof(text, Escape::Xml).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn pages_that_stay_what_they_are() {
+        for text in [
+            "<p>{{request.path}}",
+            "no tags at all: {{request.path}}",
+            "<!doctype html><title>{{error.title}}</title><a href=\"{{error.type}}\" title='{{claims.sub}}'>{{request.id}}</a>",
+            "<ul>{{#errors}}<li>{{pointer}}: {{message}}</li>{{/errors}}</ul><textarea>{{request.path}}</textarea>",
+            "<script>let a = '<p>';</script><style>p { color: red }</style><!-- a --><p>{{request.path}}</p>",
+            "<br/><svg viewBox='0 0 1 1'><title>{{request.path}}</title></svg>",
+            "<b><p>unclosed and {{request.path}} </i>",
+        ] {
+            assert_eq!(proof(text, Escape::Html), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn pages_that_values_change() {
+        for (text, cause) in [
+            // A quote within a name is part of the name, and what follows the `=` has no quotes.
+            ("<p a\"b={{request.path}}\">", "a value can swallow `<p a\"b>`"),
+            // No element of HTML is its own end.
+            ("<script/>{{request.path}}</script>", "a value can make `</script>` of `x`"),
+        ] {
+            let broken = proof(text, Escape::Html).unwrap_err();
+            assert!(broken.starts_with(cause), "{text}: {broken}");
         }
     }
 

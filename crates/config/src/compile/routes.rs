@@ -24,10 +24,9 @@ use super::desk::Desk;
 use super::limit::{self, NamedThrottle};
 use super::names::Names;
 use super::target::{self, Chosen};
-use super::{auth, concurrency, cors, errors, ip_access, notice, parameters, patterns, response, transform};
+use super::{auth, concurrency, cors, errors, ip_access, needed, notice, parameters, patterns, response, transform};
 use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, Defaults, RawConfig};
-use crate::references::MISSING;
 
 /// The table and the routes in the order of their IDs; none if a route is unfit.
 pub(super) fn compile(
@@ -49,8 +48,11 @@ pub(super) fn compile(
         let Some(id) = names.routes.get(&*route.name).copied() else { continue };
         let matched = merged.matches(id, desk);
         let paths = matched.as_ref().map_or(&[][..], |matched: &RouteMatch| &matched.paths);
-        let transform = merged.transform(&transform::Subject { config: raw, paths }, desk);
-        let parameters = matched.as_ref().and_then(|matched| merged.parameters(&matched.paths, raw, desk));
+        let (mut transform, mut parameters) = (None, None);
+        if !merged.lacks_paths(desk) {
+            transform = merged.transform(&transform::Subject { config: raw, paths }, desk);
+            parameters = matched.as_ref().and_then(|matched| merged.parameters(&matched.paths, raw, desk));
+        }
         let asked = merged.route((id, paths), raw, names, throttles, book, desk);
         if let (Some(matched), Some(mut asked)) = (matched, asked) {
             asked.rules.parameters = parameters;
@@ -126,6 +128,11 @@ impl<'r> Merged<'r> {
     /// Where a key stands: in the route or, if it is not there, in the defaults.
     fn at(&self, key: &str, own: bool) -> String {
         if own { format!("{}/{key}", self.pointer) } else { format!("/defaults/{key}") }
+    }
+
+    /// Its paths could not be read, so that nothing can be said of what takes something from them.
+    fn lacks_paths(&self, desk: &Desk<'_>) -> bool {
+        desk.is_left_out(&format!("{}/paths", self.pointer))
     }
 
     fn matches(&self, id: RouteId, desk: &mut Desk<'_>) -> Option<RouteMatch> {
@@ -260,10 +267,11 @@ impl<'r> Merged<'r> {
         let at = |key| self.at(key, own.is_some());
         match own.or(common) {
             Some(Chosen::Upstream(name)) => names.upstream(name, &at("upstream"), desk).map(Target::Upstream),
+            Some(Chosen::Redirect(_)) if self.lacks_paths(desk) => None,
             Some(Chosen::Redirect(redirect)) => target::redirect(redirect, paths, &at("redirect"), desk),
             Some(Chosen::Respond(respond)) => target::respond(respond, &at("respond"), book, desk),
             None => {
-                self.missing("upstream", desk);
+                needed::upstream(self.raw, &self.pointer, desk);
                 None
             }
         }
@@ -290,18 +298,10 @@ impl<'r> Merged<'r> {
         Some(response::cache_control(raw, matches!(auth, Some(Auth::Open) | None), &at, desk))
     }
 
-    /// What every route needs, and neither this one nor the defaults say.
-    fn missing(&self, key: &str, desk: &mut Desk<'_>) {
-        for (_, what, help) in MISSING.iter().filter(|(missing, _, _)| *missing == key) {
-            let message = format!("route {} {what}", quoted(&self.raw.name));
-            desk.error(Code::MissingKey, &format!("{}/name", self.pointer), message, *help);
-        }
-    }
-
     fn auth(&self, names: &Names<'_>, desk: &mut Desk<'_>) -> Option<Auth> {
         let own = self.raw.auth.is_some();
         let Some(auth) = self.raw.auth.as_ref().or(self.defaults.auth.as_ref()) else {
-            self.missing("auth", desk);
+            needed::auth(self.raw, &self.pointer, desk);
             return None;
         };
         auth::compile(auth, &self.at("auth", own), names, desk)

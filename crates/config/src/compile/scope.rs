@@ -23,7 +23,7 @@ pub(super) fn scope(
             Scope::Node
         }
         (raw::Scope::Cluster, sync) => {
-            if !desk.has("/store") {
+            if !desk.has("/store") && !desk.is_left_out("/store") {
                 let message = "`scope: cluster` needs a store that all nodes share";
                 let help = "add `store: { redis: { url: \"redis://HOST:6379\" } }`, or write `scope: node`";
                 desk.error(Code::MissingKey, &format!("{pointer}/scope"), message, help);

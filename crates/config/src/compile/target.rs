@@ -6,7 +6,7 @@ use engine::redirect::{Location, LocationFault, Redirect};
 use engine::reply::{FixedBody, FixedResponse};
 use engine::route::path::PathPattern;
 use engine::target::Target;
-use engine::template::Escape;
+use engine::template::{Escape, Template};
 use http::HeaderValue;
 
 use super::desk::Desk;
@@ -14,6 +14,7 @@ use super::errors;
 use super::parts::Text;
 use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw;
+use crate::spans::deeper;
 use crate::text::ContentType;
 
 /// The largest `bodyFile`.
@@ -126,7 +127,13 @@ pub(super) fn respond(
     desk: &mut Desk<'_>,
 ) -> Option<Target> {
     let raw::Respond { status, content_type, headers, body, body_file } = raw;
-    let (headers, typed) = book.headers(headers, &format!("{pointer}/headers"), desk);
+    let at_headers = format!("{pointer}/headers");
+    let (headers, typed) = book.headers(headers, &at_headers, desk);
+    for (name, template) in &headers {
+        // As the file spells it.
+        let spelt = raw.headers.keys().find(|spelt| spelt.eq_ignore_ascii_case(name.as_str()));
+        empty(template, &deeper(&at_headers, spelt.map_or(name.as_str(), |spelt| spelt)), desk);
+    }
     let has_body = body.is_some() || body_file.is_some();
     let without_body = matches!(status, 204 | 205 | 304);
     if without_body && has_body {
@@ -149,12 +156,26 @@ pub(super) fn respond(
     let body = match (body, body_file) {
         (Some(text), _) => {
             let escape = Escape::for_content_type(content_type.to_str().unwrap_or(usual));
-            FixedBody::Template(book.template(&Text::own(text, format!("{pointer}/body")), escape, desk)?)
+            let at = format!("{pointer}/body");
+            let template = book.template(&Text::own(text, at.clone()), escape, desk)?;
+            empty(&template, &at, desk);
+            FixedBody::Template(template)
         }
         (None, Some(file)) => FixedBody::Bytes(content(file, &format!("{pointer}/bodyFile"), desk)?),
         (None, None) => FixedBody::None,
     };
     Some(Target::Respond(Box::new(FixedResponse::new(*status, content_type, headers, body))))
+}
+
+/// Variables that are about an error, in an answer that is none.
+fn empty(template: &Template, pointer: &str, desk: &mut Desk<'_>) {
+    for name in template.of_an_error() {
+        let place = desk.place_of_word(pointer, &name);
+        let message =
+            format!("{} never has a value here: it is about an error, and this answer is none", quoted(&name));
+        let help = "remove it; what is known here are `request.…`, `route.name`, `consumer.id`, `plan.name`, `claims.NAME` and `time.now`";
+        desk.push(Diagnostic::warning(Code::Pointless, place, message).help(help));
+    }
 }
 
 fn content(file: &str, pointer: &str, desk: &mut Desk<'_>) -> Option<Arc<[u8]>> {

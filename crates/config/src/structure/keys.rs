@@ -81,8 +81,10 @@ impl Pass<'_> {
             )
         } else if let Some(near) = near {
             taken_for = Some(near.to_owned());
+            self.meant.push((pointer.to_owned(), near.to_owned()));
             ("unknown key", format!("did you mean {}?", quoted(near)))
         } else if homes.contains(&"") {
+            self.meant.push((String::new(), key.to_owned()));
             ("unknown here", format!("{} is a top-level key: move it to the left margin", quoted(key)))
         } else if let [first, ..] = homes.as_slice() {
             let known: Vec<&str> = describe::keys(part).take(KEYS_LISTED_MAX).collect();

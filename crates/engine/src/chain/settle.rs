@@ -89,6 +89,12 @@ impl Pending {
         self.charges.iter()
     }
 
+    /// Whether the store that all nodes share has to be asked.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        !self.shared.is_empty()
+    }
+
     /// What has to be asked of the store that all nodes share, in this order and before [`Pending::charges`]; each wants an answer.
     pub fn shared(&mut self) -> &mut [SharedCharge] {
         &mut self.shared

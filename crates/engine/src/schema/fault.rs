@@ -48,6 +48,10 @@ fn dangling(cause: &str, schema: &Value) -> SchemaFault {
     let mut found = Vec::new();
     references(schema, &mut String::new(), &mut found);
     let leads_out = |text: &str| !text.starts_with('#');
+    // Not blamed while there is another: one that leads to the schema itself, or by a pointer to something within.
+    let leads_to_something =
+        |text: &str| text.strip_prefix('#').is_some_and(|pointer| schema.pointer(pointer).is_some());
+    found.sort_by_key(|(_, text)| leads_to_something(text));
     let culprit =
         found.iter().find(|(_, text)| leads_out(text) && cause.contains(text.split('#').next().unwrap_or(text)));
     let culprit = culprit

@@ -162,6 +162,45 @@ fn a_broken_schema_is_told_where() {
 }
 
 #[test]
+fn all_that_is_wrong_is_told_at_once() {
+    let check = |schema: &Value, expected: &[&str]| {
+        let mut found: Vec<String> =
+            Schema::faults(schema, Formats::Checked).into_iter().map(|fault| fault.pointer).collect();
+        found.sort();
+        assert_eq!(found, expected, "{schema}");
+        assert_eq!(Schema::compile(schema, Formats::Checked).is_err(), !found.is_empty());
+    };
+    check(&json!({"type": "string"}), &[]);
+    check(
+        &json!({"properties": {"a": {"type": "strng"}, "b": {"pattern": "(?=x)"}, "c": {"format": "own"}, "d": {"$ref": "#/$defs/no"},
+            "e": {"$ref": "other.json"}, "f": {"$ref": "#"}, "g": {"minimum": "1", "maximum": "2"}}, "required": "a"}),
+        &[
+            "/properties/a/type",
+            "/properties/b/pattern",
+            "/properties/c/format",
+            "/properties/d/$ref",
+            "/properties/e/$ref",
+            "/properties/g/maximum",
+            "/properties/g/minimum",
+            "/required",
+        ],
+    );
+    // What refers to a part that is no schema is not at fault.
+    check(&json!({"$defs": {"a": 5}, "properties": {"b": {"$ref": "#/$defs/a"}}}), &["/$defs/a"]);
+    check(&json!({"$defs": {"a": {"type": 5}}, "$ref": "#/$defs/a"}), &["/$defs/a/type"]);
+    check(
+        &json!({"patternProperties": {"(?!a)": {}, "(?!b)": {}}}),
+        &["/patternProperties/(?!a)", "/patternProperties/(?!b)"],
+    );
+    check(&json!({"allOf": [5, {"type": 5}], "enum": 7}), &["/allOf/0", "/allOf/1/type", "/enum"]);
+    check(&json!({"required": [5, "a", 6], "type": 5}), &["/required/0", "/type"]);
+    check(&json!({"$schema": "https://example.com/mine", "type": 5}), &["/$schema"]);
+    check(&json!("x"), &[""]);
+    let many: Value = (0..100).map(|index| (format!("p{index}"), json!({"type": "strng"}))).collect();
+    assert_eq!(Schema::faults(&json!({"properties": many}), Formats::Ignored).len(), super::FAULTS_MAX);
+}
+
+#[test]
 fn references_within_the_schema_are_followed_also_in_circles() {
     let tree = json!({"$defs": {"node": {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}}}, "$ref": "#/$defs/node"});
     check(&tree, &json!({"next": {"next": {}}}), &[]);

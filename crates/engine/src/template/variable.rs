@@ -168,6 +168,15 @@ impl Variable {
         }
     }
 
+    /// Whether it is about an error, so that it stands for nothing in an answer that is none.
+    pub(super) const fn is_of_an_error(&self) -> bool {
+        match self {
+            Self::Known(known) => known.is_of_an_error(),
+            Self::Claim(_) => false,
+            Self::Item(_) => true,
+        }
+    }
+
     pub(super) fn claim(&self) -> Option<&str> {
         match self {
             Self::Known(_) | Self::Item(_) => None,
@@ -193,6 +202,33 @@ impl Variable {
 }
 
 impl Known {
+    const fn is_of_an_error(self) -> bool {
+        match self {
+            Self::ErrorKind
+            | Self::ErrorReason
+            | Self::ErrorTitle
+            | Self::ErrorDetail
+            | Self::ErrorStatus
+            | Self::ErrorType
+            | Self::RetryAfter
+            | Self::Allow
+            | Self::Accept
+            | Self::Scopes
+            | Self::LimitName
+            | Self::QuotaLimit
+            | Self::QuotaReset
+            | Self::PolicyName => true,
+            Self::RequestId
+            | Self::RequestMethod
+            | Self::RequestHost
+            | Self::RequestPath
+            | Self::RouteName
+            | Self::ConsumerId
+            | Self::PlanName
+            | Self::TimeNow => false,
+        }
+    }
+
     fn value<'a>(self, values: &Values<'a>) -> Shown<'a> {
         let text = match self {
             Self::ErrorStatus => return Shown::Number(values.error_status.into()),

@@ -5,9 +5,10 @@ use crate::fields::forget_spelling;
 use crate::phase::{ask, content, finish, old, transform};
 use crate::respond;
 use crate::shared::Shared;
-use engine::chain::{self, Outcome, Pending, own_answer};
+use engine::chain::{self, Counted, Outcome, Pending, own_answer};
 use engine::denial::Denial;
 use engine::identity::Identity;
+use engine::reason::Reason;
 use engine::reply::Reply;
 use engine::request::{RequestHead, RequestParts};
 use engine::snapshot::AcceptRequestId;
@@ -18,24 +19,53 @@ use pingora::Result;
 use pingora::http::RequestHeader;
 use pingora_proxy::Session;
 use std::net::{IpAddr, Ipv4Addr};
-use store::quotas::charge;
+use store::quotas::{charge, charge_own};
 use telemetry::request_id::RequestId;
 use telemetry::trace_context::TraceContext;
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// True when the request has been answered here.
-pub(crate) async fn run(shared: &Shared, session: &mut Session, context: &mut RequestContext) -> Result<bool> {
-    let now = context.received;
+/// What is left to do before the request goes on, if it does.
+pub(crate) struct Rest {
+    verdict: Verdict,
+    peer: IpAddr,
+}
+
+enum Verdict {
+    Decided(Decision),
+    /// Keys, an auth service, a password's hash or a shared limit have to be waited for.
+    Paused(Box<Outcome>),
+}
+
+/// None for most requests: they are admitted at once, and go on to their upstream as they are. Not `async`, because a future would be
+/// an allocation as large as the longest way through it.
+pub(crate) fn begin(shared: &Shared, session: &mut Session, context: &mut RequestContext) -> Option<Box<Rest>> {
     forget_spelling(session.req_header_mut());
     old::begin(session);
     let peer = peer_address(session, context);
-    match decide(shared, session.req_header(), peer, now, context).await {
-        Decision::Forward if content::is_read(context) || transform::is_read(session, context) => {
-            Box::pin(read(shared, session, context)).await
+    match decide(shared, session.req_header(), peer, context) {
+        Verdict::Decided(Decision::Forward) if !content::is_read(context) && !transform::is_read(session, context) => {
+            None
         }
-        Decision::Forward => Ok(false),
+        verdict @ (Verdict::Decided(_) | Verdict::Paused(_)) => Some(Box::new(Rest { verdict, peer })),
+    }
+}
+
+/// True when the request has been answered here.
+pub(crate) async fn finish(
+    shared: &Shared,
+    session: &mut Session,
+    context: &mut RequestContext,
+    rest: Box<Rest>,
+) -> Result<bool> {
+    let Rest { verdict, peer } = *rest;
+    let decision = match verdict {
+        Verdict::Decided(decision) => decision,
+        Verdict::Paused(outcome) => Box::pin(wait(shared, session.req_header(), peer, *outcome, context)).await,
+    };
+    match decision {
+        Decision::Forward => read(shared, session, context).await,
         Decision::Refuse(denial) => {
             context.stage = Stage::Answered;
             respond::refuse(session, context, denial).await?;
@@ -47,7 +77,7 @@ pub(crate) async fn run(shared: &Shared, session: &mut Session, context: &mut Re
             Ok(true)
         }
         Decision::OfRoute(reply) => {
-            if content::is_read(context) && Box::pin(read(shared, session, context)).await? {
+            if content::is_read(context) && read_whole(shared, session, context).await? {
                 return Ok(true);
             }
             respond::answer(session, context, reply).await?;
@@ -68,8 +98,26 @@ async fn read(shared: &Shared, session: &mut Session, context: &mut RequestConte
     if refusal.is_none() && transform::is_read(session, context) {
         refusal = transform::read_early(session, context).await?;
     }
+    refused(shared, session, context, refusal).await
+}
+
+/// The same where the route answers by itself: all of the body is read here, whatever its length, and nothing of it is changed.
+async fn read_whole(shared: &Shared, session: &mut Session, context: &mut RequestContext) -> Result<bool> {
+    let mut refusal = content::read_early(shared, session, context).await?;
+    if refusal.is_none() {
+        refusal = content::read_rest(shared, session, context).await?;
+    }
+    refused(shared, session, context, refusal).await
+}
+
+async fn refused(
+    shared: &Shared,
+    session: &mut Session,
+    context: &mut RequestContext,
+    refusal: Option<Denial>,
+) -> Result<bool> {
     let Some(denial) = refusal else { return Ok(false) };
-    finish::refund(shared, context, &denial).await;
+    finish::refund(shared, context, &denial);
     respond::refuse(session, context, denial).await?;
     Ok(true)
 }
@@ -84,82 +132,117 @@ enum Decision {
     OfRoute(Reply),
 }
 
-async fn decide(
-    shared: &Shared,
-    header: &RequestHeader,
-    peer: IpAddr,
-    now: Now,
-    context: &mut RequestContext,
-) -> Decision {
+fn decide(shared: &Shared, header: &RequestHeader, peer: IpAddr, context: &mut RequestContext) -> Verdict {
+    let now = context.received;
     let installed = std::sync::Arc::clone(&context.installed);
     let snapshot = &installed.snapshot;
-    let target = target(header);
-    let parts = RequestParts { method: &header.method, target, headers: &header.headers, peer, tls: false };
-    let parsed = RequestHead::parse(parts, &snapshot.request);
+    let parsed = RequestHead::parse(parts(header, peer), &snapshot.request);
     name_request(header, context, parsed.as_ref().is_ok_and(|head| head.peer_trusted));
     let head = match parsed {
         Ok(head) => head,
         Err(denial) => {
             context.client = Some(peer);
-            return Decision::Refuse(denial);
+            return Verdict::Decided(Decision::Refuse(denial));
         }
     };
-    note(&head, target, context);
-    let mut now = now;
-    let mut outcome = chain::admit(snapshot, &shared.live, &head, now, &mut context.trail);
+    note(&head, target(header), context);
+    let outcome = chain::admit(snapshot, &shared.live, &head, now, &mut context.trail);
+    match outcome {
+        Outcome::Pending(pending) if !pending.is_shared() => {
+            context.route = Some(pending.route());
+            let counted = charge_own(&shared.counters, &pending, snapshot, &head, now);
+            Verdict::Decided(settled(pending, &counted, &head, now, context))
+        }
+        outcome @ (Outcome::Waiting(_) | Outcome::Ask(_) | Outcome::Pending(_)) => Verdict::Paused(Box::new(outcome)),
+        outcome @ (Outcome::Denied { .. }
+        | Outcome::Redirect { .. }
+        | Outcome::Preflight { .. }
+        | Outcome::Whoami(_)) => Verdict::Decided(ended(shared, outcome, &head, context)),
+    }
+}
+
+/// The same for a request that has to wait, as often as it has to.
+async fn wait(
+    shared: &Shared,
+    header: &RequestHeader,
+    peer: IpAddr,
+    mut outcome: Outcome,
+    context: &mut RequestContext,
+) -> Decision {
+    let installed = std::sync::Arc::clone(&context.installed);
+    let snapshot = &installed.snapshot;
+    let head = match RequestHead::parse(parts(header, peer), &snapshot.request) {
+        Ok(head) => head,
+        Err(denial) => return Decision::Refuse(denial),
+    };
+    let mut now = context.received;
     loop {
         outcome = match outcome {
-            // Boxed, both: most requests wait for nothing, and need no room for it.
             Outcome::Waiting(waiting) => {
                 context.route = Some(waiting.route());
                 let sources = waiting.providers().iter().filter_map(|provider| installed.key_source(*provider));
-                Box::pin(shared.key_sets.wait_for(sources)).await;
+                shared.key_sets.wait_for(sources).await;
                 now = limits::clock::now();
                 chain::look_again(*waiting, snapshot, &shared.live, &head, now, &mut context.trail)
             }
             Outcome::Ask(asking) => {
                 context.route = Some(asking.route());
-                let answer = Box::pin(ask::answer(shared, context, asking.question())).await;
+                let answer = ask::answer(shared, context, asking.question()).await;
                 now = limits::clock::now();
                 chain::resume(*asking, answer, snapshot, &shared.live, &head, now, &mut context.trail)
             }
-            Outcome::Pending(pending) => return charged(shared, pending, &head, now, context).await,
-            Outcome::Denied { route, identity, denial } => {
-                context.route = route;
-                return refuse(context, identity, denial);
+            Outcome::Pending(mut pending) => {
+                context.route = Some(pending.route());
+                let counted = charge(&shared.counters, &shared.limits, &mut pending, snapshot, &head, now).await;
+                return settled(pending, &counted, &head, now, context);
             }
-            Outcome::Redirect { route, path } => {
-                context.route = Some(route);
-                return Decision::Redirect(match head.query {
-                    Some(query) => format!("{path}?{query}"),
-                    None => path,
-                });
-            }
-            Outcome::Preflight { route, reply } => {
-                context.route = Some(route);
-                return Decision::Answer(reply);
-            }
-            Outcome::Whoami(introduction) => {
-                context.refused_identity = introduction.identity().clone();
-                let used = |charge: &QuotaCharge| shared.counters.used(charge.counter, charge.window);
-                return Decision::Answer(introduction.reply(used));
-            }
+            outcome @ (Outcome::Denied { .. }
+            | Outcome::Redirect { .. }
+            | Outcome::Preflight { .. }
+            | Outcome::Whoami(_)) => return ended(shared, outcome, &head, context),
         }
     }
 }
 
-async fn charged(
-    shared: &Shared,
-    mut pending: Pending,
+/// What is not forwarded.
+fn ended(shared: &Shared, outcome: Outcome, head: &RequestHead<'_>, context: &mut RequestContext) -> Decision {
+    match outcome {
+        Outcome::Denied { route, identity, denial } => {
+            context.route = route;
+            refuse(context, identity, denial)
+        }
+        Outcome::Redirect { route, path } => {
+            context.route = Some(route);
+            Decision::Redirect(match head.query {
+                Some(query) => format!("{path}?{query}"),
+                None => path,
+            })
+        }
+        Outcome::Preflight { route, reply } => {
+            context.route = Some(route);
+            Decision::Answer(reply)
+        }
+        Outcome::Whoami(introduction) => {
+            context.refused_identity = introduction.identity().clone();
+            let used = |charge: &QuotaCharge| shared.counters.used(charge.counter, charge.window);
+            Decision::Answer(introduction.reply(used))
+        }
+        Outcome::Waiting(_) | Outcome::Ask(_) | Outcome::Pending(_) => Decision::Refuse(
+            Denial::new(Reason::InternalError).because("a decision that waits was taken for one that is made"),
+        ),
+    }
+}
+
+fn settled(
+    pending: Pending,
+    counted: &[Counted],
     head: &RequestHead<'_>,
     now: Now,
     context: &mut RequestContext,
 ) -> Decision {
     let installed = std::sync::Arc::clone(&context.installed);
     let snapshot = &installed.snapshot;
-    context.route = Some(pending.route());
-    let counted = charge(&shared.counters, &shared.limits, &mut pending, snapshot, head, now).await;
-    match chain::settle(pending, snapshot, &counted, now, &mut context.trail) {
+    match chain::settle(pending, snapshot, counted, now, &mut context.trail) {
         Ok(admission) => {
             let reply = match admission.upstream() {
                 Some(_) => None,
@@ -170,6 +253,10 @@ async fn charged(
         }
         Err((denial, identity)) => refuse(context, identity, denial),
     }
+}
+
+fn parts(header: &RequestHeader, peer: IpAddr) -> RequestParts<'_> {
+    RequestParts { method: &header.method, target: target(header), headers: &header.headers, peer, tls: false }
 }
 
 fn refuse(context: &mut RequestContext, identity: Identity, denial: Denial) -> Decision {

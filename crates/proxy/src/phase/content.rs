@@ -156,6 +156,31 @@ pub(crate) async fn read_early(
     Ok(verdict(context, reading, judged).err())
 }
 
+/// Reads what [`read_early`] has left of a body that nobody passes on, as the route answers by itself, and says what is to be refused.
+pub(crate) async fn read_rest(
+    shared: &Shared,
+    session: &mut Session,
+    context: &mut RequestContext,
+) -> Result<Option<Denial>> {
+    let installed = Arc::clone(&context.installed);
+    let Some(reading) = reading_of(context, &installed) else { return Ok(None) };
+    let mut held = match context.content.take().map(|content| *content) {
+        Some(Content::Held(held)) => held,
+        Some(Content::Passed { .. } | Content::Unsent(_)) | None => return Ok(None),
+    };
+    while let Some(bytes) = session.as_mut().read_request_body().await.map_err(pingora::Error::into_down)? {
+        let spent = context.admission_mut().map_or(Ok(()), |admission| admission.allowance().spend(bytes.len()));
+        if let Err(denial) = spent {
+            return Ok(Some(denial));
+        }
+        if let Err(denial) = held.take_up(reading, &bytes, &installed) {
+            return Ok(verdict(context, reading, Err(denial)).err());
+        }
+    }
+    let judged = judge(shared, &installed, context, &mut held).await;
+    Ok(verdict(context, reading, judged).err())
+}
+
 /// Reads a body that Pingora can replay, or the rest of it, and judges nothing of it.
 pub(crate) async fn read_whole(session: &mut Session, context: &mut RequestContext) -> Result<Option<Denial>> {
     if context.content.is_none() {

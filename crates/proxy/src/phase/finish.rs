@@ -24,7 +24,7 @@ pub(crate) async fn failed(
 ) -> FailToProxy {
     let denial = reason_of(error, context, now());
     count_failure(context, &denial);
-    refund(shared, context, &denial).await;
+    refund(shared, context, &denial);
     let status = denial.reason.status();
     let gone = denial.reason == Reason::ClientClosedRequest;
     context.denial.get_or_insert_with(|| denial.clone());
@@ -86,7 +86,7 @@ fn count_failure(context: &RequestContext, denial: &Denial) {
 
 /// A call that the gateway refused after all, or could not send, is not billed. One that upstream has received is, whatever became
 /// of it then.
-pub(crate) async fn refund(shared: &Shared, context: &mut RequestContext, denial: &Denial) {
+pub(crate) fn refund(shared: &Shared, context: &mut RequestContext, denial: &Denial) {
     let refused = match denial.kind().fault() {
         Fault::Client => denial.reason != Reason::ClientClosedRequest,
         Fault::Operator => true,
@@ -96,7 +96,7 @@ pub(crate) async fn refund(shared: &Shared, context: &mut RequestContext, denial
     if let (Stage::Admitted(admission), true) = (&mut context.stage, refused || unsent) {
         let charges = admission.take_charges();
         if !charges.is_empty() {
-            shared.counters.refund(&charges).await;
+            shared.counters.refund(&charges);
         }
         let charges = admission.take_shared_charges();
         if !charges.is_empty() {
@@ -206,6 +206,7 @@ fn log(session: &Session, context: &RequestContext, status: u16, sizes: Sizes, r
         path: Some(context.path.as_deref().unwrap_or_else(|| request.uri.path()).as_bytes()),
         protocol: if request.version == http::Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" },
         route: context.route.and_then(|id| snapshot.route(id)).map(|route| &*route.name),
+        deprecated: is_of_deprecated_route(context),
         consumer: identity.consumer_id().map(|id| &**id),
         plan: identity.plan.as_ref().map(|plan| &*plan.name),
         status,

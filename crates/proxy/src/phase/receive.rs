@@ -168,6 +168,7 @@ fn log(installed: &Installed, refusal: &Refusal<'_>, id: &RequestId, line: &Requ
         path: line.path,
         protocol: "HTTP/1.1",
         route: None,
+        deprecated: false,
         consumer: None,
         plan: None,
         status: answer.status,

@@ -24,12 +24,20 @@ struct State {
     asked: u32,
     waiting: usize,
     most_waiting: usize,
-    /// None: it is silent. An inner none: there is no such name.
-    answer: Option<Option<SocketAddr>>,
+    answer: Says,
 }
 
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Says {
+    #[default]
+    Nothing,
+    NoSuchName,
+    Is(SocketAddr),
+}
+use Says::{Is, NoSuchName, Nothing};
+
 impl Server {
-    fn answer(&self, answer: Option<Option<SocketAddr>>) {
+    fn answer(&self, answer: Says) {
         self.state.lock().unwrap().answer = answer;
         self.change.notify_all();
     }
@@ -44,12 +52,12 @@ impl Server {
         state.waiting += 1;
         state.most_waiting = state.most_waiting.max(state.waiting);
         self.change.notify_all();
-        let silent = |state: &mut State| state.answer.is_none();
+        let silent = |state: &mut State| state.answer == Nothing;
         let (mut state, _) = self.change.wait_timeout_while(state, Duration::from_secs(30), silent).unwrap();
         state.waiting -= 1;
         match state.answer {
-            Some(Some(address)) => Ok(vec![address]),
-            Some(None) | None => Err(io::Error::other("no such name")),
+            Is(address) => Ok(vec![address]),
+            NoSuchName | Nothing => Err(io::Error::other("no such name")),
         }
     }
 
@@ -102,7 +110,7 @@ async fn many_requests_are_one_question() {
         requests.spawn(async move { name.address(LONG).await });
     }
     server.wait_for(1).await;
-    server.answer(Some(Some(address(1))));
+    server.answer(Is(address(1)));
     assert_eq!(requests.join_all().await, [Some(address(1)); 100]);
     assert_eq!(server.asked(), 1);
 }
@@ -110,12 +118,12 @@ async fn many_requests_are_one_question() {
 #[tokio::test]
 async fn where_a_name_has_failed_nobody_waits_and_only_the_keeper_asks() {
     let server = Arc::new(Server::default());
-    server.answer(Some(None));
+    server.answer(NoSuchName);
     let resolver = resolver(&server, 16, LONG);
     let name = resolver.name(&"a.example".into(), 80);
     assert_eq!(name.address(LONG).await, None);
     settled(&name).await;
-    server.answer(None);
+    server.answer(Nothing);
     for _ in 0..10 {
         assert_eq!(name.address(LONG).await, None);
     }
@@ -124,7 +132,7 @@ async fn where_a_name_has_failed_nobody_waits_and_only_the_keeper_asks() {
     resolver.look(Instant::now() + RETRY_INTERVAL);
     server.wait_for(2).await;
     assert_eq!(name.address(LONG).await, None, "a question under way is not waited for either");
-    server.answer(Some(Some(address(1))));
+    server.answer(Is(address(1)));
     settled(&name).await;
     assert_eq!(name.address(LONG).await, Some(address(1)));
 }
@@ -133,18 +141,18 @@ async fn where_a_name_has_failed_nobody_waits_and_only_the_keeper_asks() {
 #[tokio::test]
 async fn an_answer_is_asked_for_again_and_outlives_failures() {
     let server = Arc::new(Server::default());
-    server.answer(Some(Some(address(1))));
+    server.answer(Is(address(1)));
     let resolver = resolver(&server, 16, LONG);
     let name = resolver.name(&"a.example".into(), 80);
     let mut later = Instant::now();
     for (answer, expected) in [
-        (Some(address(1)), address(1)),
-        (Some(address(2)), address(2)),
-        (None, address(2)),
-        (None, address(2)),
-        (Some(address(3)), address(3)),
+        (Is(address(1)), address(1)),
+        (Is(address(2)), address(2)),
+        (NoSuchName, address(2)),
+        (NoSuchName, address(2)),
+        (Is(address(3)), address(3)),
     ] {
-        server.answer(Some(answer));
+        server.answer(answer);
         resolver.look(later);
         settled(&name).await;
         assert_eq!(name.address(LONG).await, Some(expected));
@@ -164,7 +172,7 @@ async fn a_silent_server_takes_few_threads_and_no_more_patience_than_there_is() 
     server.wait_for(2).await;
     // Each is still being asked for.
     resolver.look(Instant::now() + LONG);
-    server.answer(Some(Some(address(1))));
+    server.answer(Is(address(1)));
     for name in &names {
         settled(name).await;
         assert_eq!(name.address(LONG).await, Some(address(1)), "an answer that comes late is one");
@@ -178,7 +186,7 @@ async fn a_request_with_little_time_waits_no_longer() {
     let resolver = resolver(&server, 16, LONG);
     let name = resolver.name(&"a.example".into(), 80);
     assert_eq!(name.address(Duration::ZERO).await, None);
-    server.answer(Some(Some(address(1))));
+    server.answer(Is(address(1)));
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub struct Entry<'a> {
     pub path: Option<&'a [u8]>,
     pub protocol: &'a str,
     pub route: Option<&'a str>,
+    /// Admitted to a route that is on its way out.
+    pub deprecated: bool,
     pub consumer: Option<&'a str>,
     pub plan: Option<&'a str>,
     pub status: u16,
@@ -68,6 +70,7 @@ pub const fn fields() -> &'static [(&'static str, &'static str)] {
         ("path", "The path, without the query string."),
         ("protocol", "HTTP/1.0, HTTP/1.1 or HTTP/2."),
         ("route", "The name of the route; absent if none matched."),
+        ("deprecated", "true if the call was admitted to a route that is on its way out (`deprecation`); else absent."),
         ("consumer", "The ID of the consumer; absent if the caller is not known."),
         ("plan", "The consumer's plan."),
         ("status", "The status that the client got; 499 if it left before."),
@@ -123,6 +126,9 @@ fn append_who_and_what(entry: &Entry<'_>, out: &mut Vec<u8>) {
 
 fn append_verdict(entry: &Entry<'_>, out: &mut Vec<u8>) {
     append_some(b",\"route\":\"", entry.route, out);
+    if entry.deprecated {
+        out.extend_from_slice(b",\"deprecated\":true");
+    }
     append_some(b",\"consumer\":\"", entry.consumer, out);
     append_some(b",\"plan\":\"", entry.plan, out);
     append_number(b",\"status\":", u64::from(entry.status), out);

@@ -36,6 +36,7 @@ fn entry(status: u16, reason: Option<&'static str>) -> Entry<'static> {
         path: Some(b"/"),
         protocol: "HTTP/1.1",
         route: None,
+        deprecated: false,
         consumer: None,
         plan: None,
         status,

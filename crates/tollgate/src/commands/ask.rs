@@ -32,7 +32,7 @@ impl Asked {
         });
         match asked {
             Ok(stream) => Ok(Self { socket, answer: BufReader::new(stream) }),
-            Err(source) => Err(Failure::NotRunning { path: socket.display().to_string(), source }),
+            Err(source) => Err(Failure::of_control_socket(socket.display().to_string(), source)),
         }
     }
 

@@ -8,15 +8,19 @@ use engine::policy::api_key::NewKey;
 use limits::clock::now;
 use serde_json::json;
 use std::fmt::Write as _;
+use std::fs::DirBuilder;
 use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
 use testkit::tokens::{Algorithm, Signer};
 use testkit::upstream::{Behaviour, Upstream};
 
 const QUICKSTART: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../conf/quickstart.yaml"));
 /// Where the config says that it reads the token's public key from.
 const PEM: &str = "demo.pem";
+/// In the folder of the control socket: a config that says where that is, and nothing else.
+const ASKED: &str = "demo.yaml";
 /// How long the demo's token is good for, in seconds.
 const TOKEN_LIFETIME_S: u64 = 24 * 60 * 60;
 
@@ -55,11 +59,29 @@ pub(crate) fn run(listen: SocketAddr) -> Result<Outcome, Failure> {
         _ => None,
     };
     let origin = Origin::new(Path::new("quickstart.yaml"), files, Box::new(variables));
-    startup::serve(control, origin, startup::ControlSocket::None, move |_| {
-        output::result(lines(listen, telemetry, &credentials));
-    })?;
+    let folder = folder()?;
+    let asked = folder.join(ASKED);
+    let socket = startup::ControlSocket::InItsOwn(folder.clone());
+    let served = startup::serve(control, origin, socket, move |_| {
+        output::result(lines(listen, telemetry, &credentials, &asked));
+    });
+    // One that did not even begin has left it.
+    let _ = std::fs::remove_dir_all(folder);
+    served?;
     drop(upstream);
     Ok(Outcome::Yes)
+}
+
+/// A folder for the control socket, for this user only, with a file that says so: what `--config` can name.
+fn folder() -> Result<PathBuf, Failure> {
+    let folder = std::env::temp_dir().join(format!("tollgate-demo-{}-{}", std::process::id(), now().unix_ms));
+    let made = DirBuilder::new().mode(0o700).create(&folder).and_then(|()| {
+        let text = "# The demo that runs serves conf/quickstart.yaml. This is for commands that ask it: `--config` with the name of this file.\n\
+                    version: 1\nserver: { stateDir: . }\n";
+        std::fs::write(folder.join(ASKED), text)
+    });
+    made.map_err(|source| Failure::Write { path: folder.display().to_string(), source })?;
+    Ok(folder)
 }
 
 fn new_key() -> Result<NewKey, Failure> {
@@ -77,7 +99,7 @@ fn free(address: SocketAddr) -> Result<SocketAddr, Failure> {
     bound.and_then(|listener| listener.local_addr()).map_err(|error| Failure::Start(Box::new(error)))
 }
 
-fn lines(listen: SocketAddr, telemetry: SocketAddr, credentials: &Credentials) -> String {
+fn lines(listen: SocketAddr, telemetry: SocketAddr, credentials: &Credentials, asked: &Path) -> String {
     let base = format!("http://{listen}");
     let Credentials { key, token } = credentials;
     let mut text = String::from("\nTollgate demo: copy any of these lines into another terminal. Ctrl-C ends it.\n\n");
@@ -101,6 +123,8 @@ fn lines(listen: SocketAddr, telemetry: SocketAddr, credentials: &Credentials) -
     line("415", "a body that is not JSON", &format!("curl -i -H 'x-api-key: {key}' -d a=b {base}/v1/orders"));
     line("422", "an order without items", &format!("{post} -d '{{\"orderId\":7,\"items\":[]}}' {base}/v1/orders"));
     line("429", "the fourth request in a row", &format!("for i in 1 2 3 4; do curl -i {base}/v1/search; done"));
+    let program = std::env::current_exe().map_or_else(|_| "tollgate".to_owned(), |path| path.display().to_string());
+    line("denials", "what was refused, and why", &format!("{program} denials --config {}", asked.display()));
     line("metrics", "what an operator sees", &format!("curl http://{telemetry}/metrics"));
     text
 }

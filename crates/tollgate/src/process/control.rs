@@ -46,7 +46,7 @@ pub(crate) struct Control {
 /// What the thread needs to do more than stop.
 struct Begin {
     reloader: Arc<Reloader>,
-    socket: Option<Arc<Socket>>,
+    socket: Arc<Socket>,
     /// Rings for a reload. One that is asked for before the last has begun is the same.
     reload: Arc<Notify>,
 }
@@ -98,7 +98,7 @@ impl Control {
     }
 
     /// From here on reloads are carried out; those that were asked for before are, too.
-    pub(crate) fn begin(&mut self, reloader: Reloader, socket: Option<Arc<Socket>>) {
+    pub(crate) fn begin(&mut self, reloader: Reloader, socket: Arc<Socket>) {
         if let Some(begin) = self.begin.take() {
             let _ = begin.send(Begin { reloader: Arc::new(reloader), socket, reload: Arc::default() });
         }
@@ -115,7 +115,7 @@ async fn serve(mut signals: Signals, begun: oneshot::Receiver<Begin>, stop: mpsc
     let mut stop = Stopper { sender: stop, asked: Asked::Never };
     // Not here: a file may let its reader wait for ever, and a signal must not.
     tokio::spawn(keep_reloading(Arc::clone(&reloader), Arc::clone(&reload)));
-    let listener = socket.as_deref().and_then(Socket::listen);
+    let listener = socket.listen();
     loop {
         tokio::select! {
             Some(()) = signals.hangup.recv() => reload.notify_one(),
@@ -127,7 +127,7 @@ async fn serve(mut signals: Signals, begun: oneshot::Receiver<Begin>, stop: mpsc
             Some(()) = signals.quit.recv() => drop(stop.ask(Stop::Drain)),
             Some(()) = signals.interrupt.recv() => {
                 if stop.ask(Stop::Now) == Asked::Before {
-                    end(&reloader, socket.as_deref());
+                    end(&reloader, &socket);
                 }
             }
             stream = accept(listener.as_ref()) => {
@@ -192,12 +192,10 @@ impl Stopper {
 }
 
 /// Gives up on what is still being drained.
-fn end(reloader: &Reloader, socket: Option<&Socket>) {
+fn end(reloader: &Reloader, socket: &Socket) {
     reloader.handle.flush_logs();
     reloader.quotas.close();
-    if let Some(socket) = socket {
-        socket.remove();
-    }
+    socket.remove();
     std::process::exit(0);
 }
 

@@ -15,13 +15,19 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Socket {
     path: PathBuf,
+    /// Its folder was made for it, and goes with it.
+    has_own_folder: bool,
     /// Device and inode of the one that this process has made.
     made: OnceLock<(u64, u64)>,
 }
 
 impl Socket {
-    pub(crate) fn new(folder: &Path) -> Self {
-        Self { path: folder.join(SOCKET), made: OnceLock::new() }
+    pub(crate) fn in_state_dir(folder: &Path) -> Self {
+        Self { path: folder.join(SOCKET), has_own_folder: false, made: OnceLock::new() }
+    }
+
+    pub(crate) fn in_its_own(folder: &Path) -> Self {
+        Self { has_own_folder: true, ..Self::in_state_dir(folder) }
     }
 
     /// Only the owner may ask. A gateway without a control socket still serves and still takes SIGHUP.
@@ -55,6 +61,10 @@ impl Socket {
 
     /// Best effort: one that is left behind is replaced by the next start.
     pub(crate) fn remove(&self) {
+        if let Some(folder) = self.path.parent().filter(|_| self.has_own_folder) {
+            let _ = std::fs::remove_dir_all(folder);
+            return;
+        }
         let is_ours = self.made.get().is_some_and(|made| identity(&self.path).is_ok_and(|there| there == *made));
         if is_ours {
             let _ = std::fs::remove_file(&self.path);
@@ -117,7 +127,7 @@ mod tests {
     #[tokio::test]
     async fn a_second_gateway_leaves_the_firsts_socket_alone() {
         let folder = Folder::new("second");
-        let (first, second) = (Socket::new(&folder.0), Socket::new(&folder.0));
+        let (first, second) = (Socket::in_state_dir(&folder.0), Socket::in_state_dir(&folder.0));
         let listener = first.listen();
         assert!(listener.is_some() && second.listen().is_none());
         second.remove();
@@ -129,7 +139,7 @@ mod tests {
     #[tokio::test]
     async fn what_has_taken_its_place_is_left_alone() {
         let folder = Folder::new("place");
-        let (first, second) = (Socket::new(&folder.0), Socket::new(&folder.0));
+        let (first, second) = (Socket::in_state_dir(&folder.0), Socket::in_state_dir(&folder.0));
         drop(first.listen());
         let listener = second.listen();
         assert!(listener.is_some(), "a socket that nobody answers is replaced");
@@ -139,6 +149,15 @@ mod tests {
         }
         second.remove();
         assert!(!second.path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_folder_of_its_own_goes_with_it() {
+        let folder = Folder::new("own");
+        let socket = Socket::in_its_own(&folder.0);
+        assert!(socket.listen().is_some());
+        socket.remove();
+        assert!(!folder.0.exists());
     }
 
     #[tokio::test]

@@ -12,15 +12,18 @@ use config::Process;
 use engine::live::Live;
 use limits::clock::now;
 use proxy::{Parts, Server, Settings};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use telemetry::metrics::Metrics;
 use tracing::info;
 
-/// Whether the process keeps anything in `server.stateDir`: the control socket, and the counts of quotas.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where the control socket is, and whether the process keeps the counts of quotas beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ControlSocket {
+    /// In `server.stateDir`, with the counts.
     InStateDir,
-    None,
+    /// In a folder that was made for it, and is removed at the end. Counts are in memory only.
+    InItsOwn(PathBuf),
 }
 
 /// Takes over log and signals. Before anything that takes time, opening the config included: an early SIGHUP must not end the
@@ -42,11 +45,12 @@ pub(crate) fn serve(
     let config = origin.load_or_tell(&live)?;
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")).map_err(|error| start(Box::new(error)))?);
     let process = config.process;
-    let state_dir = match control_socket {
-        ControlSocket::InStateDir => Some(process.state_dir.clone()),
-        ControlSocket::None => None,
+    let (socket, state_dir) = match control_socket {
+        ControlSocket::InStateDir => (Socket::in_state_dir(&process.state_dir), Some(process.state_dir.clone())),
+        ControlSocket::InItsOwn(folder) => (Socket::in_its_own(&folder), None),
     };
-    let quotas = Arc::new(QuotaStore::new(state_dir.clone(), Arc::clone(&metrics)));
+    let socket = Arc::new(socket);
+    let quotas = Arc::new(QuotaStore::new(state_dir, Arc::clone(&metrics)));
     quotas.make_ready_for(&config.snapshot)?;
     let parts = Parts {
         snapshot: Arc::new(config.snapshot),
@@ -63,7 +67,6 @@ pub(crate) fn serve(
         threads: process.threads,
         drain: process.drain,
     };
-    let socket = state_dir.map(|folder| Arc::new(Socket::new(&folder)));
     let Some(stop) = control.stop() else { return Err(Failure::Usage("the control thread has no end".into())) };
     let reloader = Reloader {
         origin,
@@ -73,8 +76,8 @@ pub(crate) fn serve(
         started: Mutex::new(process.clone()),
         turn: Arc::default(),
     };
-    control.begin(reloader, socket.clone());
-    let (leftover, last_counts) = (socket.clone(), Arc::clone(&quotas));
+    control.begin(reloader, Arc::clone(&socket));
+    let (leftover, last_counts) = (Arc::clone(&socket), Arc::clone(&quotas));
     let ended = server.serve(
         &settings,
         stop,
@@ -85,15 +88,11 @@ pub(crate) fn serve(
         // Drained before the time was over: Pingora would sleep through the rest of it.
         move || {
             last_counts.close();
-            if let Some(socket) = &leftover {
-                socket.remove();
-            }
+            leftover.remove();
             std::process::exit(0);
         },
     );
     quotas.close();
-    if let Some(socket) = &socket {
-        socket.remove();
-    }
+    socket.remove();
     ended.map_err(|error| start(Box::new(error)))
 }

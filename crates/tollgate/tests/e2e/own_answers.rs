@@ -1,5 +1,7 @@
 //! Routes that answer themselves: redirects and fixed responses; and what a route puts on its answers: deprecation, caching, Vary.
 
+use crate::reading::chunked;
+use crate::reading_large::body;
 use crate::support::{Scenario, Steps, gateway, get, play, request, with_echo};
 use engine::reason::Reason;
 use testkit::client::Response;
@@ -27,6 +29,9 @@ routes:
     quota: { limit: 2, per: month, key: consumerId, headers: { remaining: true } }
     body: { schema: { type: object } }
     respond: { status: 202 }
+  - { name: gathered, paths: [/gathered], body: { bytesMax: 300KiB, schema: { required: [id] } }, respond: { status: 202 } }
+  - { name: tried, paths: [/tried], body: { bytesMax: 300KiB, schema: { required: [id] }, mode: dryRun }, respond: { status: 202 } }
+  - { name: sent-on, paths: [/sent-on], body: { bytesMax: 300KiB, schema: { required: [id] } }, redirect: { to: /page } }
   - { name: page, paths: [/page], respond: { contentType: text/html, bodyFile: page.html }, cacheControl: "public, max-age=60" }
   - { name: nothing, paths: [/nothing], respond: { status: 204 } }
   - { name: old, paths: [/old], deprecation: { since: 2020-01-01, sunset: 2099-01-01, link: "https://docs.example.com/v2" } }
@@ -124,6 +129,37 @@ async fn a_body_is_judged_where_the_route_has_rules_for_it() {
     }
 }
 
+/// Also of one that is longer than what is read before an upstream would be contacted.
+#[tokio::test]
+async fn a_body_of_any_length_is_judged() {
+    let gateway = started().await;
+    let mut connection = gateway.client().connect().await;
+    for length in [1_000, 64 * 1024, 64 * 1024 + 1, 250_000, 300 * 1024] {
+        for (path, good, bad) in [("/gathered", 202, 422), ("/tried", 202, 202), ("/sent-on", 307, 422)] {
+            for (is_good, status) in [(true, good), (false, bad)] {
+                let body = body(length, is_good);
+                let mut sized = request("POST", path, &[&format!("Content-Length: {length}")], "");
+                sized.extend_from_slice(&body);
+                let answer = gateway.send(&sized).await;
+                assert_eq!(answer.status, status, "{path} {length}: {answer}");
+                let line = gateway.log_line(answer.header("x-request-id").unwrap()).await;
+                let would = if path == "/tried" && !is_good { r#"["body_schema_mismatch"]"# } else { "null" };
+                assert_eq!(line["wouldDeny"].to_string(), would, "{path} {length}: {line}");
+                let answer = gateway.send(&chunked(path, &[], &body, 9_999)).await;
+                assert_eq!(answer.status, status, "{path} {length} in chunks: {answer}");
+                if is_good {
+                    let answer = connection.send(&sized).await;
+                    assert_eq!(answer.status, status, "{path} {length} on a connection that is kept: {answer}");
+                }
+            }
+        }
+    }
+    let long = body(300 * 1024 + 1, true);
+    let answer = gateway.send(&chunked("/gathered", &[], &long, 9_999)).await;
+    assert_eq!(answer.status, 413, "{answer}");
+    assert_eq!(gateway.upstream(0).count(), 0);
+}
+
 /// What is not read of a request that a route answers itself is not taken for the next one.
 #[tokio::test]
 async fn a_body_that_nobody_wants_does_no_harm() {
@@ -153,7 +189,14 @@ async fn a_route_on_its_way_out_says_so() {
     assert_eq!((ending.status, of(&ending)), (200, vec![]), "{ending}");
     let line = gateway.log_line(ending.header("x-request-id").unwrap()).await;
     assert_eq!(line["wouldDeny"].to_string(), r#"["route_gone"]"#, "{line}");
-    for (route, calls) in [("old", 1.0), ("locked", 0.0), ("ended", 0.0), ("ending", 1.0)] {
+    for (path, said) in
+        [("/old", true.into()), ("/locked", serde_json::Value::Null), ("/page", serde_json::Value::Null)]
+    {
+        let answer = gateway.send(&get(path, &[])).await;
+        let line = gateway.log_line(answer.header("x-request-id").unwrap()).await;
+        assert_eq!(line["deprecated"], said, "{line}");
+    }
+    for (route, calls) in [("old", 2.0), ("locked", 0.0), ("ended", 0.0), ("ending", 1.0)] {
         let counted = gateway.metric("tollgate_deprecated_requests_total", &[("route", route)]).await;
         assert!((counted - calls).abs() < 0.1, "{route}: {counted}");
     }

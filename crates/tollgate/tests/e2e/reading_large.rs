@@ -18,7 +18,7 @@ routes: [{ name: large, paths: [/large], body: { bytesMax: 300KiB, schema: { req
 "#;
 
 /// A body of this length, good or bad at its very end.
-fn body(length: usize, is_good: bool) -> Vec<u8> {
+pub fn body(length: usize, is_good: bool) -> Vec<u8> {
     let end: &[u8] = if is_good { br#","id":1}"# } else { br#","di":1}"# };
     let mut body = br#"{"text":""#.to_vec();
     body.resize(length - end.len() - 1, b'x');

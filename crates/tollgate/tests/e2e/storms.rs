@@ -3,10 +3,11 @@
 
 use crate::support::{gateway, get, until};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use testkit::client::Connection;
 use testkit::gateway::Gateway;
 use testkit::upstream::{Misbehaviour, echo, fixed, misbehaving};
+use tokio::time::Instant;
 
 const CONFIG: &str = r#"
 upstreams:

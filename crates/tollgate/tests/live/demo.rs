@@ -48,6 +48,7 @@ fn each_line_of_the_demo_gets_the_status_that_it_promises() {
     let mut command = Command::new(BINARY);
     command.args(["demo", "--listen", "127.0.0.1:0"]).current_dir(&folder.path).stdin(Stdio::null());
     command.stdout(File::create(&said).unwrap()).stderr(File::create(folder.path.join("stderr")).unwrap());
+    command.env("TMPDIR", &folder.path);
     let mut demo = Running(command.spawn().unwrap());
     let text = until("the demo's lines", || {
         assert!(demo.0.try_wait().unwrap().is_none(), "{}", fs::read_to_string(folder.path.join("stderr")).unwrap());
@@ -62,13 +63,20 @@ fn each_line_of_the_demo_gets_the_status_that_it_promises() {
             assert!(ran.stdout.contains("tollgate_requests_total{"), "{command}: {ran}");
             continue;
         }
+        if promise == "denials" {
+            assert!(
+                ran.stdout.contains("api_key_missing") && ran.stdout.contains("body_too_large"),
+                "{command}: {ran}"
+            );
+            continue;
+        }
         let statuses = statuses(&ran);
         let (last, before) = statuses.split_last().unwrap_or_else(|| panic!("{command}: {ran}"));
         assert_eq!(last, promise, "{command}: {ran}");
         assert!(before.iter().all(|status| *status == "200"), "{command}: {ran}");
     }
     let promised: Vec<&str> = lines.iter().map(|line| line.promise.as_str()).collect();
-    for status in ["200", "401", "403", "404", "405", "413", "415", "422", "429", "metrics"] {
+    for status in ["200", "401", "403", "404", "405", "413", "415", "422", "429", "denials", "metrics"] {
         assert!(promised.contains(&status), "no line shows {status}: {promised:?}");
     }
 
@@ -88,6 +96,7 @@ fn a_taken_port_does_not_keep_the_demo_from_running() {
     let address = taken.local_addr().unwrap();
     let mut command = Command::new(BINARY);
     command.args(["demo", "--listen", &address.to_string()]).stdin(Stdio::null());
+    command.env("TMPDIR", &folder.path);
     command.stdout(File::create(&said).unwrap()).stderr(Stdio::null());
     let demo = Running(command.spawn().unwrap());
     let text = until("the demo's lines", || {

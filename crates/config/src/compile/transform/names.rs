@@ -93,7 +93,9 @@ pub(super) fn headers(raw: &raw::HeaderChange, at: &str, side: Side, config: &Ra
     let pairs = raw.rename.iter().map(|(from, to)| (from.as_str(), to.get().as_str()));
     renamed_once(pairs, &format!("{at}/rename"), desk);
     for (name, pointer) in touched {
-        if let Some(kept) = kept(&name, side, config) {
+        // Of a broken `requestId` nobody knows which header it means.
+        let is_kept = |kept: &Kept| !(matches!(kept, Kept::RequestId) && desk.is_left_out("/requestId"));
+        if let Some(kept) = kept(&name, side, config).filter(is_kept) {
             let place = desk.key_place(&pointer);
             let message = format!("{} is not for transformations", quoted(name.as_str()));
             desk.push(Diagnostic::error(Code::Transform, place, message).help(kept.help()));
