@@ -29,7 +29,8 @@ pub(crate) enum ControlSocket {
 /// Takes over log and signals. Before anything that takes time, opening the config included: an early SIGHUP must not end the
 /// process.
 pub(crate) fn take_over() -> Result<Control, Failure> {
-    telemetry::logging::init(telemetry::logging::Format::Auto).map_err(|error| Failure::Start(Box::new(error)))?;
+    let logging = telemetry::logging::init(telemetry::logging::Format::Auto, proxy::LOG_FILTER);
+    logging.map_err(|error| Failure::Start(Box::new(error)))?;
     Control::start().map_err(|error| Failure::Start(Box::new(error)))
 }
 

@@ -1,6 +1,6 @@
 //! Upstream's answers pass untouched, and requests are spread as the config says.
 
-use crate::support::{gateway, get, request, with_echo};
+use crate::support::{gateway, get, request, until, with_echo};
 use testkit::client::Connection;
 use testkit::upstream::{Answer, Behaviour, echo, fixed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -162,4 +162,24 @@ async fn a_body_that_upstream_asks_for_does_not_cost_the_connection() {
         assert_eq!((response.status, response.header("connection")), (200, Some("keep-alive")), "{response}");
     }
     serving.await.unwrap();
+}
+
+/// Whoever sends can have it happen as often as they like, so it is a line of the access log and none of the program's.
+#[tokio::test]
+async fn an_upload_that_is_cut_short_is_no_line_of_the_program_log() {
+    let upstream = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = upstream.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = upstream.accept().await {
+            stream.write_all(b"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno").await.ok();
+        }
+    });
+    let gateway = gateway(&CONFIG.replace("{{upstream}}", &address)).start().await;
+    let upload = request("POST", "/", &[], &"x".repeat(3_000_000));
+    for _ in 0..5 {
+        let mut connection = Connection::open(gateway.address("listen")).await.unwrap();
+        let _ = connection.exchange(&upload).await;
+    }
+    until("the access log", async || (gateway.log_lines().len() == 5).then_some(())).await;
+    assert!(!gateway.said().contains("WARN"), "{}", gateway.said());
 }
