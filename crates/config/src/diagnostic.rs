@@ -6,6 +6,8 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::conceal::Concealed;
+
 /// How many diagnostics are kept; what comes after is counted, not shown.
 pub const DIAGNOSTICS_MAX: usize = 1_000;
 
@@ -197,15 +199,28 @@ pub struct Diagnostics {
     seen: HashSet<(Code, Option<Place>, String)>,
     left_out: usize,
     errors: usize,
+    concealed: Concealed,
 }
 
 impl Diagnostics {
+    /// From now on no message shows this value, but what stands for it.
+    pub(crate) fn conceal(&mut self, value: &str, shown: &str) {
+        self.concealed.add(value, shown);
+    }
+
     /// Takes one in, unless the same was said about the same place before (an alias shows one text at several places).
-    pub fn push(&mut self, diagnostic: Diagnostic) {
+    pub fn push(&mut self, mut diagnostic: Diagnostic) {
         if self.kept.len() >= DIAGNOSTICS_MAX {
             self.left_out = self.left_out.saturating_add(1);
             self.errors = self.errors.saturating_add(usize::from(diagnostic.severity == Severity::Error));
             return;
+        }
+        let Diagnostic { severity: _, code: _, place: _, message, label, help, notes } = &mut diagnostic;
+        let notes = notes.iter_mut().map(|note| &mut note.text);
+        for text in std::iter::once(message).chain(label).chain(help).chain(notes) {
+            if let Some(kept) = self.concealed.without(text) {
+                *text = kept;
+            }
         }
         if self.seen.insert((diagnostic.code, diagnostic.place.clone(), diagnostic.message.clone())) {
             self.errors = self.errors.saturating_add(usize::from(diagnostic.severity == Severity::Error));
@@ -247,6 +262,22 @@ impl Diagnostics {
     #[must_use]
     pub const fn warnings(&self) -> usize {
         self.kept.len().saturating_add(self.left_out).saturating_sub(self.errors)
+    }
+
+    /// Whether an error of one of these kinds is among them.
+    pub(crate) fn has_any(&self, codes: &[Code]) -> bool {
+        self.kept.iter().any(|kept| kept.severity == Severity::Error && codes.contains(&kept.code))
+    }
+
+    /// Whether one more would only be counted.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.kept.len() >= DIAGNOSTICS_MAX
+    }
+
+    /// Counts errors that nobody will read.
+    pub(crate) const fn count_errors(&mut self, more: usize) {
+        self.left_out = self.left_out.saturating_add(more);
+        self.errors = self.errors.saturating_add(more);
     }
 
     /// How many were found after the first [`DIAGNOSTICS_MAX`].

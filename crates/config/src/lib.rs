@@ -6,6 +6,7 @@
 //! Nevers: no network, no clock, no environment and no file but through the arguments; no secret in any message or excerpt.
 
 mod compile;
+mod conceal;
 pub mod diagnostic;
 mod include;
 mod mask;

@@ -6,10 +6,13 @@
 mod body;
 mod document;
 mod emit;
+mod json;
+mod loss;
 mod names;
 mod output;
 mod parameters;
 mod paths;
+mod read_only;
 mod report;
 mod schema;
 mod security;

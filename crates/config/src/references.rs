@@ -45,6 +45,10 @@ pub(crate) fn unknown_name(what: &str, section: &str, name: &str, known: &[&str]
 }
 
 pub(crate) fn check(spans: &Spans, sources: &Sources, left_out: &LeftOut, diagnostics: &mut Diagnostics) {
+    // What a file that could not be read may have said is not known to be missing.
+    if diagnostics.has_any(&[Code::FileUnreadable, Code::Include, Code::YamlSyntax, Code::YamlUnsupported]) {
+        return;
+    }
     let mut pass = Pass { root: spans.root(), sources, left_out, diagnostics };
     for (path, what, given) in REFERENCES {
         let known = pass.given(*given);

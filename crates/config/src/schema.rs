@@ -1,5 +1,8 @@
 //! The config's JSON Schema (draft-07), made from the raw types: for editors, for the reference page and for the structural pass.
 
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{Schema, SchemaGenerator};
@@ -19,6 +22,36 @@ pub(crate) fn for_checking() -> Value {
     let settings = SchemaSettings::draft07().with_transform(RecursiveTransform(simplify));
     let settings = settings.with_transform(RecursiveTransform(without_patterns));
     SchemaGenerator::new(settings).into_root_schema_for::<RawConfig>().to_value()
+}
+
+/// Whether the format itself has the word: as a key, or as one of the values of a closed list.
+pub(crate) fn has_word(word: &str) -> bool {
+    static WORDS: OnceLock<BTreeSet<String>> = OnceLock::new();
+    WORDS.get_or_init(|| words(&schema(), true)).contains(word)
+}
+
+fn words(part: &Value, with_values: bool) -> BTreeSet<String> {
+    let mut words = BTreeSet::new();
+    match part {
+        Value::Object(object) => {
+            let keys = object.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::keys);
+            words.extend(keys.cloned());
+            if with_values {
+                let values = object.get("enum").and_then(Value::as_array).into_iter().flatten();
+                words.extend(values.filter_map(Value::as_str).map(str::to_owned));
+            }
+            object.values().for_each(|inner| words.extend(self::words(inner, with_values)));
+        }
+        Value::Array(items) => items.iter().for_each(|inner| words.extend(self::words(inner, with_values))),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    words
+}
+
+/// Every key of the format.
+#[cfg(test)]
+pub(crate) fn keys() -> BTreeSet<String> {
+    words(&schema(), false)
 }
 
 fn without_patterns(schema: &mut Schema) {

@@ -152,14 +152,20 @@ impl Pass<'_> {
         let is_map = matches!(self.spans.near(pointer).node.value, Value::Map(_));
         match error.kind() {
             Kind::AdditionalProperties { unexpected } => {
-                for key in unexpected {
+                for (index, key) in unexpected.iter().enumerate() {
+                    if self.diagnostics.is_full() {
+                        return self.diagnostics.count_errors(unexpected.len().saturating_sub(index));
+                    }
                     self.unknown_key(pointer, key, schema, name, model);
                 }
             }
             // What the validator says of keys in a map that has none.
             Kind::FalseSchema => {
                 if let Value::Map(entries) = &self.spans.near(pointer).node.value {
-                    for entry in entries {
+                    for (index, entry) in entries.iter().enumerate() {
+                        if self.diagnostics.is_full() {
+                            return self.diagnostics.count_errors(entries.len().saturating_sub(index));
+                        }
                         self.unknown_key(pointer, &entry.key, schema, name, model);
                     }
                 }

@@ -31,7 +31,10 @@ pub(crate) fn run(node: &mut Node, around: &Surroundings<'_>, sources: &Sources,
                 return;
             }
             match replaced(text, node.span, around, sources) {
-                Ok(Replaced { text: new, is_whole, origin }) => {
+                Ok(Replaced { text: new, is_whole, origin, shown }) => {
+                    if origin == Origin::Substituted {
+                        diagnostics.conceal(&new, &shown);
+                    }
                     let retype = is_whole && node.style == Style::Plain;
                     node.value = if retype { scalar::typed(&new) } else { Value::Text(new) };
                     node.origin = origin;
@@ -50,6 +53,8 @@ struct Replaced {
     /// The scalar is one placeholder and nothing else.
     is_whole: bool,
     origin: Origin,
+    /// What messages have in its place.
+    shown: String,
 }
 
 /// One part of a scalar.
@@ -98,7 +103,12 @@ fn placeholder_place(text: &str, written: &str, span: Span, sources: &Sources) -
 fn replaced(text: &str, span: Span, around: &Surroundings<'_>, sources: &Sources) -> Result<Replaced, Fault> {
     let pieces = pieces(text)?;
     let is_whole = matches!(pieces.as_slice(), [Piece::Variable { .. } | Piece::File { .. }]);
-    let mut replaced = Replaced { text: String::new(), is_whole, origin: Origin::Written };
+    let shown = match pieces.as_slice() {
+        [Piece::Variable { name, .. }] => format!("${{{name}}}"),
+        [Piece::File { written, .. }] => (*written).to_owned(),
+        _ => "…".to_owned(),
+    };
+    let mut replaced = Replaced { text: String::new(), is_whole, origin: Origin::Written, shown };
     for piece in pieces {
         match piece {
             Piece::Literal(literal) => replaced.text.push_str(literal),

@@ -10,6 +10,8 @@ mod network;
 mod size;
 mod words;
 
+use std::fmt::Write as _;
+
 pub use cache::CacheDirectives;
 pub use calendar::Moment;
 pub use duration::Duration;
@@ -123,6 +125,18 @@ macro_rules! text_type {
     };
 }
 pub(crate) use text_type;
+
+/// As paths are matched: what is not ASCII, and blanks, percent-encoded (RFC 3986, 2.5).
+pub(crate) fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        if byte == b' ' || !byte.is_ascii() {
+            let _ = write!(encoded, "%{byte:02X}");
+        } else {
+            encoded.push(char::from(byte));
+        }
+        encoded
+    })
+}
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of Tollgate's keys, but which of them hold secrets.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 use std::ops::Range;
@@ -21,11 +22,21 @@ pub(crate) const DEPTH_MAX: usize = 64;
 /// How many values aliases may add to a file.
 pub(crate) const ALIASED_NODES_MAX: usize = 100_000;
 
+/// How many values anchors may hold, those within others counted again: each keeps a copy of its own.
+pub(crate) const ANCHORED_NODES_MAX: usize = 400_000;
+
 /// Reads one file's text. None if it is empty or cannot be read to its end; the reason is among the diagnostics.
 pub(crate) fn read(file: FileId, sources: &mut Sources, diagnostics: &mut Diagnostics) -> Option<Node> {
     let text = sources.get(file)?.text.clone();
-    let mut reader =
-        Reader { file, sources, diagnostics, lines: Lines::of(&text), aliased: 0, anchors: HashMap::new() };
+    let mut reader = Reader {
+        file,
+        sources,
+        diagnostics,
+        lines: Lines::of(&text),
+        aliased: 0,
+        anchored: 0,
+        anchors: HashMap::new(),
+    };
     let mut builder = Builder::default();
     let mut documents = 0_usize;
     for item in Parser::new_from_str(&text) {
@@ -62,6 +73,7 @@ struct Reader<'a> {
     diagnostics: &'a mut Diagnostics,
     lines: Lines,
     aliased: usize,
+    anchored: usize,
     /// What an anchor stands for, with its depth and its number of values.
     anchors: HashMap<usize, (Node, usize, usize)>,
 }
@@ -80,6 +92,32 @@ struct Frame {
     /// How deep what it holds nests, and how many values that is.
     depth: usize,
     nodes: usize,
+    /// Whether it is the value of a secret, or part of it.
+    is_secret: bool,
+}
+
+impl Frame {
+    /// The key whose value comes next; none in a list.
+    fn key(&self) -> Option<&str> {
+        if let Open::Map { key: Some((key, _)), .. } = &self.value { Some(key) } else { None }
+    }
+}
+
+impl Builder {
+    /// Whether the scalar that comes next is a secret.
+    fn hides(&self) -> bool {
+        self.next_is(mask::hides)
+    }
+
+    /// Whether all of the map or list that comes next is.
+    fn hides_all(&self) -> bool {
+        self.next_is(mask::hides_all)
+    }
+
+    fn next_is(&self, secret: fn(&str, Option<&str>) -> bool) -> bool {
+        let mut keys = self.open.iter().rev().filter_map(Frame::key);
+        self.open.last().is_some_and(|frame| frame.is_secret) || keys.next().is_some_and(|key| secret(key, keys.next()))
+    }
 }
 
 enum Open {
@@ -132,13 +170,21 @@ impl Reader<'_> {
             return self.too_deep(span);
         }
         let span = Span { length: 1, ..self.span(span) };
-        builder.open.push(Frame { value, span, anchor, depth: 0, nodes: 1 });
+        let is_secret = builder.hides_all();
+        builder.open.push(Frame { value, span, anchor, depth: 0, nodes: 1, is_secret });
         Some(())
     }
 
     /// Hands a finished value to the map or list that is open, or makes it the root.
     fn close(&mut self, builder: &mut Builder, node: Node, anchor: usize, depth: usize, nodes: usize) -> Go {
         if anchor != 0 {
+            self.anchored = self.anchored.saturating_add(nodes);
+            if self.anchored > ANCHORED_NODES_MAX {
+                let place = self.sources.place(node.span);
+                let message = format!("anchors hold more than {ANCHORED_NODES_MAX} values");
+                self.unsupported(place, &message, "remove the anchors that no alias refers to, or those within others");
+                return None;
+            }
             self.anchors.insert(anchor, (node.clone(), depth, nodes));
         }
         let levels = builder.open.len();
@@ -185,11 +231,11 @@ impl Reader<'_> {
         }
         let style = if style == ScalarStyle::Plain && !is_text_by_tag { Style::Plain } else { Style::Quoted };
         let value = if style == Style::Plain { scalar::typed(text) } else { Value::Text(text.to_owned()) };
-        if let Some(Frame { value: Open::Map { key: Some((key, key_span)), .. }, .. }) = builder.open.last() {
-            // A lone `$` is the begin of a placeholder that a brace cut off.
-            if mask::is_secret_key(key) && !mask::is_placeholder(text) && text != "$" {
-                self.sources.hide(self.file, self.lines.bytes(span));
-            }
+        // A lone `$` is the begin of a placeholder that a brace cut off.
+        if builder.hides() && !mask::is_placeholder(text) && text != "$" {
+            self.sources.hide(self.file, self.lines.bytes(span));
+        }
+        if let Some(Frame { value: Open::Map { key: Some((_, key_span)), .. }, .. }) = builder.open.last() {
             // An empty value has no width of its own: its key is what one can point at.
             if span.start == span.end {
                 return Node { value, span: *key_span, style, origin: Origin::Written };
@@ -285,12 +331,14 @@ struct Lines {
     text: String,
     /// The byte offset of each line, from line 1.
     starts: Vec<usize>,
+    /// The place that was asked for last: line, column, byte. What is asked for next is mostly behind it, on a line that may be long.
+    last: Cell<(usize, usize, usize)>,
 }
 
 impl Lines {
     fn of(text: &str) -> Self {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at.saturating_add(1))).collect();
-        Self { text: text.to_owned(), starts }
+        Self { text: text.to_owned(), starts, last: Cell::default() }
     }
 
     fn get(&self, line: u32) -> &str {
@@ -304,9 +352,16 @@ impl Lines {
     }
 
     fn byte(&self, at: Marker) -> usize {
-        let start =
-            at.line().checked_sub(1).and_then(|index| self.starts.get(index)).copied().unwrap_or(self.text.len());
+        let (line, column, byte) = self.last.get();
+        let (passed, start) = if line == at.line() && column <= at.col() {
+            (column, byte)
+        } else {
+            (0, at.line().checked_sub(1).and_then(|index| self.starts.get(index)).copied().unwrap_or(self.text.len()))
+        };
         let rest = self.text.get(start..).unwrap_or_default();
-        start.saturating_add(rest.char_indices().nth(at.col()).map_or(rest.len(), |(offset, _)| offset))
+        let skipped = rest.char_indices().nth(at.col().saturating_sub(passed));
+        let found = start.saturating_add(skipped.map_or(rest.len(), |(offset, _)| offset));
+        self.last.set((at.line(), at.col(), found));
+        found
     }
 }

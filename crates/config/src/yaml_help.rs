@@ -12,7 +12,7 @@ pub(crate) fn for_line(line: &str, said: &str) -> &'static str {
         && line.contains(['{', '['])
         && said.contains("flow")
     {
-        "quote a placeholder that stands inside braces or brackets: `\"${NAME}\"`"
+        "quote a placeholder that stands inside braces or brackets: `\"${NAME}\"`; for a number write the map without braces, one key a line"
     } else if value.starts_with(['@', '`', '%']) {
         "quote a value that begins with `@`, `%` or a backtick"
     } else if value.starts_with('*') || said.contains("anchor") {

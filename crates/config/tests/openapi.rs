@@ -117,9 +117,189 @@ fn what_is_no_document_is_told_so() {
     check("odd paths", "{openapi: 3.1.0, paths: [1, {a: b}]}", "routes: []");
     check(
         "odd operations",
-        "{openapi: 3.1.0, paths: {/a: {get: 5, post: [], put: {parameters: 5, requestBody: [], servers: x, security: 7}}}}",
+        "{openapi: 3.1.0, paths: {/a: {get: 5, post: [], put: {parameters: 5, requestBody: [], servers: x}}}}",
         "name: put-a",
     );
+}
+
+/// Only `[]` and `{}` say that anybody may call; what is neither they nor a demand lets nobody in.
+#[test]
+fn a_security_that_is_no_security_opens_nothing() {
+    let import_of = |root: &str, operation: &str| {
+        let schemes = "{k: {type: apiKey, in: header, name: X-Key}, j: {type: http, scheme: bearer}}";
+        let document = format!(
+            "{{openapi: 3.1.0, {root} paths: {{/a: {{get: {{{operation}}}}}}}, components: {{securitySchemes: {schemes}}}}}"
+        );
+        let files = Memory::default().with("api.yaml", document);
+        import(Path::new("api.yaml"), &files, &options()).unwrap()
+    };
+    let check = |written: &str, expected: (usize, usize), notes: usize| {
+        for (root, operation) in
+            [(format!("security: {written},"), String::new()), (String::new(), format!("security: {written}"))]
+        {
+            let made = import_of(&root, &operation);
+            assert_eq!((made.routes, made.open), expected, "{written}:\n{}", made.config);
+            assert_eq!(made.notes.len(), notes, "{written}: {:?}", made.notes);
+        }
+    };
+    for nobody in [
+        "{k: []}",
+        "{}",
+        "k",
+        "7",
+        "~",
+        "[k]",
+        "[~]",
+        "[[]]",
+        "[[{k: []}]]",
+        "[{j: read}]",
+        "[{j: [7]}]",
+        "[{j: {read: true}}]",
+    ] {
+        // What is wrong, and that the operation is left out.
+        check(nobody, (0, 0), 2);
+    }
+    for beside in ["[{k: []}, []]", "[{k: []}, ~]", "[k2, {k: []}]"] {
+        check(beside, (1, 0), 1);
+    }
+    check("[{j: ~}]", (1, 0), 0);
+    check("[]", (1, 1), 0);
+    check("[{k: []}, {}]", (1, 1), 1);
+}
+
+/// Two schemes are two issuers, even where one word is made of both names.
+#[test]
+fn schemes_of_like_names_are_two_providers() {
+    let scheme = |host: &str| {
+        format!("{{type: openIdConnect, openIdConnectUrl: 'https://{host}.example/.well-known/openid-configuration'}}")
+    };
+    let document = format!(
+        "{{openapi: 3.1.0, paths: {{/a: {{get: {{security: [{{staff-: []}}]}}}}, /b: {{get: {{security: [{{staff: []}}]}}}}}}, \
+         components: {{securitySchemes: {{staff-: {}, staff: {}}}}}}}",
+        scheme("partners"),
+        scheme("staff")
+    );
+    let made = "staff-2: { issuer: \"https://staff.example\"";
+    check("the second has a name of its own", &document, made);
+    check("and its routes ask for it", &document, "provider: staff-2");
+}
+
+/// A document with one operation whose JSON body has this schema.
+fn body_of(schema: &str, components: &str) -> String {
+    format!(
+        "{{openapi: 3.0.3, paths: {{/a: {{post: {{requestBody: {{required: true, content: {{application/json: \
+         {{schema: {schema}}}}}}}}}}}}}, components: {{schemas: {{{components}}}}}}}"
+    )
+}
+
+/// The schema that is imported takes this body, and the note is told.
+fn check_body(what: &str, schema: &str, components: &str, taken: &str, note: &str) {
+    let document = body_of(schema, components);
+    let files = Memory::default().with("api.yaml", document.as_str());
+    let made = import(Path::new("api.yaml"), &files, &options()).unwrap();
+    let config: serde_json::Value = serde_yaml::from_str(&made.config).unwrap();
+    let schema = &config["routes"][0]["body"]["schema"];
+    let taken: serde_json::Value = serde_json::from_str(taken).unwrap();
+    if !schema.is_null() {
+        assert!(jsonschema::validator_for(schema).unwrap().is_valid(&taken), "{what}: {schema}");
+    }
+    assert!(notes(&made).contains(note), "{what}: {}", notes(&made));
+}
+
+/// What is left out of a schema never makes it refuse what the document takes.
+#[test]
+fn a_schema_that_loses_something_takes_no_less() {
+    check_body(
+        "a pattern in `not`",
+        "{type: object, not: {pattern: '^(?!x)'}}",
+        "",
+        "{}",
+        "`not` of a schema is not carried over",
+    );
+    check_body(
+        "and behind a reference",
+        "{not: {$ref: '#/components/schemas/A'}}",
+        "A: {type: string, format: credit}",
+        "\"x\"",
+        "`not` of a schema",
+    );
+    check_body(
+        "formats alone",
+        "{oneOf: [{type: integer, format: int32}, {type: integer, format: int64}]}",
+        "",
+        "1",
+        "of `oneOf` of a schema several may fit",
+    );
+    check_body(
+        "behind references",
+        "{oneOf: [{$ref: '#/components/schemas/A'}, {$ref: '#/components/schemas/B'}]}",
+        "A: {allOf: [{$ref: '#/components/schemas/C'}]}, B: {type: string}, C: {type: string, format: credit}",
+        "\"x\"",
+        "of `oneOf`",
+    );
+    check_body(
+        "a property of that name",
+        "{type: object, properties: {not: {type: string, format: credit}}}",
+        "",
+        "{\"not\": \"x\"}",
+        "",
+    );
+    check_body(
+        "what is read only in one part",
+        "{$ref: '#/components/schemas/Pet'}",
+        "Base: {type: object, properties: {id: {type: string, readOnly: true}}}, \
+         Pet: {allOf: [{$ref: '#/components/schemas/Base'}, {$ref: '#/components/schemas/Own'}]}, \
+         Own: {type: object, required: [id, name], properties: {name: {type: string}}}",
+        "{\"name\": \"x\"}",
+        "",
+    );
+    check_body(
+        "a pattern of names",
+        "{type: object, additionalProperties: false, patternProperties: {'^(?!x)': {}}}",
+        "",
+        "{\"a\": 1}",
+        "",
+    );
+}
+
+#[test]
+fn what_a_schema_asks_for_is_kept() {
+    check("required", &body_of("{type: object, required: [a], properties: {a: {}}}", ""), "required: [a]");
+    check("one of two", &body_of("{oneOf: [{type: integer}, {type: string}]}", ""), "oneOf:");
+    check("not", &body_of("{not: {type: string}}", ""), "not: { type: string }");
+}
+
+#[test]
+fn what_is_left_out_is_told() {
+    let document = "{openapi: 3.1.0, paths: {/a: {$ref: '#/components/pathItems/p', delete: {}, parameters: []}}, components: {pathItems: {p: {get: {}}}}}";
+    check("beside a reference", document, "`delete` of the path `/a` is not carried over: it stands beside `$ref`");
+    check("beside a reference", document, "`parameters` of the path `/a` is not carried over");
+    let body = |method: &str, kind: &str| {
+        format!(
+            "{{openapi: 3.1.0, paths: {{/a: {{{method}: {{requestBody: {{required: true, content: {{{kind}: {{schema: {{type: string}}}}}}}}}}}}}}}}"
+        )
+    };
+    check("text", &body("post", "text/plain"), "that there has to be a body is not carried over");
+    check(
+        "a body to delete",
+        &body("delete", "application/json"),
+        "that DELETE has to have a body is not carried over",
+    );
+    let servers = |list: &str| format!("{{openapi: 3.1.0, servers: [{list}], paths: {{/a: {{get: {{}}}}}}}}");
+    let many: Vec<String> = (0..40).map(|number| format!("{{url: 'https://h{number}.example'}}")).collect();
+    check("many servers", &servers(&many.join(", ")), "of the servers 8 are not carried over");
+    let nowhere = servers("{url: 'https://{tenant}.example/v1'}");
+    check("a server without a host", &nowhere, "none of the servers can be carried over");
+    check("keeps what its paths begin with", &nowhere, "paths: [/v1/a]");
+}
+
+/// Many operations of one name take no longer than as many of different names.
+#[test]
+fn names_are_made_in_no_time() {
+    let path = |number: usize| format!("/a{number}: {{get: {{operationId: same}}}}");
+    let paths: Vec<String> = (0..4_000).map(path).collect();
+    let document = format!("{{openapi: 3.1.0, paths: {{{}}}}}", paths.join(", "));
+    check("the last one", &document, "name: same-4000");
 }
 
 #[test]
@@ -162,6 +342,8 @@ fn json_is_read_as_json() {
     let document =
         "{\t\"openapi\":\"3.1.0\",\n\t\"paths\":{\"\\/a\":{\"get\":{\"operationId\":\"x\\ud83d\\ude00y\"}}}}";
     check("tabs and surrogates", document, "name: x-y");
+    let twice = "{\t\"openapi\":\"3.1.0\",\n\t\"security\": [{\"k\": []}], \"security\": [], \"paths\":{}}";
+    check("a key that stands twice", twice, "the key `security` stands twice in one map");
 }
 
 /// A document whose operations all share a large schema is refused before it fills the memory.

@@ -146,6 +146,12 @@ pub struct ToldUpstream {
 }
 
 impl ToldUpstream {
+    /// Whether a name can stand in a field as it is: visible ASCII, spaces only within it. Upstream must not see another one.
+    #[must_use]
+    pub fn can_say(name: &str) -> bool {
+        name.trim_matches(' ') == name && name.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
+    }
+
     /// All field names that are ours alone.
     pub fn names(&self) -> impl Iterator<Item = &HeaderName> {
         let claims = self.claims.iter().map(|(_, name)| name);

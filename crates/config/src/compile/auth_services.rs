@@ -4,13 +4,12 @@ use engine::auth_service::AuthService;
 use engine::live::Live;
 use engine::names::Name;
 use engine::policy::forward_auth::{ForwardAuth, RememberRules, ServiceRules, TOLD};
-use engine::reply::is_reserved;
 use engine::upstream::{Address, Endpoint, Tls};
 use http::{HeaderName, HeaderValue, header};
 
 use super::desk::Desk;
-use super::identity::RESERVED;
-use super::upstreams;
+use super::fields::{self, Meaning};
+use super::{process, upstreams};
 use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, RawConfig};
 use crate::spans::deeper;
@@ -18,7 +17,8 @@ use crate::text::{self, Text as _};
 
 /// All services in the order of their names; one that is unfit is reported and left out.
 pub(super) fn compile(raw: &RawConfig, live: &Live, desk: &mut Desk<'_>) -> Vec<AuthService> {
-    raw.auth_services.iter().filter_map(|(name, service)| one(name, service, live, desk)).collect()
+    let request_id = process::request_id(raw).header;
+    raw.auth_services.iter().filter_map(|(name, service)| one(name, service, &request_id, live, desk)).collect()
 }
 
 /// The fields in which upstream is told what services say; no client's own get there.
@@ -29,7 +29,7 @@ pub(super) fn told(raw: &RawConfig, desk: &mut Desk<'_>) -> Vec<HeaderName> {
     let mut told: Vec<HeaderName> = Vec::new();
     for (service, raw) in &raw.auth_services {
         for (index, name) in raw.response_headers.iter().map(text::HeaderName::get).enumerate() {
-            if ours.contains(&name) {
+            if ours.iter().any(|ours| fields::are_one(ours, name)) {
                 let pointer = format!("{}/responseHeaders/{index}", deeper("/authServices", service));
                 let place = desk.place(&pointer);
                 let message =
@@ -45,9 +45,15 @@ pub(super) fn told(raw: &RawConfig, desk: &mut Desk<'_>) -> Vec<HeaderName> {
     told
 }
 
-fn one(name: &str, raw: &raw::AuthService, live: &Live, desk: &mut Desk<'_>) -> Option<AuthService> {
+fn one(
+    name: &str,
+    raw: &raw::AuthService,
+    request_id: &HeaderName,
+    live: &Live,
+    desk: &mut Desk<'_>,
+) -> Option<AuthService> {
     let pointer = deeper("/authServices", name);
-    headers(raw, &pointer, desk);
+    headers(raw, request_id, &pointer, desk);
     let remember = raw.remember.as_ref().map(|remember| self::remember(remember, raw, &pointer, desk));
     let get = |names: &[text::HeaderName]| names.iter().map(|name| name.get().clone()).collect();
     let rules = ServiceRules {
@@ -128,7 +134,7 @@ fn tls(raw: &raw::AuthService, place: &UrlPlace, pointer: &str, desk: &mut Desk<
     Some(Some(Tls { server_name: server_name.into(), authorities }))
 }
 
-fn headers(raw: &raw::AuthService, pointer: &str, desk: &mut Desk<'_>) {
+fn headers(raw: &raw::AuthService, request_id: &HeaderName, pointer: &str, desk: &mut Desk<'_>) {
     let reserved =
         |key: &str, names: &[text::HeaderName], is_ours: &dyn Fn(&HeaderName) -> bool, desk: &mut Desk<'_>| {
             for (index, name) in names.iter().enumerate().filter(|(_, name)| is_ours(name.get())) {
@@ -137,9 +143,13 @@ fn headers(raw: &raw::AuthService, pointer: &str, desk: &mut Desk<'_>) {
                 desk.error(Code::Choice, &at, message, "remove it from the list");
             }
         };
-    let is_framing = |name: &HeaderName| RESERVED.contains(name) || is_reserved(name);
+    let is_framing = |name: &HeaderName| matches!(fields::meaning(name), Some(Meaning::Framing | Meaning::Host));
+    // The request's own body goes upstream, not that of the answer.
+    let is_of_the_request = |name: &HeaderName| {
+        matches!(fields::meaning(name), Some(Meaning::Content | Meaning::Origin)) || fields::are_one(name, request_id)
+    };
     reserved("requestHeaders", &raw.request_headers, &|name| is_framing(name) || TOLD.contains(name), desk);
-    reserved("responseHeaders", &raw.response_headers, &|name| is_framing(name) || TOLD.contains(name), desk);
+    reserved("responseHeaders", &raw.response_headers, &|name| is_framing(name) || is_of_the_request(name), desk);
     reserved("denialHeaders", &raw.denial_headers, &is_framing, desk);
     if raw.redirects && !raw.denial_headers.iter().any(|name| *name.get() == header::LOCATION) {
         let help = "add `Location` to `denialHeaders`";

@@ -8,8 +8,8 @@ use engine::schema::{Formats, Schema};
 use engine::trail::Mode;
 use serde_json::Value;
 
+use super::counting;
 use super::desk::Desk;
-use super::limit;
 use crate::diagnostic::{Code, quoted};
 use crate::raw;
 use crate::text::Size;
@@ -31,7 +31,7 @@ pub(super) struct Body {
 }
 
 pub(super) fn compile(owner: &str, raw: &raw::Body, all_max: Size, at: &str, desk: &mut Desk<'_>) -> Body {
-    let mode = limit::mode(raw.mode);
+    let mode = counting::mode(raw.mode);
     let policy = desk.policy(format!("{owner}.body"), at, mode, None);
     let schema = schema(raw, at, desk);
     let is_read = raw.schema.is_some() || raw.schema_file.is_some();

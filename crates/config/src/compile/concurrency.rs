@@ -5,14 +5,14 @@ use engine::names::PolicyId;
 use engine::policy::concurrency::Concurrency;
 use engine::trail::Mode;
 
+use super::counting;
 use super::desk::Desk;
-use super::limit;
 use crate::raw;
 
 /// A `concurrency` of a plan or a route. None if it is off.
 pub(super) fn of_owner(owner: &str, raw: &raw::Concurrency, pointer: &str, desk: &mut Desk<'_>) -> Option<Concurrency> {
     let name = format!("{owner}.concurrency");
-    let mode = limit::mode(raw.mode);
+    let mode = counting::mode(raw.mode);
     let policy = desk.policy(name.as_str(), &format!("{pointer}/concurrency"), mode, None);
     (mode != Mode::Off).then(|| self::limit(&name, raw, (policy, mode), Applies::default(), desk))
 }
@@ -29,7 +29,7 @@ pub(super) fn limit(
         policy,
         name: name.into(),
         max: usize::try_from(raw.max).unwrap_or(usize::MAX),
-        by: limit::count_by(raw.key.as_ref()),
+        by: counting::count_by(raw.key.as_ref()),
         mode,
         applies,
         gauge: desk.live.gauge(name),

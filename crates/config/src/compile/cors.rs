@@ -8,7 +8,7 @@ use engine::trail::Mode;
 use http::{HeaderName, HeaderValue, Method};
 
 use super::desk::Desk;
-use super::{limit, process};
+use super::{counting, process};
 use crate::diagnostic::{Code, quoted};
 use crate::raw::{self, RawConfig};
 use crate::text::{self, Text as _};
@@ -54,7 +54,7 @@ pub(super) fn compile(raw: &raw::Cors, of: &Of<'_>, pointer: &str, desk: &mut De
         on_denied,
         mode,
     } = raw;
-    let mode = limit::mode(*mode);
+    let mode = counting::mode(*mode);
     let policy = desk.policy(format!("{}.cors", of.owner), pointer, mode, None);
     stars(raw, pointer, desk);
     let origins = origins(allow_origins, &format!("{pointer}/allowOrigins"), desk);

@@ -10,10 +10,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::Surroundings;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Place};
-use crate::references;
 use crate::sound::LeftOut;
 use crate::source::{FILE_BYTES_MAX, Files, Sources};
 use crate::spans::Spans;
+use crate::tree::{Node, Origin};
+use crate::{conceal, references};
 
 /// How many lines of a text are searched for a word.
 const TEXT_LINES_MAX: usize = 200;
@@ -84,6 +85,12 @@ impl<'a> Desk<'a> {
         self.spans.at(pointer).is_some()
     }
 
+    /// Whether two items are the same text.
+    pub(super) fn have_one_text(&self, pointer: &str, other: &str) -> bool {
+        let text = |pointer: &str| self.spans.at(pointer).and_then(|found| found.node.as_text());
+        text(pointer).is_some() && text(pointer) == text(other)
+    }
+
     /// Whether something at this place could not be read, so that nobody may say it is missing.
     pub(super) fn is_left_out(&self, pointer: &str) -> bool {
         self.left_out.has(pointer)
@@ -100,13 +107,22 @@ impl<'a> Desk<'a> {
     }
 
     pub(super) fn error(&mut self, code: Code, pointer: &str, message: impl Into<String>, help: impl Into<String>) {
+        let (message, help) = (self.shown(pointer, message), self.shown(pointer, help));
         let place = self.place(pointer);
         self.push(Diagnostic::error(code, place, message).help(help));
     }
 
     pub(super) fn warn(&mut self, code: Code, pointer: &str, message: impl Into<String>, help: impl Into<String>) {
+        let (message, help) = (self.shown(pointer, message), self.shown(pointer, help));
         let place = self.place(pointer);
         self.push(Diagnostic::warning(code, place, message).help(help));
+    }
+
+    /// What is said of a value that came in by substitution quotes no piece of it.
+    fn shown(&self, pointer: &str, text: impl Into<String>) -> String {
+        let text = text.into();
+        let node = self.spans.at(pointer).map(|located| located.node).filter(|node| node.origin == Origin::Substituted);
+        node.and_then(Node::as_text).map_or(text.clone(), |value| conceal::without_pieces(&text, value))
     }
 
     pub(super) fn push(&mut self, diagnostic: Diagnostic) {

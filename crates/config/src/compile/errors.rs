@@ -13,7 +13,7 @@ use super::{parts, patterns, proof};
 use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, Disclose, RawConfig};
 use crate::spans::deeper;
-use crate::text::{ContentType, ErrorSelector, LanguageTag};
+use crate::text::{ContentType, ErrorSelector, LanguageTag, Text as _};
 
 const USUAL_TYPE: &str = "application/problem+json";
 
@@ -42,7 +42,12 @@ impl Book {
         };
         let parts = PartTexts::of(raw, desk);
         let mut book = Self { parts, rules, proven: HashSet::new(), of_defaults: None };
-        book.rules.headers = book.headers(&errors.headers, "/errors/headers", desk).0;
+        let (headers, typed) = book.headers(&errors.headers, "/errors/headers", desk);
+        if typed.is_some() {
+            let message = "`Content-Type` of all errors is said by `contentType`";
+            desk.error(Code::Choice, "/errors/headers", message, "write `errors.contentType`, or set it in a template");
+        }
+        book.rules.headers = headers;
         book.rules.templates = book.list(&errors.templates, "/errors/templates", desk);
         book
     }
@@ -164,7 +169,13 @@ impl Book {
             let pointer = deeper(pointer, name);
             let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else { continue };
             if header == header::CONTENT_TYPE {
-                content_type = HeaderValue::from_str(text).ok();
+                match ContentType::read(text.trim()) {
+                    Ok(read) => content_type = Some(read.get().clone()),
+                    Err(fault) => {
+                        let message = format!("the content type {} {}", quoted(text), fault.what);
+                        desk.error(Code::MalformedValue, &pointer, message, fault.help);
+                    }
+                }
                 continue;
             }
             if is_reserved(&header) {

@@ -8,22 +8,10 @@ use engine::snapshot::ToldUpstream;
 use http::{HeaderName, header};
 
 use super::desk::Desk;
-use super::keys;
+use super::{fields, key_source, keys};
 use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, RawConfig};
 use crate::spans::deeper;
-
-/// Fields that carry the message itself: an identity in one of them would break it.
-pub(super) const RESERVED: [HeaderName; 8] = [
-    header::HOST,
-    header::CONNECTION,
-    header::CONTENT_LENGTH,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    header::TE,
-    header::TRAILER,
-    header::EXPECT,
-];
 
 /// All providers in the order of their names; one that cannot be built is reported and left out.
 pub(super) fn providers(raw: &RawConfig, live: &Live, desk: &mut Desk<'_>) -> Vec<Provider> {
@@ -37,11 +25,17 @@ fn one(name: &str, raw: &raw::JwtProvider, live: &Live, desk: &mut Desk<'_>) -> 
         let help = "remove the key from the set, or ignore this if nothing is signed with it";
         desk.warn(Code::KeyMaterial, &format!("{pointer}/keys"), note.to_string(), help);
     }
+    let skew = raw.clock_skew.as_std();
+    if skew.subsec_nanos() != 0 {
+        let help = format!("write `{}s`", skew.as_secs().saturating_add(1));
+        let message = "times of tokens are compared in whole seconds";
+        desk.error(Code::OutOfRange, &format!("{pointer}/clockSkew"), message, help);
+    }
     let rules = ProviderRules {
         issuer: raw.issuer.as_deref().map(Into::into),
         audiences: raw.audiences.iter().map(|audience| audience.as_str().into()).collect(),
-        algorithms: raw.algorithms.iter().map(|algorithm| keys::algorithm(*algorithm)).collect(),
-        clock_skew_s: raw.clock_skew.as_std().as_secs(),
+        algorithms: raw.algorithms.iter().map(|algorithm| key_source::algorithm(*algorithm)).collect(),
+        clock_skew_s: skew.as_secs(),
         require_expiry: raw.require_expiry,
         claims: raw.claims.iter().filter_map(claim).collect(),
         consumer_claim: raw
@@ -101,23 +95,44 @@ pub(super) fn told(raw: &RawConfig, desk: &mut Desk<'_>) -> ToldUpstream {
         named.push((deeper("/identityHeaders/claims", claim), name.get().clone()));
     }
     for (index, (pointer, name)) in named.iter().enumerate() {
-        if RESERVED.contains(name) {
+        if let Some(meaning) = fields::meaning_in(name, raw) {
             let help = "name a field that nothing else uses, such as `X-Consumer-ID`";
-            let message = format!("{} is part of how HTTP works and cannot carry an identity", quoted(name.as_str()));
+            let message = format!("{} {} and cannot carry an identity", quoted(name.as_str()), meaning.words());
             desk.error(Code::Choice, pointer, message, help);
         }
-        if let Some((earlier, _)) = named.iter().take(index).find(|(_, other)| other == name) {
+        if let Some((earlier, _)) = named.iter().take(index).find(|(_, other)| fields::are_one(other, name)) {
             let (place, first) = (desk.place(pointer), desk.place(earlier));
             let message = format!("{} would carry two values", quoted(name.as_str()));
             let diagnostic = Diagnostic::error(Code::DuplicateName, place, message);
             desk.push(diagnostic.help("give each value a header of its own").note(first, "the other one is here"));
         }
     }
+    unsayable(raw, desk);
     let get = |name: &Option<crate::text::HeaderName>| name.as_ref().map(|name| name.get().clone());
     ToldUpstream {
         consumer: get(&headers.consumer),
         plan: get(&headers.plan),
         claims: headers.claims.iter().map(|(claim, name)| (claim.as_str().into(), name.get().clone())).collect(),
         vouched: super::auth_services::told(raw, desk),
+    }
+}
+
+/// A name that no field can carry would make the gateway refuse who bears it.
+fn unsayable(raw: &RawConfig, desk: &mut Desk<'_>) {
+    let headers = &raw.identity_headers;
+    let consumers =
+        raw.consumers.iter().enumerate().map(|(index, consumer)| (format!("/consumers/{index}/id"), &consumer.id));
+    let plans = raw.plans.keys().map(|name| (deeper("/plans", name), name));
+    let told =
+        [("consumer", &headers.consumer, consumers.collect::<Vec<_>>()), ("plan", &headers.plan, plans.collect())];
+    for (what, header, names) in told {
+        let Some(header) = header else { continue };
+        for (pointer, name) in names.into_iter().filter(|(_, name)| !ToldUpstream::can_say(name)) {
+            let header = quoted(header.get().as_str());
+            let message = format!("{what} {} cannot stand in the header {header} of `identityHeaders`", quoted(name));
+            let help = "name it with letters, digits and signs of ASCII, with spaces only within it";
+            let place = if what == "plan" { desk.key_place(&pointer) } else { desk.place(&pointer) };
+            desk.push(Diagnostic::error(Code::MalformedValue, place, message).help(help));
+        }
     }
 }

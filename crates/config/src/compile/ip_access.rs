@@ -3,8 +3,8 @@
 use engine::policy::ip_access::{IpAccess, Networks};
 use engine::trail::Mode;
 
+use super::counting;
 use super::desk::Desk;
-use super::limit;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::raw;
 use crate::text::Cidr;
@@ -12,7 +12,7 @@ use crate::text::Cidr;
 /// None if it is off.
 pub(super) fn compile(owner: &str, raw: &raw::IpAccess, pointer: &str, desk: &mut Desk<'_>) -> Option<IpAccess> {
     let raw::IpAccess { allow, deny, mode } = raw;
-    let mode = limit::mode(*mode);
+    let mode = counting::mode(*mode);
     let policy = desk.policy(format!("{owner}.ipAccess"), pointer, mode, None);
     if allow.is_empty() && deny.is_empty() {
         let help = "list networks under `allow` or `deny`, or remove it";

@@ -1,10 +1,11 @@
 //! Where a provider's keys are fetched from: `jwksUrl` of one entry, or `discovery`.
 
+use engine::policy::jwks::Algorithm;
 use engine::policy::jwks::source::{KeyPlace, KeySource, ReadyWhen};
 use engine::policy::jwks::url::{KeyUrl, UrlFault};
 
 use super::desk::Desk;
-use super::{keys, upstreams};
+use super::upstreams;
 use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw;
 use crate::text::Duration;
@@ -73,7 +74,7 @@ pub(super) fn compile(raw: &raw::JwtProvider, pointer: &str, desk: &mut Desk<'_>
             timeout: settings.timeout.as_std(),
             authorities,
             ready: if settings.gates_readiness { ReadyWhen::Fetched } else { ReadyWhen::Listening },
-            algorithms: raw.algorithms.iter().map(|algorithm| keys::algorithm(*algorithm)).collect(),
+            algorithms: raw.algorithms.iter().map(|algorithm| self::algorithm(*algorithm)).collect(),
         }),
     }
 }
@@ -158,4 +159,17 @@ fn of_issuer(raw: &raw::JwtProvider, pointer: &str, desk: &mut Desk<'_>) -> Opti
 
 fn unfit(fault: UrlFault, what: &str, pointer: &str, desk: &mut Desk<'_>) {
     desk.error(Code::MalformedValue, pointer, format!("{what}: {fault}"), fault.help());
+}
+
+pub(super) const fn algorithm(raw: raw::Algorithm) -> Algorithm {
+    match raw {
+        raw::Algorithm::RS256 => Algorithm::RS256,
+        raw::Algorithm::RS384 => Algorithm::RS384,
+        raw::Algorithm::RS512 => Algorithm::RS512,
+        raw::Algorithm::PS256 => Algorithm::PS256,
+        raw::Algorithm::ES256 => Algorithm::ES256,
+        raw::Algorithm::ES384 => Algorithm::ES384,
+        raw::Algorithm::EdDsa => Algorithm::EdDSA,
+        raw::Algorithm::HS256 => Algorithm::HS256,
+    }
 }

@@ -5,7 +5,7 @@ use engine::policy::jwks::{Algorithm, KeyFault, KeySet};
 use engine::policy::jwt::{FetchedKeys, ProviderFault, ProviderKeys};
 
 use super::desk::Desk;
-use super::key_source::{self, Fetches};
+use super::key_source::{self, Fetches, algorithm};
 use crate::diagnostic::{Code, quoted};
 use crate::raw;
 
@@ -123,17 +123,4 @@ pub(super) fn unserved(raw: &raw::JwtProvider, fault: &ProviderFault) -> String 
     };
     let at = raw.algorithms.iter().position(|listed| algorithm(*listed) == wanted);
     at.map_or_else(String::new, |at| format!("/{at}"))
-}
-
-pub(super) const fn algorithm(raw: raw::Algorithm) -> Algorithm {
-    match raw {
-        raw::Algorithm::RS256 => Algorithm::RS256,
-        raw::Algorithm::RS384 => Algorithm::RS384,
-        raw::Algorithm::RS512 => Algorithm::RS512,
-        raw::Algorithm::PS256 => Algorithm::PS256,
-        raw::Algorithm::ES256 => Algorithm::ES256,
-        raw::Algorithm::ES384 => Algorithm::ES384,
-        raw::Algorithm::EdDsa => Algorithm::EdDSA,
-        raw::Algorithm::HS256 => Algorithm::HS256,
-    }
 }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use engine::counted::CountBy;
 use engine::identity::{ApiKeyHolder, Consumer, ConsumerPlan, PlanRoutes};
 use engine::names::{ByConfig, Name, PlanId, RouteId};
 use engine::naming::durable;
@@ -21,22 +20,14 @@ use limits::shared::Scope;
 use limits::window::Period;
 use sha2::{Digest as _, Sha256};
 
+use super::counting::{count_by, mode, stricter};
 use super::desk::Desk;
 use super::names::Names;
 use super::scope::scope;
 use super::{concurrency, errors, identity};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, RawConfig};
 use crate::spans::deeper;
-use crate::text::CountingKey;
-
-pub(super) const fn mode(raw: raw::Mode) -> Mode {
-    match raw {
-        raw::Mode::Enforce => Mode::Enforce,
-        raw::Mode::DryRun => Mode::DryRun,
-        raw::Mode::Off => Mode::Off,
-    }
-}
 
 /// A named throttle and the routes that it counts; none is all of them.
 pub(super) struct NamedThrottle<'r> {
@@ -87,15 +78,6 @@ impl NamedThrottle<'_> {
     }
 }
 
-/// A throttle and its limit both have a mode: whichever does less wins.
-const fn stricter(one: raw::Mode, other: raw::Mode) -> raw::Mode {
-    match (one, other) {
-        (raw::Mode::Off, _) | (_, raw::Mode::Off) => raw::Mode::Off,
-        (raw::Mode::DryRun, _) | (_, raw::Mode::DryRun) => raw::Mode::DryRun,
-        (raw::Mode::Enforce, raw::Mode::Enforce) => raw::Mode::Enforce,
-    }
-}
-
 pub(super) fn throttles<'r>(
     raw: &'r RawConfig,
     names: &Names<'_>,
@@ -138,6 +120,12 @@ pub(super) fn throttles<'r>(
             (None, None) => continue,
         };
         let effective = mode(stricter(throttle.mode, own_mode));
+        if ["routes.", "plans."].iter().any(|begin| throttle.name.starts_with(begin)) {
+            let message =
+                format!("the name {} is like those of the limits of routes and plans", quoted(&throttle.name));
+            let help = "give it another beginning: limits of one name share what they have counted";
+            desk.error(Code::DuplicateName, &format!("{pointer}/name"), message, help);
+        }
         let policy = desk.policy(throttle.name.as_str(), &pointer, effective, field);
         if let Some(error) = &throttle.error {
             book.throttle(policy, error, &format!("{pointer}/error"), desk);
@@ -242,18 +230,6 @@ const fn period(raw: raw::QuotaPeriod) -> Period {
         raw::QuotaPeriod::Day => Period::Day,
         raw::QuotaPeriod::Week => Period::Week,
         raw::QuotaPeriod::Month => Period::Month,
-    }
-}
-
-pub(super) fn count_by(key: Option<&CountingKey>) -> CountBy {
-    match key {
-        None | Some(CountingKey::ConsumerId) => CountBy::Consumer,
-        Some(CountingKey::ApiKey) => CountBy::ApiKey,
-        Some(CountingKey::Ip) => CountBy::Address,
-        Some(CountingKey::Token) => CountBy::Token,
-        Some(CountingKey::Route) => CountBy::Route,
-        Some(CountingKey::Header(name)) => CountBy::Header(name.clone()),
-        Some(CountingKey::Claim(name)) => CountBy::Claim(name.as_str().into()),
     }
 }
 

@@ -13,7 +13,7 @@ use http::HeaderName;
 use serde_json::Value;
 
 use super::desk::Desk;
-use super::{body, limit, patterns};
+use super::{body, counting, patterns};
 use crate::diagnostic::{Code, listed, quoted};
 use crate::raw::{self, ParameterSchema, ParameterStyle, RawConfig, UnknownQuery};
 use crate::spans::deeper;
@@ -35,7 +35,7 @@ pub(super) fn compile(
     at: &str,
     desk: &mut Desk<'_>,
 ) -> Option<Box<Parameters>> {
-    let mode = limit::mode(raw.mode);
+    let mode = counting::mode(raw.mode);
     let policy = desk.policy(format!("routes.{}.parameters", owner.name), at, mode, None);
     let (templates, path) = path(owner, raw, &format!("{at}/path"), desk);
     let query = raw.query.iter().map(|(name, raw)| query(name, raw, &deeper(&format!("{at}/query"), name), desk));

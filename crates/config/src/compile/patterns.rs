@@ -11,6 +11,7 @@ use super::desk::Desk;
 use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, PathEntry};
 use crate::spans::deeper;
+use crate::text::percent_encoded;
 
 pub(super) fn host(text: &str, pointer: &str, desk: &mut Desk<'_>) -> Option<HostPattern> {
     let fault = match HostPattern::parse(text) {
@@ -52,7 +53,17 @@ pub(super) fn path(entry: &PathEntry, pointer: &str, desk: &mut Desk<'_>) -> Opt
         PathEntry::Regex(regex) => (regex.get().as_str(), PathPattern::regex(regex.get().as_str())),
     };
     let fault = match parsed {
-        Ok(pattern) => return Some(pattern),
+        Ok(pattern) => {
+            if let (PathEntry::Regex(_), Some(letter)) = (entry, text.chars().find(|letter| !letter.is_ascii())) {
+                let message = format!(
+                    "no path has a {}: it is percent-encoded where the regex meets it",
+                    quoted(&letter.to_string())
+                );
+                let bytes = percent_encoded(&letter.to_string());
+                desk.warn(Code::Pointless, pointer, message, format!("write {}", quoted(&bytes)));
+            }
+            return Some(pattern);
+        }
         Err(fault) => fault,
     };
     let message = match &fault {

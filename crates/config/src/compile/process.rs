@@ -8,8 +8,9 @@ use engine::snapshot::{AcceptRequestId, IntakeRules, RequestIdRules};
 use http::HeaderName;
 
 use super::desk::Desk;
+use super::fields;
 use super::store::{self, Redis};
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{AccessLogFormat, RawConfig, RequestIdAccept, Threads};
 use crate::text::Size;
 
@@ -40,15 +41,8 @@ pub enum LogTarget {
 
 pub(super) fn compile(raw: &RawConfig, desk: &mut Desk<'_>) -> Option<Process> {
     let listeners: Vec<SocketAddr> = raw.listeners.iter().map(|listener| listener.address.get()).collect();
-    let mut sound = true;
     let telemetry = raw.telemetry.as_ref().map(|telemetry| telemetry.address.get());
-    if let Some(address) = telemetry
-        && listeners.contains(&address)
-    {
-        let help = "give telemetry an address of its own: what it tells is not for clients";
-        desk.error(Code::DuplicateName, "/telemetry/address", format!("{address} is a listener for clients too"), help);
-        sound = false;
-    }
+    let sound = addresses(&listeners, telemetry, desk);
     for (index, network) in raw.trusted_proxies.iter().enumerate() {
         if network.net().prefix_len() == 0 {
             let pointer = format!("/trustedProxies/{index}");
@@ -56,6 +50,13 @@ pub(super) fn compile(raw: &RawConfig, desk: &mut Desk<'_>) -> Option<Process> {
             let message = "everybody is trusted to say which address a request comes from";
             desk.warn(Code::Unsafe, &pointer, message, help);
         }
+    }
+    if let Some(name) = raw.request_id.header.as_ref().map(crate::text::HeaderName::get)
+        && let Some(meaning) = fields::credential_in(name, raw)
+    {
+        let message = format!("{} {} and cannot carry the request's ID", quoted(name.as_str()), meaning.words());
+        let help = "name a field that nothing else uses, such as `X-Request-Id`";
+        desk.error(Code::Choice, "/requestId/header", message, help);
     }
     let AccessLogFormat::Json = raw.access_log.format;
     let access_log = match &*raw.access_log.path {
@@ -77,6 +78,65 @@ pub(super) fn compile(raw: &RawConfig, desk: &mut Desk<'_>) -> Option<Process> {
         store: store::compile(raw, desk),
     };
     sound.then_some(process)
+}
+
+/// Whether each address can be listened on beside the others. Two of one text have been reported by their names.
+fn addresses(listeners: &[SocketAddr], telemetry: Option<SocketAddr>, desk: &mut Desk<'_>) -> bool {
+    let mut sound = true;
+    let listening =
+        listeners.iter().enumerate().map(|(index, address)| (format!("/listeners/{index}/address"), *address));
+    let listening: Vec<(String, SocketAddr)> = listening.collect();
+    let telemetry = telemetry.map(|address| ("/telemetry/address".to_owned(), address));
+    for (index, (pointer, address)) in listening.iter().chain(&telemetry).enumerate() {
+        let is_telemetry = pointer.starts_with("/telemetry");
+        for (other_pointer, other) in listening.iter().take(index) {
+            let overlap = overlap(*address, *other);
+            if overlap == Overlap::None || (!is_telemetry && desk.have_one_text(pointer, other_pointer)) {
+                continue;
+            }
+            let what = if is_telemetry && address == other {
+                format!("{address} is a listener for clients too")
+            } else {
+                format!("{address} and {other} cannot both be listened on")
+            };
+            let help = if is_telemetry {
+                "give telemetry an address of its own: what it tells is not for clients"
+            } else {
+                "keep the one that takes connections for both, or give each a port of its own"
+            };
+            let (place, first) = (desk.place(pointer), desk.place(other_pointer));
+            let diagnostic = if overlap == Overlap::Sure {
+                sound = false;
+                Diagnostic::error(Code::DuplicateName, place, what)
+            } else {
+                Diagnostic::warning(Code::DuplicateName, place, format!("{what} where `[::]` takes IPv4, too"))
+            };
+            desk.push(diagnostic.help(help).note(first, "the other one is here"));
+        }
+    }
+    sound
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Overlap {
+    None,
+    /// It depends on the system: most let `[::]` take connections of IPv4.
+    Likely,
+    Sure,
+}
+
+fn overlap(one: SocketAddr, other: SocketAddr) -> Overlap {
+    if one.port() != other.port() || one.port() == 0 {
+        return Overlap::None;
+    }
+    let (left, right) = (one.ip().to_canonical(), other.ip().to_canonical());
+    let is_any = left.is_unspecified() || right.is_unspecified();
+    let takes_all = [left, right].iter().any(|ip| ip.is_ipv6() && ip.is_unspecified());
+    match left.is_ipv4() == right.is_ipv4() {
+        true if left == right || is_any => Overlap::Sure,
+        false if takes_all => Overlap::Likely,
+        true | false => Overlap::None,
+    }
 }
 
 pub(super) fn intake(raw: &RawConfig) -> IntakeRules {

@@ -12,8 +12,8 @@ use engine::route::table::RouteMatch;
 use engine::rules::Route;
 use engine::trail::Mode;
 
+use super::counting;
 use super::desk::Desk;
-use super::limit;
 use crate::diagnostic::Code;
 use crate::raw;
 use crate::text::Url;
@@ -26,7 +26,7 @@ pub(super) fn deprecation(
     desk: &mut Desk<'_>,
 ) -> Option<Arc<Deprecation>> {
     let raw::Deprecation { since, sunset, link, after_sunset, mode } = raw;
-    let mode = limit::mode(*mode);
+    let mode = counting::mode(*mode);
     let policy = desk.policy(format!("{owner}.deprecation"), pointer, mode, None);
     let after = match after_sunset {
         raw::AfterSunset::Serve => AfterSunset::Serve,

@@ -131,6 +131,7 @@ fn query(raw: &raw::QueryChange, at: &str, scope: &Scope<'_>, desk: &mut Desk<'_
     let (set, add) = (values("set", &raw.set), values("add", &raw.add));
     names::renamed_once(
         raw.rename.iter().map(|(from, to)| (from.as_str(), to.as_str())),
+        |from, to| from == to,
         &format!("{at}/rename"),
         desk,
     );

@@ -50,12 +50,29 @@ pub(super) fn of_operation<'d>(
     if !is_any && !types.is_empty() {
         map.set("contentTypes", types);
     }
-    if let Some(schema) = json_schema(&media, documents, dialect, report) {
-        map.set("schema", schema);
-        let needs_one = matches!(method, "POST" | "PUT" | "PATCH");
-        if needs_one && !body.is_true("required") {
+    let is_asked = matches!(method, "POST" | "PUT" | "PATCH");
+    let is_required = body.is_true("required");
+    let schema = json_schema(&media, documents, dialect, report);
+    match (&schema, is_required) {
+        (Some(_), false) if is_asked => {
             report.note(&body, "the request body may be left out: with a schema a POST, PUT or PATCH has to have one");
         }
+        (Some(_), true) if !is_asked => {
+            report.note(
+                &body,
+                format!("that {method} has to have a body is not carried over: only POST, PUT and PATCH can"),
+            );
+        }
+        (None, true) => {
+            report.note(
+                &body,
+                "that there has to be a body is not carried over: only the schema of a JSON body asks for one",
+            );
+        }
+        (Some(_) | None, _) => {}
+    }
+    if let Some(schema) = schema {
+        map.set("schema", schema);
     }
     Some(map).filter(|map| !map.is_empty())
 }

@@ -4,11 +4,11 @@
 use std::collections::VecDeque;
 use std::path::{Component, Path, PathBuf};
 
-use super::Fault;
+use super::{Fault, json};
 use crate::diagnostic::{Diagnostics, Place};
 use crate::render;
 use crate::source::{Files, Sources, Span, plain};
-use crate::tree::{Entry, Node, Origin, Style, Value};
+use crate::tree::{Entry, Node, Value};
 use crate::yaml;
 
 /// The largest document, all its files together.
@@ -65,18 +65,20 @@ impl Documents {
         let not_text = |_| Fault::Syntax(format!("{}: this is not UTF-8 text\n", path.display()));
         let text = String::from_utf8(bytes).map_err(not_text)?;
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-        let json = if text.trim_start().starts_with('{') { serde_json::from_str(&text).ok() } else { None };
+        let json = text.trim_start().starts_with('{').then(|| text.clone());
         let file = self.sources.add(path, text);
         let mut diagnostics = Diagnostics::default();
         let node = yaml::read(file, &mut self.sources, &mut diagnostics);
-        match (node, json) {
-            (Some(node), _) if !diagnostics.has_errors() => Ok(node),
-            // JSON that is no YAML (tabs, surrogates): its places are lost, what it says is not.
-            (_, Some(json)) => Ok(placeless(&json, Span { file, line: 0, column: 0, length: 0 })),
-            (None, None) if diagnostics.is_empty() => {
-                Err(Fault::Syntax(format!("{}: the document is empty\n", path.display())))
-            }
-            (_, None) => Err(Fault::Syntax(render::text(&diagnostics, &self.sources, render::Colour::Never))),
+        let fault = match node {
+            Some(node) if !diagnostics.has_errors() => return Ok(node),
+            None if diagnostics.is_empty() => format!("{}: the document is empty\n", path.display()),
+            Some(_) | None => render::text(&diagnostics, &self.sources, render::Colour::Never),
+        };
+        // JSON that is no YAML (tabs, surrogates): its places are lost, what it says is not.
+        match json.map(|text| json::read(&text, Span { file, line: 0, column: 0, length: 0 })) {
+            Some(Ok(node)) => Ok(node),
+            Some(Err(json::Fault::Twice(said))) => Err(Fault::Syntax(format!("{}: {said}\n", path.display()))),
+            Some(Err(json::Fault::NoJson)) | None => Err(Fault::Syntax(fault)),
         }
     }
 
@@ -253,27 +255,4 @@ fn unescaped(text: &str) -> Option<String> {
         }
     }
     String::from_utf8(bytes).ok()
-}
-
-fn placeless(json: &serde_json::Value, span: Span) -> Node {
-    let value = match json {
-        serde_json::Value::Null => Value::Null,
-        serde_json::Value::Bool(value) => Value::Bool(*value),
-        serde_json::Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
-            (Some(number), _, _) => Value::Integer(number),
-            (None, Some(number), _) => Value::Large(number),
-            (None, None, number) => Value::Float(number.unwrap_or_default()),
-        },
-        serde_json::Value::String(text) => Value::Text(text.clone()),
-        serde_json::Value::Array(items) => Value::List(items.iter().map(|item| placeless(item, span)).collect()),
-        serde_json::Value::Object(object) => {
-            let entry = |(key, value): (&String, &serde_json::Value)| Entry {
-                key: key.clone(),
-                key_span: span,
-                node: placeless(value, span),
-            };
-            Value::Map(object.iter().map(entry).collect())
-        }
-    };
-    Node { value, span, style: Style::Quoted, origin: Origin::Written }
 }

@@ -1,5 +1,7 @@
 //! Names for things that the document names in other ways.
 
+use std::collections::{HashMap, HashSet};
+
 /// The longest name that is made.
 const CHARS_MAX: usize = 80;
 
@@ -17,24 +19,34 @@ pub(super) fn word(text: &str) -> String {
     if word.is_empty() { "unnamed".to_owned() } else { word.to_owned() }
 }
 
-/// The name itself, or with the first number that makes it another one.
-pub(super) fn unlike(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
-    if !is_taken(name) {
-        return name.to_owned();
-    }
-    let mut number = 2_usize;
-    loop {
-        let numbered = format!("{name}-{number}");
-        if !is_taken(&numbered) {
-            return numbered;
+/// Names that are given already.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    names: HashSet<String>,
+    /// The number that was given last to a name, so that many of one name do not try all numbers.
+    last: HashMap<String, usize>,
+}
+
+impl Taken {
+    /// The name itself, or with the first number that makes it another one. It is taken from then on.
+    pub(super) fn unlike(&mut self, name: &str) -> String {
+        if self.names.insert(name.to_owned()) {
+            return name.to_owned();
         }
-        number = number.saturating_add(1);
+        let last = self.last.entry(name.to_owned()).or_insert(1);
+        loop {
+            *last = last.saturating_add(1);
+            let numbered = format!("{name}-{last}");
+            if self.names.insert(numbered.clone()) {
+                return numbered;
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{unlike, word};
+    use super::{Taken, word};
 
     #[test]
     fn names_are_words() {
@@ -48,7 +60,8 @@ mod tests {
 
     #[test]
     fn a_name_is_given_once() {
-        assert_eq!(unlike("a", |_| false), "a");
-        assert_eq!(unlike("a", |name| matches!(name, "a" | "a-2")), "a-3");
+        let mut taken = Taken::default();
+        let given: Vec<String> = ["a", "a", "a-2", "a", "b", "a-2"].iter().map(|name| taken.unlike(name)).collect();
+        assert_eq!(given, ["a", "a-2", "a-2-2", "a-3", "b", "a-2-3"]);
     }
 }

@@ -33,6 +33,11 @@ const KNOWN_KEYS: [&str; 11] = [
     "servers",
 ];
 
+/// What a Path Item says of requests, and what nobody hears when it refers to another one.
+fn is_lost_beside_reference(key: &str) -> bool {
+    !["$ref", "summary", "description"].contains(&key) && !key.starts_with("x-")
+}
+
 /// One route, and what stands above it.
 pub(super) struct Route {
     pub(super) comments: Vec<String>,
@@ -51,7 +56,7 @@ pub(super) struct Walk<'d, 'o> {
     pub(super) open: usize,
     /// Of operations that have no `servers` of their own.
     sites: Vec<Site>,
-    names: Vec<String>,
+    names: names::Taken,
     /// More operations than are imported.
     pub(super) left_out: usize,
 }
@@ -75,7 +80,7 @@ impl<'d, 'o> Walk<'d, 'o> {
             routes: Vec::new(),
             open: 0,
             sites: Vec::new(),
-            names: Vec::new(),
+            names: names::Taken::default(),
             left_out: 0,
         }
     }
@@ -89,6 +94,14 @@ impl<'d, 'o> Walk<'d, 'o> {
         }
         let paths = root.get("paths").map(|paths| paths.entries()).unwrap_or_default();
         for (path, item) in paths.iter().filter(|(path, _)| !path.starts_with("x-")) {
+            if item.text("$ref").is_some() {
+                for (key, beside) in item.entries().into_iter().filter(|(key, _)| is_lost_beside_reference(key)) {
+                    self.report.note(
+                        &beside,
+                        format!("`{key}` of the path `{path}` is not carried over: it stands beside `$ref`"),
+                    );
+                }
+            }
             match self.documents.follow(item) {
                 Ok(item) => self.path(path, &item),
                 Err(why) => self.report.note(item, format!("the path `{path}` is not carried over: {why}")),
@@ -171,8 +184,7 @@ impl<'d, 'o> Walk<'d, 'o> {
         let named = spot.text("operationId").filter(|id| !id.is_empty()).map(names::word);
         let named =
             named.unwrap_or_else(|| names::word(&format!("{} {}", method.to_ascii_lowercase(), operation.path)));
-        let name = names::unlike(&named, |name| self.names.iter().any(|known| known == name));
-        self.names.push(name.clone());
+        let name = self.names.unlike(&named);
         let mut map = Map::default().with("name", name);
         match site.hosts.as_slice() {
             [] => {}

@@ -1,12 +1,15 @@
 //! A Schema Object of OpenAPI 3.0 or 3.1 as JSON Schema 2020-12 that needs nothing around it: what it refers to comes along in `$defs`,
 //! what only describes is left out. What no schema of ours can be is cut out and told.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use engine::schema::{Formats, Schema};
 
 use super::Dialect;
 use super::document::{Documents, Spot};
+use super::loss;
+use super::names::Taken;
+use super::read_only::ReadOnly;
 use super::report::{Known, Report};
 use super::tree::{Map, Yaml};
 use crate::tree::Value;
@@ -15,7 +18,7 @@ use crate::tree::Value;
 const CUTS_MAX: usize = 64;
 
 /// Keywords whose value is a schema, a list or a map of schemas, or data; and what only describes.
-const SCHEMAS: &[&str] = &[
+pub(super) const SCHEMAS: &[&str] = &[
     "additionalProperties",
     "items",
     "not",
@@ -27,8 +30,8 @@ const SCHEMAS: &[&str] = &[
     "unevaluatedItems",
     "unevaluatedProperties",
 ];
-const LISTS: &[&str] = &["allOf", "anyOf", "oneOf", "prefixItems"];
-const MAPS: &[&str] = &["properties", "patternProperties", "dependentSchemas"];
+pub(super) const LISTS: &[&str] = &["allOf", "anyOf", "oneOf", "prefixItems"];
+pub(super) const MAPS: &[&str] = &["properties", "patternProperties", "dependentSchemas"];
 const DATA: &[&str] = &[
     "type",
     "format",
@@ -100,8 +103,12 @@ pub(super) struct Writer<'d, 'r> {
     documents: &'d Documents,
     dialect: Dialect,
     report: &'r mut Report<'d>,
-    /// By file and pointer: the name in `$defs`, how often it is referred to, and what it is once it is written.
+    /// The name in `$defs`, how often it is referred to, and what it is once it is written.
     parts: Vec<Part<'d>>,
+    /// Which of them a file and a pointer are.
+    known: HashMap<(usize, String), usize>,
+    names: Taken,
+    read_only: ReadOnly<'d>,
     open: VecDeque<usize>,
 }
 
@@ -132,7 +139,16 @@ pub(super) fn write<'d>(
 }
 
 fn made<'d>(spot: &Spot<'d>, documents: &'d Documents, dialect: Dialect, report: &mut Report<'d>) -> Option<Yaml> {
-    let mut writer = Writer { documents, dialect, report, parts: Vec::new(), open: VecDeque::new() };
+    let mut writer = Writer {
+        documents,
+        dialect,
+        report,
+        parts: Vec::new(),
+        known: HashMap::new(),
+        names: Taken::default(),
+        read_only: ReadOnly::of(spot, documents),
+        open: VecDeque::new(),
+    };
     let root = writer.schema(spot);
     while let Some(index) = writer.open.pop_front() {
         let Some(part) = writer.parts.get(index).map(|part| part.spot.clone()) else { continue };
@@ -155,14 +171,17 @@ impl<'d> Writer<'d, '_> {
             Value::Map(_) => spot.entries(),
             Value::Null | Value::Integer(_) | Value::Large(_) | Value::Float(_) | Value::Text(_) | Value::List(_) => {
                 self.report.note(spot, "this is no schema: anything is taken in its place");
-                return Yaml::Bool(true);
+                return loss::anything();
             }
         };
         let mut map = Map::default();
         if let Some(reference) = spot.text("$ref") {
             match self.part(spot.file, reference) {
                 Ok(name) => map.set("$ref", format!("#/$defs/{name}")),
-                Err(why) => self.report.note(spot, why),
+                Err(why) => {
+                    self.report.note(spot, why);
+                    loss::mark(&mut map);
+                }
             }
             // 3.0: what stands beside a reference is ignored.
             if self.dialect == Dialect::V30 {
@@ -201,9 +220,11 @@ impl<'d> Writer<'d, '_> {
             }
             map.set(key, written);
         } else if DATA.contains(&key) {
-            // One that nobody can check is a remark.
+            // One that nobody can check is a remark, unless another schema is told from this one by it.
             if key != "format" || inner.node.as_text().is_some_and(|format| FORMATS.contains(&format)) {
                 map.set(key, inner.node);
+            } else {
+                loss::mark(map);
             }
         } else if key == "discriminator" && spot.get("oneOf").or_else(|| spot.get("anyOf")).is_none() {
             self.report.note(
@@ -212,24 +233,23 @@ impl<'d> Writer<'d, '_> {
             );
         } else if !DESCRIBING.contains(&key) && key != "$ref" && !key.starts_with("x-") {
             self.report.note(inner, format!("the keyword `{key}` of a schema is not carried over"));
+            loss::mark(map);
         }
     }
 
     /// What the service makes itself a client does not send: `required` with `readOnly` is about responses.
     fn required(&mut self, required: &Spot<'d>, spot: &Spot<'d>, map: &mut Map) {
-        let properties = spot.get("properties");
-        let is_read_only = |name: &str| {
-            let property = properties.as_ref().and_then(|properties| properties.get(name));
-            let target = property.as_ref().and_then(|property| self.documents.follow(property).ok());
-            property.into_iter().chain(target).any(|property| property.is_true("readOnly"))
-        };
         let names = required.items();
         if names.iter().any(|name| name.node.as_text().is_none()) || !matches!(required.node.value, Value::List(_)) {
             self.report.note(required, "`required` of a schema is no list of names: it is not carried over");
+            loss::mark(map);
             return;
         }
-        let names: Vec<&str> =
-            names.iter().filter_map(|name| name.node.as_text()).filter(|name| !is_read_only(name)).collect();
+        let (read_only, names): (Vec<&str>, Vec<&str>) =
+            names.iter().filter_map(|name| name.node.as_text()).partition(|name| self.read_only.has(spot, name));
+        if !read_only.is_empty() {
+            loss::mark(map);
+        }
         if !names.is_empty() {
             map.set("required", names);
         }
@@ -238,14 +258,14 @@ impl<'d> Writer<'d, '_> {
     /// The name of what a reference leads to; written later, once.
     fn part(&mut self, file: usize, reference: &str) -> Result<String, String> {
         let spot = self.documents.target(file, reference)?;
-        let is_it = |part: &&mut Part<'_>| part.spot.file == spot.file && part.spot.pointer == spot.pointer;
-        if let Some(part) = self.parts.iter_mut().find(is_it) {
+        let key = (spot.file, spot.pointer.clone());
+        if let Some(part) = self.known.get(&key).and_then(|index| self.parts.get_mut(*index)) {
             part.uses = part.uses.saturating_add(1);
             return Ok(part.name.clone());
         }
         let last = spot.pointer.rsplit('/').next().filter(|last| !last.is_empty()).unwrap_or("schema");
-        let stem = super::names::word(last);
-        let name = super::names::unlike(&stem, |name| self.parts.iter().any(|part| part.name == name));
+        let name = self.names.unlike(&super::names::word(last));
+        self.known.insert(key, self.parts.len());
         self.open.push_back(self.parts.len());
         self.parts.push(Part { spot, name: name.clone(), uses: 1, written: None });
         Ok(name)
@@ -315,11 +335,16 @@ fn nullable(spot: &Spot<'_>, mut map: Map) -> Yaml {
 /// What the validator does not take is cut out, keyword by keyword.
 fn sound(mut schema: Yaml, spot: &Spot<'_>, report: &mut Report<'_>) -> Option<Yaml> {
     for _ in 0..CUTS_MAX {
-        let Err(fault) = Schema::compile(&schema.to_json(), Formats::Ignored) else { return Some(schema) };
+        for told in loss::settle(&mut schema) {
+            report.note(spot, told);
+        }
+        let bare = loss::unmarked(&schema);
+        let Err(fault) = Schema::compile(&bare.to_json(), Formats::Ignored) else { return Some(bare) };
         if fault.pointer.is_empty() || !schema.cut(&fault.pointer) {
             report.note(spot, format!("the schema is not carried over: {}", fault.message));
             return None;
         }
+        loss::mark_at(&mut schema, &fault.pointer);
         report.note(spot, format!("`{}` of the schema is not carried over: {}", fault.pointer, fault.message));
     }
     report.note(spot, "the schema is not carried over: too much of it is wrong");

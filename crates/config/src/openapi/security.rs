@@ -1,11 +1,13 @@
 //! `security` and `securitySchemes`: who may call. What cannot be asked for is never left out of a demand: a way in that needs it is
-//! no way in.
+//! no way in. What is not written as the standard has it lets nobody in: only an empty list and an empty map say that anybody may call.
 
 use super::document::{Documents, Spot};
 use super::names;
 use super::report::Report;
 use super::tree::{Map, Yaml};
+use crate::tree::Value;
 use engine::policy::jwks::url::KeyUrl;
+use std::collections::HashMap;
 
 /// What a scheme is to us.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +24,9 @@ pub(super) struct Security {
     pub(super) key_location: Option<Map>,
     /// By name; with the comment that says what to fill in.
     pub(super) providers: Vec<(String, Map, String)>,
+    /// What the provider of a scheme is called: two schemes are two providers, however alike their names.
+    provider_names: HashMap<String, String>,
+    taken: names::Taken,
     pub(super) asks_for_keys: bool,
     pub(super) asks_for_passwords: bool,
 }
@@ -45,11 +50,19 @@ impl Security {
     ) -> Demand {
         let Some(root) = documents.root() else { return Demand::Impossible };
         let Some(security) = operation.get("security").or_else(|| root.get("security")) else { return Demand::Open };
+        let Value::List(_) = security.node.value else {
+            report.note(&security, "`security` is no list of requirements such as `[{ NAME: [] }]`: it lets nobody in");
+            return Demand::Impossible;
+        };
         let requirements = security.items();
+        let is_map = |requirement: &&Spot<'_>| matches!(requirement.node.value, Value::Map(_));
+        for odd in requirements.iter().filter(|requirement| !is_map(requirement)) {
+            report.note(odd, "a requirement of `security` is no map such as `{ NAME: [] }`: it lets nobody in");
+        }
         if requirements.is_empty() {
             return Demand::Open;
         }
-        if requirements.iter().any(|requirement| requirement.entries().is_empty()) {
+        if requirements.iter().filter(is_map).any(|requirement| requirement.entries().is_empty()) {
             report.note(
                 &security,
                 "callers may leave their credential out: the route is open, and no credential is looked at",
@@ -57,7 +70,7 @@ impl Security {
             return Demand::Open;
         }
         let mut ways = Vec::new();
-        for requirement in &requirements {
+        for requirement in requirements.iter().filter(is_map) {
             if let Some(way) = self.all_of(requirement, documents, report)
                 && !ways.contains(&way)
             {
@@ -90,8 +103,7 @@ impl Security {
                     Map::default().with("basic", Map::default())
                 }
                 Scheme::Jwt { provider } => {
-                    let scopes: Vec<&str> = scopes.items().iter().filter_map(|scope| scope.node.as_text()).collect();
-                    let scopes: Vec<&str> = scopes.into_iter().filter(|scope| !scope.is_empty()).collect();
+                    let scopes = scope_names(name, &scopes, report)?;
                     let mut jwt = Map::default().with("provider", provider);
                     if !scopes.is_empty() {
                         jwt.set("scopes", scopes);
@@ -169,8 +181,11 @@ impl Security {
     }
 
     fn jwt(&mut self, name: &str, scheme: &Spot<'_>) -> Scheme {
-        let provider = names::word(name);
-        if !self.providers.iter().any(|(known, _, _)| *known == provider) {
+        let provider = if let Some(known) = self.provider_names.get(name) {
+            known.clone()
+        } else {
+            let provider = self.taken.unlike(&names::word(name));
+            self.provider_names.insert(name.to_owned(), provider.clone());
             let discovery = scheme.text("openIdConnectUrl").and_then(|url| {
                 let issuer = url.strip_suffix("/.well-known/openid-configuration")?;
                 // What starts so may still be no URL.
@@ -190,9 +205,23 @@ impl Security {
                 ),
             };
             self.providers.push((provider.clone(), map, comment.to_owned()));
-        }
+            provider
+        };
         Scheme::Jwt { provider }
     }
+}
+
+/// The scopes that a scheme is to have granted; none if they cannot be read, and so cannot be asked for.
+fn scope_names<'d>(name: &str, scopes: &Spot<'d>, report: &mut Report<'d>) -> Option<Vec<&'d str>> {
+    let names: Option<Vec<&str>> = match &scopes.node.value {
+        Value::Null => Some(Vec::new()),
+        Value::List(items) => items.iter().map(|scope| scope.as_text().filter(|scope| !scope.is_empty())).collect(),
+        Value::Bool(_) | Value::Integer(_) | Value::Large(_) | Value::Float(_) | Value::Text(_) | Value::Map(_) => None,
+    };
+    if names.is_none() {
+        report.note(scopes, format!("the scopes of `{name}` are no list of names: what needs them lets nobody in"));
+    }
+    names
 }
 
 /// One as it is, several under a key.

@@ -1,5 +1,7 @@
 //! `servers`: the hosts at which an operation is served, and what its paths begin with.
 
+use std::collections::BTreeSet;
+
 use engine::route::host::HostPattern;
 
 use super::document::Spot;
@@ -22,6 +24,10 @@ pub(super) fn sites<'d>(around: &[&Spot<'d>], hosts: &[String], report: &mut Rep
     let servers = servers.into_iter().find(|servers| !servers.is_empty()).unwrap_or_default();
     let mut sites: Vec<Site> = Vec::new();
     let mut any_host = Vec::new();
+    if let Some(first) = servers.get(SERVERS_MAX) {
+        let more = servers.len().saturating_sub(SERVERS_MAX);
+        report.note(first, format!("of the servers {more} are not carried over: a list has at most {SERVERS_MAX}"));
+    }
     for server in servers.iter().take(SERVERS_MAX) {
         let Some((host, base)) = server_of(server, report) else { continue };
         if !sites.iter().any(|site| site.base == base) {
@@ -32,6 +38,14 @@ pub(super) fn sites<'d>(around: &[&Spot<'d>], hosts: &[String], report: &mut Rep
             Some(host) if !site.hosts.contains(&host) => site.hosts.push(host),
             Some(_) => {}
             None => any_host.push(base),
+        }
+    }
+    if let (true, Some(first)) = (sites.is_empty(), servers.first()) {
+        let bases: BTreeSet<String> = servers.iter().take(SERVERS_MAX).map(base_alone).collect();
+        sites.extend(bases.into_iter().map(|base| Site { hosts: Vec::new(), base }));
+        if hosts.is_empty() {
+            report
+                .note(first, "none of the servers can be carried over: the routes take any host; say it with `--host`");
         }
     }
     if sites.is_empty() {
@@ -55,12 +69,8 @@ fn server_of<'d>(server: &Spot<'d>, report: &mut Report<'d>) -> Option<(Option<S
         return None;
     };
     let url = filled(url, server, report)?;
-    let (authority, path) = match url.split_once("://").map(|(_, rest)| rest).or_else(|| url.strip_prefix("//")) {
-        Some(rest) => rest.find('/').and_then(|at| rest.split_at_checked(at)).unwrap_or((rest, "")),
-        None => ("", url.as_str()),
-    };
-    let path = path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
-    let base = if path.is_empty() || path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    let (authority, path) = parts(&url);
+    let base = base_of(path);
     if authority.is_empty() {
         return Some((None, base));
     }
@@ -74,6 +84,25 @@ fn server_of<'d>(server: &Spot<'d>, report: &mut Report<'d>) -> Option<(Option<S
             None
         }
     }
+}
+
+/// Authority and path; a URL without a host has no authority.
+fn parts(url: &str) -> (&str, &str) {
+    match url.split_once("://").map(|(_, rest)| rest).or_else(|| url.strip_prefix("//")) {
+        Some(rest) => rest.find('/').and_then(|at| rest.split_at_checked(at)).unwrap_or((rest, "")),
+        None => ("", url),
+    }
+}
+
+fn base_of(path: &str) -> String {
+    let path = path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+    if path.is_empty() || path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
+}
+
+/// What the paths of a server begin with whose host cannot be said; nothing where that is not known either.
+fn base_alone(server: &Spot<'_>) -> String {
+    let (_, path) = server.text("url").map(parts).unwrap_or_default();
+    if path.contains(['{', '}']) { String::new() } else { base_of(path) }
 }
 
 /// The URL with its variables at their defaults.

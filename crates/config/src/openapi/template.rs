@@ -4,6 +4,7 @@ use engine::route::path::{PathPattern, PathPatternFault};
 
 use super::names;
 use super::tree::{Map, Yaml};
+use crate::text::percent_encoded;
 
 /// The path, and what its parameters are called there.
 pub(super) struct Template {
@@ -24,16 +25,15 @@ impl Template {
             return Self::composed(&whole);
         }
         let mut names: Vec<(String, String)> = Vec::new();
+        let mut taken = names::Taken::default();
         let mut path = String::new();
         for segment in whole.split('/').skip(1) {
             path.push('/');
             let Some(name) = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
-                path.push_str(&segment.replace(' ', "%20"));
+                path.push_str(&percent_encoded(segment));
                 continue;
             };
-            let known = names::unlike(&names::word(name).replace('.', "_"), |taken| {
-                names.iter().any(|(_, known)| known == taken)
-            });
+            let known = taken.unlike(&names::word(name).replace('.', "_"));
             path.extend(["{", &known, "}"]);
             names.push((name.to_owned(), known));
         }
@@ -82,7 +82,7 @@ fn is_composed(segment: &str) -> bool {
 
 fn escaped(text: &str) -> String {
     let mut escaped = String::new();
-    for character in text.chars() {
+    for character in percent_encoded(text).chars() {
         if "\\.+*?()|[]{}^$#&-~".contains(character) {
             escaped.push('\\');
         }
@@ -113,6 +113,8 @@ mod tests {
         check("", "/a*", "/a\\*");
         check("", "/files/{name}.{ext}", "/files/[^/]+\\.[^/]+");
         check("", "/{a}-{b}", "/[^/]+\\-[^/]+");
+        check("", "/ü/{id}", "/%C3%BC/{id}");
+        check("", "/ü x/{id}.json", "/%C3%BC%20x/[^/]+\\.json");
         check("", "pets", "it does not begin with `/`");
         check("", "/a?b=c", "the path contains '?', which has to be percent-encoded");
         check("", "/{a", "a brace is not closed");

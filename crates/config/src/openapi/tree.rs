@@ -49,6 +49,10 @@ impl Map {
         self.0.iter().map(|(key, value)| (key.as_str(), value))
     }
 
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Yaml> {
+        self.0.iter_mut().map(|(_, value)| value)
+    }
+
     pub(super) const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

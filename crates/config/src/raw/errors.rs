@@ -19,7 +19,7 @@ pub struct Errors {
     pub help_url: Option<Url>,
     /// How much the client is told.
     pub disclose: Disclose,
-    /// Headers of every error, in which `{{…}}` is filled in.
+    /// Headers of every error, in which `{{…}}` is filled in. Not `Content-Type`, which is `contentType`.
     #[schemars(extend("propertyNames" = {"format": "tollgate-header-name"}))]
     pub headers: HeaderTexts,
     /// Texts that bodies and headers of errors share, by name: `{{> NAME}}` stands for one. Those of routes and throttles too.

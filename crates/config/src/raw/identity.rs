@@ -28,7 +28,7 @@ pub struct JwtProvider {
     pub keys: Vec<JwtKey>,
     /// Fetches the key set that the issuer's own metadata names: `true`, or a map with the bounds of fetching. Takes `issuer`.
     pub discovery: Option<Discovery>,
-    /// How far the issuer's clock may be off when `exp` and `nbf` are checked. 0s to 5m.
+    /// How far the issuer's clock may be off when `exp` and `nbf` are checked, in whole seconds. 0s to 5m.
     #[serde(default = "clock_skew")]
     #[schemars(extend("x-range" = ["0s", "5m"]))]
     pub clock_skew: Duration,
@@ -284,7 +284,7 @@ impl Default for Passwords {
     }
 }
 
-/// Headers that tell the upstream who calls.
+/// Headers that tell the upstream who calls: names that nothing else uses. IDs and plans that no header can carry are refused.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct IdentityHeaders {

@@ -198,7 +198,7 @@ impl std::fmt::Debug for User {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("oneOf" = [{"required": ["rateLimit"]}, {"required": ["concurrency"]}]))]
 pub struct Throttle {
-    /// The name in logs and metrics.
+    /// The name in logs and metrics. Names that begin with `routes.` or `plans.` are those of their limits.
     #[schemars(length(min = 1, max = 128))]
     pub name: String,
     /// Which requests it counts. All by default.

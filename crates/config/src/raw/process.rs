@@ -78,7 +78,7 @@ pub enum AccessLogFormat {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RequestId {
-    /// The header that carries it in, on and back. `X-Request-Id` by default.
+    /// The header that carries it in, on and back; none that has a meaning already, such as `Content-Length`. `X-Request-Id` by default.
     pub header: Option<HeaderName>,
     /// Whose request IDs are kept instead of being replaced by a new one.
     pub accept: RequestIdAccept,

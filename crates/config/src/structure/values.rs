@@ -49,7 +49,9 @@ impl Pass<'_> {
         let shown = self.shown(pointer);
         match &node.value {
             Value::Text(text) if wants("boolean") => boolean_meant(text).map(|meant| format!("write `{meant}`")),
-            Value::Text(text) if wants("integer") || wants("number") => number_help(text, node.origin, shown.is_some()),
+            Value::Text(text) if wants("integer") || wants("number") => {
+                number_help(text, node.origin, shown.is_some(), self.is_in_braces(pointer))
+            }
             Value::Float(_) if wants("integer") => Some("write it without a fraction".to_owned()),
             Value::Bool(_) | Value::Integer(_) | Value::Large(_) | Value::Float(_) if wants("string") => {
                 let shown = shown.map_or_else(|| "…".to_owned(), |shown| shown.trim_matches('`').to_owned());
@@ -208,10 +210,19 @@ impl Pass<'_> {
         self.diagnostics.push(Diagnostic::error(Code::OutOfRange, place, message).help(help));
     }
 
+    /// Whether the value stands in a map in braces or a list in brackets, where YAML takes no bare placeholder.
+    fn is_in_braces(&self, pointer: &str) -> bool {
+        let span = self.node(pointer.rsplit_once('/').map_or("", |(around, _)| around)).span;
+        let line = (span.line as usize).checked_sub(1);
+        let line = line.and_then(|line| self.sources.get(span.file)?.text.split('\n').nth(line));
+        let first = line.and_then(|line| line.chars().nth((span.column as usize).saturating_sub(1)));
+        matches!(first, Some('{' | '['))
+    }
+
     /// A scalar as it was written; None if it is a secret or came in by substitution.
     fn shown(&self, pointer: &str) -> Option<String> {
         let node = self.node(pointer);
-        let is_secret = pointer.split('/').any(mask::is_secret_key);
+        let is_secret = mask::hides_at(pointer);
         if is_secret || node.origin != Origin::Written {
             return None;
         }
@@ -258,10 +269,14 @@ fn boolean_meant(text: &str) -> Option<bool> {
     }
 }
 
-fn number_help(text: &str, origin: Origin, is_shown: bool) -> Option<String> {
+fn number_help(text: &str, origin: Origin, is_shown: bool, is_in_braces: bool) -> Option<String> {
     let bare: String = text.chars().filter(|c| !matches!(c, '_' | ',' | ' ' | '\'')).collect();
     let number = bare.parse::<u64>().ok()?;
     match origin {
+        Origin::Substituted | Origin::Unresolved if is_in_braces => Some(
+            "write the map without braces, one key a line, and the placeholder without quotes: then its value becomes a number"
+                .to_owned(),
+        ),
         Origin::Substituted | Origin::Unresolved => {
             Some("remove the quotes around the placeholder, so that its value becomes a number".to_owned())
         }

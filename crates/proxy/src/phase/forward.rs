@@ -12,7 +12,7 @@ use engine::chain::Admission;
 use engine::credential::Location;
 use engine::denial::Denial;
 use engine::reason::Reason;
-use engine::snapshot::Snapshot;
+use engine::snapshot::{Snapshot, ToldUpstream};
 use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
@@ -142,7 +142,7 @@ fn tell_identity(headers: &mut HeaderMap, snapshot: &Snapshot, admission: &Admis
 fn tell(headers: &mut HeaderMap, name: &HeaderName, value: &str) -> Result<(), Denial> {
     let refusal =
         || Denial::new(Reason::ClaimMismatch).because(format!("the value for {name} cannot stand in a header"));
-    if value.bytes().any(|byte| byte != b' ' && !byte.is_ascii_graphic()) {
+    if !ToldUpstream::can_say(value) {
         return Err(refusal());
     }
     headers.insert(name.clone(), HeaderValue::from_str(value).map_err(|_| refusal())?);

@@ -10,8 +10,7 @@ pub(super) fn append(text: &[u8], out: &mut Vec<u8>) {
         Some((head, rest)) if !rest.is_empty() => (head, true),
         Some(_) | None => (text, false),
     };
-    // Without an early end: so it takes many bytes at once.
-    if text.iter().fold(true, |plain, byte| plain & is_plain(*byte)) {
+    if is_all_plain(text) {
         out.extend_from_slice(text);
     } else {
         for chunk in text.utf8_chunks() {
@@ -52,8 +51,28 @@ fn append_unicode(character: char, out: &mut Vec<u8>) {
     out.extend_from_slice(&digits);
 }
 
-const fn is_plain(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
+/// Whether nothing has to be escaped. Compares sixteen bytes at once, the last ones twice: most values are short, and nearly all plain.
+fn is_all_plain(text: &[u8]) -> bool {
+    let (chunks, rest) = text.as_chunks::<AT_ONCE>();
+    if !chunks.iter().all(is_plain) {
+        return false;
+    }
+    if let Some(last) = text.last_chunk() {
+        return is_plain(last);
+    }
+    let mut padded = [b' '; AT_ONCE];
+    if let Some(place) = padded.get_mut(..rest.len()) {
+        place.copy_from_slice(rest);
+    }
+    is_plain(&padded)
+}
+
+const AT_ONCE: usize = 16;
+
+/// Without an early end: so the compiler compares all of it together.
+fn is_plain(chunk: &[u8; AT_ONCE]) -> bool {
+    let fits = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    chunk.iter().fold(true, |plain, byte| plain & fits(*byte))
 }
 
 #[cfg(test)]
@@ -87,6 +106,20 @@ mod tests {
         check("cut in a character", b"a\xe2\x82", "a\\ufffd\\ufffd");
         check("surrogate", b"\xed\xa0\x80", "\\ufffd\\ufffd\\ufffd");
         check("beyond the first plane", "🦀".as_bytes(), "🦀");
+    }
+
+    #[test]
+    fn one_byte_is_found_wherever_it_stands() {
+        for length in 1..50 {
+            for at in 0..length {
+                for (byte, expected) in [(b'"', "\\\""), (b'\\', "\\\\"), (b'\n', "\\n"), (0x7f, "\\u007f")] {
+                    let mut text = vec![b'a'; length];
+                    text[at] = byte;
+                    let expected = format!("{}{expected}{}", "a".repeat(at), "a".repeat(length - at - 1));
+                    assert_eq!(escaped(&text), expected, "0x{byte:02X} at {at} of {length}");
+                }
+            }
+        }
     }
 
     #[test]

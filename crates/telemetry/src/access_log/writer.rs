@@ -10,8 +10,8 @@ use tracing::{info, warn};
 
 /// As much as this may wait for the writer, and as much again may be in its hands; lines beyond are dropped.
 pub(super) const PENDING_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// The writer begins when this much waits …
-const BATCH_BYTES: usize = 256 * 1024;
+/// The writer begins when this much waits: no more, so that the buffers do not push what requests need out of the processor's cache …
+const BATCH_BYTES: usize = 64 * 1024;
 /// … or the first line has waited for so long.
 const BATCH_WAIT: Duration = Duration::from_millis(100);
 

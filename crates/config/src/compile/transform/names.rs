@@ -1,12 +1,10 @@
 //! Which headers a transformation may touch, and that it does not contradict itself.
 
-use engine::policy::forward_auth::TOLD;
-use engine::reply::is_reserved;
 use engine::transform::Side;
 use http::{HeaderName, header};
 
 use super::Desk;
-use crate::compile::identity::RESERVED;
+use crate::compile::fields::{self, Meaning};
 use crate::compile::{patterns, process};
 use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, RawConfig};
@@ -41,33 +39,26 @@ impl Kept {
     }
 }
 
-const LIMITS: [&str; 5] =
-    ["ratelimit", "ratelimit-policy", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-next"];
-const ORIGIN: [&str; 6] = ["forwarded", "via", "x-forwarded-port", "x-real-ip", "traceparent", "tracestate"];
-
 fn kept(name: &HeaderName, side: Side, config: &RawConfig) -> Option<Kept> {
-    if *name == header::HOST {
-        return Some(Kept::Host);
+    match (fields::meaning(name), side) {
+        (Some(Meaning::Host), _) => return Some(Kept::Host),
+        (Some(Meaning::Framing), _) => return Some(Kept::Framing),
+        (Some(Meaning::Content), _) if fields::are_one(name, &header::CONTENT_ENCODING) => return Some(Kept::Framing),
+        (Some(Meaning::Limits), Side::Response) => return Some(Kept::Limits),
+        (Some(Meaning::Origin), Side::Request) => return Some(Kept::Origin),
+        (_, Side::Request | Side::Response) => {}
     }
-    if RESERVED.contains(name) || is_reserved(name) || *name == header::CONTENT_ENCODING {
-        return Some(Kept::Framing);
-    }
-    // As `engine` has it: a double with `_` reaches some servers as the same header.
-    let dashed = name.as_str().replace('_', "-");
-    if process::request_id(config).header.as_str() == dashed {
+    if fields::are_one(name, &process::request_id(config).header) {
         return Some(Kept::RequestId);
     }
-    let is = |other: &HeaderName| other.as_str().replace('_', "-") == dashed;
     match side {
-        Side::Response => LIMITS.contains(&&*dashed).then_some(Kept::Limits),
+        Side::Response => None,
         Side::Request => {
-            if ORIGIN.contains(&&*dashed) || TOLD.iter().any(is) {
-                return Some(Kept::Origin);
-            }
             let headers = &config.identity_headers;
             let own = headers.consumer.iter().chain(&headers.plan).chain(headers.claims.values());
             let vouched = config.auth_services.values().flat_map(|service| &service.response_headers);
-            own.chain(vouched).map(text::HeaderName::get).any(is).then_some(Kept::Identity)
+            let mut all = own.chain(vouched).map(text::HeaderName::get);
+            all.any(|other| fields::are_one(name, other)).then_some(Kept::Identity)
         }
     }
 }
@@ -91,7 +82,7 @@ pub(super) fn headers(raw: &raw::HeaderChange, at: &str, side: Side, config: &Ra
     }
     patterns::header_names(&raw.rename, &format!("{at}/rename"), desk);
     let pairs = raw.rename.iter().map(|(from, to)| (from.as_str(), to.get().as_str()));
-    renamed_once(pairs, &format!("{at}/rename"), desk);
+    renamed_once(pairs, str::eq_ignore_ascii_case, &format!("{at}/rename"), desk);
     for (name, pointer) in touched {
         // Of a broken `requestId` nobody knows which header it means.
         let is_kept = |kept: &Kept| !(matches!(kept, Kept::RequestId) && desk.is_left_out("/requestId"));
@@ -103,12 +94,17 @@ pub(super) fn headers(raw: &raw::HeaderChange, at: &str, side: Side, config: &Ra
     }
 }
 
-/// Two names that become one, a name that becomes itself.
-pub(super) fn renamed_once<'r>(pairs: impl Iterator<Item = (&'r str, &'r str)>, at: &str, desk: &mut Desk<'_>) {
+/// Two names that become one, a name that becomes itself; `is_same` compares names as their kind does.
+pub(super) fn renamed_once<'r>(
+    pairs: impl Iterator<Item = (&'r str, &'r str)>,
+    is_same: fn(&str, &str) -> bool,
+    at: &str,
+    desk: &mut Desk<'_>,
+) {
     let mut seen: Vec<&str> = Vec::new();
     for (from, to) in pairs {
         let pointer = deeper(at, from);
-        if from.eq_ignore_ascii_case(to) {
+        if is_same(from, to) {
             let message = format!("{} has this name already", quoted(from));
             desk.error(Code::Transform, &pointer, message, "name another one, or remove the line");
         } else if seen.contains(&to) {
