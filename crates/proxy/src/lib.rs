@@ -27,9 +27,9 @@ mod server;
 mod shared;
 mod storms;
 
-/// What the program log has unless one asks for more. Pingora's proxy has a remark on each exchange that breaks: the access log says it
-/// better, and a client must not be able to fill this log.
-pub const LOG_FILTER: &str = "info,pingora=warn,pingora_proxy=error";
+/// What the program log has unless one asks for more. Pingora's proxy and its pool have a remark on each exchange that breaks: the access
+/// log says it better, and a client must not be able to fill this log.
+pub const LOG_FILTER: &str = "info,pingora=warn,pingora_proxy=error,pingora_pool=error";
 
 pub use installed::LogSettings;
 pub use key_sets::KeySetReport;

@@ -50,13 +50,3 @@ fn a_log_that_cannot_be_opened_is_named() {
     let ran = run(&config(ports::free().unwrap(), "accessLog: { path: /nonexistent/folder/log }"));
     assert!(ran.stderr.contains("access log") && ran.stderr.contains("No such file"), "{ran}");
 }
-
-/// Neither serves on without one of its listeners nor says that it is ready.
-#[test]
-fn addresses_that_exclude_each_other_are_named() {
-    let port = ports::free().unwrap().port();
-    let (one, all) = (SocketAddr::from(([127, 0, 0, 1], port)), SocketAddr::from(([0, 0, 0, 0], port)));
-    let ran = run(&config(one, &format!("telemetry: {{ address: \"{all}\" }}")));
-    let expected = format!("cannot listen on {all}: {one} of the same config has this port already");
-    assert!(ran.stderr.contains(&expected), "{ran}");
-}
