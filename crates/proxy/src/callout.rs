@@ -97,7 +97,7 @@ impl Callouts {
         prepared: &PreparedService,
         fields: Vec<(HeaderName, HeaderValue)>,
     ) -> Result<ServiceReply> {
-        let peer = prepared.endpoint.peer().await;
+        let peer = prepared.endpoint.peer(service.timeout).await;
         let peer = &*peer.ok_or_else(|| Error::explain(ErrorType::ConnectNoRoute, "its name has no address"))?;
         let request = request(service, fields)?;
         if let Some(kept) = self.connector.reused_stream(peer).await {

@@ -7,6 +7,7 @@ use crate::hold::Hold;
 use http::HeaderValue;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 tokio::task_local! {
     /// The connection that this task serves.
@@ -17,6 +18,8 @@ tokio::task_local! {
 pub(crate) struct Connection {
     pub(crate) deadline: Deadline,
     pub(crate) hold: Hold,
+    /// The current request was announced with a body, which may still turn out to be empty.
+    announces_body: AtomicBool,
     /// None for a connection that has no address (a Unix socket).
     pub(crate) peer: Option<Peer>,
 }
@@ -33,7 +36,16 @@ pub(crate) struct Peer {
 
 impl Connection {
     pub(crate) fn new(peer: Option<IpAddr>) -> Self {
-        Self { deadline: Deadline::default(), hold: Hold::default(), peer: peer.map(Peer::new) }
+        Self { peer: peer.map(Peer::new), ..Self::default() }
+    }
+
+    pub(crate) fn announces_body(&self) -> bool {
+        // Relaxed: connection and request are polled by the same task.
+        self.announces_body.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn begin(&self, announces_body: bool) {
+        self.announces_body.store(announces_body, Ordering::Relaxed);
     }
 }
 

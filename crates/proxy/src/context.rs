@@ -156,6 +156,11 @@ impl RequestContext {
         self.connection.as_ref().map(|connection| &connection.hold)
     }
 
+    /// Whether the whole exchange has had its time.
+    pub(crate) fn total_is_over(&self, now: Now) -> bool {
+        self.attempt.total_ends_ns.is_some_and(|end| now.monotonic_ns >= end)
+    }
+
     /// Moves the connection's deadline to `within` from now, but never past the end of the whole exchange.
     pub(crate) fn wait_until(&self, now: Now, within: std::time::Duration) {
         if let Some(deadline) = self.deadline() {

@@ -107,8 +107,10 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         context: &mut Box<RequestContext>,
     ) -> Result<()> {
-        reply::received(session, response, context)?;
-        transform::answer(&self.shared, session, response, context)
+        reply::received(response, context)?;
+        transform::answer(&self.shared, session, response, context)?;
+        reply::seal(session, response, context);
+        transform::compress(session, response, context)
     }
 
     async fn response_filter(
@@ -118,7 +120,7 @@ impl ProxyHttp for Gateway {
         context: &mut Box<RequestContext>,
     ) -> Result<()> {
         transform::hold(response, context);
-        reply::frame(session, response);
+        reply::frame(session, response, context);
         Ok(())
     }
 

@@ -13,6 +13,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use telemetry::access_log::{AccessLog, Target};
 use telemetry::metrics::{Metrics, PlanMetrics, RouteMetrics, UpstreamMetrics};
 
@@ -40,6 +42,7 @@ pub(crate) struct Installed {
     plans: Vec<PlanMetrics>,
     /// The sets that providers fetch, by their place; none for one that no route asks.
     key_sources: Vec<Option<Arc<Source>>>,
+    stopping: Arc<AtomicBool>,
 }
 
 /// An upstream with everything built that a request would otherwise build.
@@ -60,8 +63,10 @@ impl Installed {
         metrics: &Metrics,
         resolver: &Resolver,
         key_sets: &KeySets,
+        stopping: Arc<AtomicBool>,
     ) -> Self {
         Self {
+            stopping,
             key_sources: key_sets.of(&snapshot, metrics),
             routes: snapshot.routes.iter().map(|route| metrics.route(&route.name)).collect(),
             no_route: metrics.no_route(),
@@ -71,6 +76,11 @@ impl Installed {
             auth_services: auth_services(&snapshot, metrics, resolver),
             snapshot,
         }
+    }
+
+    /// Whether the gateway has been told to stop: connections end behind the answers that are under way.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 
     pub(crate) fn route_metrics(&self, route: Option<RouteId>) -> &RouteMetrics {
@@ -100,18 +110,19 @@ impl Installed {
 
 impl Prepared {
     /// A peer for that endpoint; none while its name has no address.
-    pub(crate) async fn peer(&self, endpoint: usize) -> Option<Box<HttpPeer>> {
-        self.endpoints.get(endpoint)?.peer().await
+    pub(crate) async fn peer(&self, endpoint: usize, within: Duration) -> Option<Box<HttpPeer>> {
+        self.endpoints.get(endpoint)?.peer(within).await
     }
 }
 
 impl PreparedEndpoint {
-    pub(crate) async fn peer(&self) -> Option<Box<HttpPeer>> {
+    /// A name that has not been answered yet is waited for, `within` at most.
+    pub(crate) async fn peer(&self, within: Duration) -> Option<Box<HttpPeer>> {
         let Self { peer, name } = self;
         // Boxed where it is made: it is large, and Pingora wants it so.
         let mut peer = Box::new(peer.clone());
         if let Some(name) = name {
-            peer._address = pingora::protocols::l4::socket::SocketAddr::Inet(name.address().await?);
+            peer._address = pingora::protocols::l4::socket::SocketAddr::Inet(name.address(within).await?);
         }
         Some(peer)
     }

@@ -16,6 +16,7 @@ mod hold;
 mod installed;
 mod intake;
 mod key_sets;
+mod listeners;
 mod passwords;
 mod phase;
 mod probes;
@@ -26,8 +27,13 @@ mod server;
 mod shared;
 mod storms;
 
+/// What the program log has unless one asks for more. Pingora's proxy and its pool have a remark on each exchange that breaks: the access
+/// log says it better, and a client must not be able to fill this log.
+pub const LOG_FILTER: &str = "info,pingora=warn,pingora_proxy=error,pingora_pool=error";
+
 pub use installed::LogSettings;
 pub use key_sets::KeySetReport;
+pub use listeners::ListenError;
 pub use records::{Decider, Denied, Record};
-pub use server::{Handle, Parts, ServeError, Server, Settings, Stop};
+pub use server::{Handle, OpenLog, Parts, ServeError, Server, Settings, Stop};
 pub use storms::{Retried, habit_name};

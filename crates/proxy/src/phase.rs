@@ -7,6 +7,7 @@ pub(crate) mod connect;
 pub(crate) mod content;
 pub(crate) mod finish;
 pub(crate) mod forward;
+pub(crate) mod old;
 pub(crate) mod receive;
 pub(crate) mod reply;
 pub(crate) mod transform;

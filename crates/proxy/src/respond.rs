@@ -99,6 +99,9 @@ pub(crate) async fn write(session: &mut Session, context: &RequestContext, reply
 #[expect(clippy::disallowed_methods, reason = "this is the one writer that the lint sends everybody to")]
 async fn write_by(author: Option<Author>, session: &mut Session, context: &RequestContext, reply: Reply) -> Result<()> {
     let Made { head, body } = made(author, session, context, reply)?;
+    if context.installed.is_stopping() {
+        session.set_keepalive(None);
+    }
     session.write_response_header(Box::new(head), body.is_empty()).await?;
     if !body.is_empty() {
         session.write_response_body(Some(body), true).await?;

@@ -4,12 +4,13 @@ use crate::callout::Callouts;
 use crate::installed::{Installed, LogSettings};
 use crate::intake::Caps;
 use crate::key_sets::{self, KeySetReport, KeySets};
+use crate::listeners::{Bound, Failing, ListenError, bind};
 use crate::passwords::Passwords;
 use crate::phase::content::Turns;
 use crate::phase::receive;
 use crate::probes::Probes;
 use crate::records::{Record, Records};
-use crate::resolve::{REFRESH_INTERVAL, Resolver};
+use crate::resolve::Resolver;
 use crate::shared::Shared;
 use crate::storms::{SWEEP_INTERVAL, Storms};
 use arc_swap::ArcSwap;
@@ -25,11 +26,12 @@ use pingora::server::{RunArgs, ShutdownSignal, ShutdownSignalWatch, ShutdownWatc
 use pingora::services::background::{BackgroundService, background_service};
 use pingora::services::listening::Service;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::{Counters, SharedLimits};
+use telemetry::access_log::AccessLog;
 use telemetry::metrics::Metrics;
 use telemetry::recent::Numbered;
 use tokio::sync::mpsc;
@@ -65,8 +67,8 @@ pub enum Stop {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    #[error("cannot listen on {address}")]
-    Listen { address: SocketAddr, source: io::Error },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     #[error("cannot open the access log")]
     AccessLog(#[source] io::Error),
 }
@@ -82,10 +84,13 @@ pub struct Handle {
     shared: Arc<Shared>,
 }
 
+/// An access log that nobody writes to yet. Dropped, it is closed again.
+pub struct OpenLog(Arc<AccessLog>);
+
 impl Handle {
-    /// Serves this snapshot from the next request on.
-    pub fn install(&self, snapshot: Arc<Snapshot>, now: Now) {
-        self.shared.install(snapshot, now);
+    /// Serves this snapshot from the next request on. Without a log of its own it writes to the one that is open.
+    pub fn install(&self, snapshot: Arc<Snapshot>, log: Option<OpenLog>, now: Now) {
+        self.shared.install(snapshot, log.map(|OpenLog(log)| log), now);
     }
 
     /// Notes that a new config was not taken.
@@ -128,9 +133,9 @@ impl Handle {
         self.shared.records.between(after, to)
     }
 
-    /// Opens another access log; the next installed snapshot writes to it.
-    pub fn open_access_log(&self, settings: &LogSettings) -> io::Result<()> {
-        self.shared.open_access_log(settings)
+    /// Opens another access log, for a snapshot that is to be installed.
+    pub fn open_access_log(&self, settings: &LogSettings) -> io::Result<OpenLog> {
+        settings.open(&self.shared.metrics).map(OpenLog)
     }
 
     pub fn reopen_logs(&self) {
@@ -151,9 +156,9 @@ impl Server {
         metrics.config_loaded(&snapshot.revision, now.unix_ms);
         live.crowd.hold(snapshot.active_keys_max);
         let key_sets = KeySets::default();
-        let installed = Installed::new(snapshot, Arc::clone(&log), &metrics, &resolver, &key_sets);
+        let stopping = Arc::new(AtomicBool::new(false));
+        let installed = Installed::new(snapshot, log, &metrics, &resolver, &key_sets, Arc::clone(&stopping));
         let installed = ArcSwap::from_pointee(installed);
-        let next_log = Mutex::new(log);
         let connections = Caps::new();
         let ready = AtomicBool::new(false);
         let storms = Storms::default();
@@ -173,7 +178,7 @@ impl Server {
             held_bodies: Arc::default(),
             reading_turns: Turns::default(),
             ready,
-            next_log,
+            stopping,
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -192,37 +197,35 @@ impl Server {
         listening: impl FnOnce() + Send + 'static,
         drained: impl Fn() + Send + Sync + 'static,
     ) -> Result<(), ServeError> {
-        for address in settings.listeners.iter().chain(&settings.telemetry) {
-            // Pingora would try for half a minute, panic in a task, and serve on without the listener.
-            TcpListener::bind(address).map_err(|source| ServeError::Listen { address: *address, source })?;
-        }
+        let sockets = bind(settings.listeners.iter().chain(&settings.telemetry).copied())?;
+        let failing = Arc::new(Failing::default());
         let mut server = pingora::server::Server::new_with_opt_and_conf(None, configuration(settings));
         server.bootstrap();
         let mut service = receive::service(&server.configuration, &self.shared);
         for address in &settings.listeners {
             service.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers()));
         }
-        server.add_service(service);
+        server.add_service(Bound { service, sockets: Arc::clone(&sockets), failing: Arc::clone(&failing) });
         if let Some(address) = &settings.telemetry {
             let app = pingora::apps::http_app::HttpServer::new_app(Probes { shared: Arc::clone(&self.shared) });
             let mut service = Service::new("telemetry".into(), app);
             service.threads = Some(1);
             service.add_tcp(&address.to_string());
-            server.add_service(service);
+            server.add_service(Bound { service, sockets, failing: Arc::clone(&failing) });
         }
         server.add_service(background_service(
             "background",
             Background {
                 shared: Arc::clone(&self.shared),
-                listeners: settings.listeners.clone(),
                 listening: Mutex::new(Some(Box::new(listening))),
                 drained: Box::new(drained),
             },
         ));
-        let signal = Box::new(StopSignal { stop: tokio::sync::Mutex::new(stop), shared: Arc::clone(&self.shared) });
-        server.run(RunArgs { shutdown_signal: signal });
+        let stop = tokio::sync::Mutex::new(stop);
+        let signal = StopSignal { stop, shared: Arc::clone(&self.shared), failing: Arc::clone(&failing) };
+        server.run(RunArgs { shutdown_signal: Box::new(signal) });
         self.shared.installed.load().access_log.flush();
-        Ok(())
+        if failing.has_failed() { Err(ListenError::Lost.into()) } else { Ok(()) }
     }
 }
 
@@ -251,13 +254,19 @@ fn configuration(settings: &Settings) -> ServerConf {
 struct StopSignal {
     stop: tokio::sync::Mutex<mpsc::Receiver<Stop>>,
     shared: Arc<Shared>,
+    failing: Arc<Failing>,
 }
 
 #[async_trait]
 impl ShutdownSignalWatch for StopSignal {
     async fn recv(&self) -> ShutdownSignal {
-        let asked = self.stop.lock().await.recv().await;
+        let mut stop = self.stop.lock().await;
+        let asked = tokio::select! {
+            asked = stop.recv() => asked,
+            () = self.failing.failed() => Some(Stop::Now),
+        };
         self.shared.ready.store(false, Ordering::Relaxed);
+        self.shared.stopping.store(true, Ordering::Relaxed);
         match asked {
             Some(Stop::Drain) => {
                 tracing::info!(open = self.shared.connections.open(), "draining");
@@ -273,7 +282,6 @@ type Listening = Box<dyn FnOnce() + Send>;
 /// All periodic work, in one service: each has a thread of its own.
 struct Background {
     shared: Arc<Shared>,
-    listeners: Vec<SocketAddr>,
     listening: Mutex<Option<Listening>>,
     drained: Box<dyn Fn() + Send + Sync>,
 }
@@ -289,12 +297,13 @@ impl BackgroundService for Background {
         let limits = tokio::spawn(Arc::clone(&self.shared.limits).run());
         // Ends with this service's runtime, fetches under way included.
         tokio::spawn(key_sets::keep(Arc::clone(&self.shared)));
-        self.wait_for_listeners().await;
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move { shared.resolver.keep().await });
+        self.say_ready();
         let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
         loop {
             tokio::select! {
                 _ = sweep.tick() => self.shared.storms.sweep(limits::clock::now()),
-                () = tokio::time::sleep(REFRESH_INTERVAL) => self.shared.resolver.refresh().await,
                 _ = shutdown.changed() => break,
             }
         }
@@ -309,32 +318,12 @@ impl BackgroundService for Background {
 }
 
 impl Background {
-    /// Ready is who accepts connections on every listener.
-    async fn wait_for_listeners(&self) {
-        for listener in &self.listeners {
-            let address = reachable(*listener);
-            while tokio::task::spawn_blocking(move || {
-                TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err()
-            })
-            .await
-            .unwrap_or(true)
-            {
-                tokio::time::sleep(LOOK_INTERVAL).await;
-            }
-        }
+    /// Every listener is bound, and what connects from now on is served.
+    fn say_ready(&self) {
         self.shared.ready.store(true, Ordering::Relaxed);
         let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(listening) = listening {
             listening();
         }
-    }
-}
-
-/// Where a wildcard address is reached from this machine.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    match address {
-        SocketAddr::V4(v4) if v4.ip().is_unspecified() => (std::net::Ipv4Addr::LOCALHOST, v4.port()).into(),
-        SocketAddr::V6(v6) if v6.ip().is_unspecified() => (std::net::Ipv6Addr::LOCALHOST, v6.port()).into(),
-        SocketAddr::V4(_) | SocketAddr::V6(_) => address,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::callout::Callouts;
 use crate::held::HeldBodies;
-use crate::installed::{Installed, LogSettings};
+use crate::installed::Installed;
 use crate::intake::Caps;
 use crate::key_sets::KeySets;
 use crate::passwords::Passwords;
@@ -14,9 +14,8 @@ use arc_swap::ArcSwap;
 use engine::live::Live;
 use engine::snapshot::Snapshot;
 use limits::clock::Now;
-use std::io;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
 use store::{Counters, SharedLimits};
 use telemetry::access_log::AccessLog;
 use telemetry::metrics::Metrics;
@@ -42,25 +41,21 @@ pub(crate) struct Shared {
     pub(crate) held_bodies: Arc<HeldBodies>,
     pub(crate) reading_turns: Turns,
     pub(crate) ready: AtomicBool,
-    /// The access log that the next snapshot writes to.
-    pub(crate) next_log: Mutex<Arc<AccessLog>>,
+    /// Each installed snapshot has it, too, for who answers a request.
+    pub(crate) stopping: Arc<AtomicBool>,
 }
 
 impl Shared {
-    /// Serves this snapshot from the next request on. Requests under way keep theirs.
-    pub(crate) fn install(&self, snapshot: Arc<Snapshot>, now: Now) {
+    /// Serves this snapshot from the next request on, and writes to that log, or else to the same as before. Requests under way keep
+    /// theirs.
+    pub(crate) fn install(&self, snapshot: Arc<Snapshot>, log: Option<Arc<AccessLog>>, now: Now) {
         let revision = snapshot.revision.clone();
         self.live.crowd.hold(snapshot.active_keys_max);
-        let log = Arc::clone(&self.next_log.lock().unwrap_or_else(PoisonError::into_inner));
-        let installed = Installed::new(snapshot, log, &self.metrics, &self.resolver, &self.key_sets);
+        let log = log.unwrap_or_else(|| Arc::clone(&self.installed.load().access_log));
+        let stopping = Arc::clone(&self.stopping);
+        let installed = Installed::new(snapshot, log, &self.metrics, &self.resolver, &self.key_sets, stopping);
         self.installed.store(Arc::new(installed));
         self.key_sets.changed();
         self.metrics.config_loaded(&revision, now.unix_ms);
-    }
-
-    pub(crate) fn open_access_log(&self, settings: &LogSettings) -> io::Result<()> {
-        let log = settings.open(&self.metrics)?;
-        *self.next_log.lock().unwrap_or_else(PoisonError::into_inner) = log;
-        Ok(())
     }
 }

@@ -13,9 +13,6 @@ use tracing_subscriber::fmt::MakeWriter;
 /// The environment variable with the filter, in the form of `tracing-subscriber`: `debug`, `warn,tollgate_proxy=trace`.
 pub const VARIABLE: &str = "TOLLGATE_LOG";
 
-/// What holds without the variable. Pingora reports each broken connection as an error of its own: the access log says it better.
-pub const DEFAULT_FILTER: &str = "info,pingora=warn";
-
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -34,9 +31,10 @@ pub enum LogFault {
 }
 
 /// Sets up the log of the whole process, for `tracing` and `log` alike (Pingora uses the latter). Once, before the first thread.
-pub fn init(format: Format) -> Result<(), LogFault> {
+/// `default_filter` holds without the variable.
+pub fn init(format: Format, default_filter: &str) -> Result<(), LogFault> {
     let text = env::var(VARIABLE).ok().filter(|text| !text.trim().is_empty());
-    let filter = filter(text.as_deref().unwrap_or(DEFAULT_FILTER))?;
+    let filter = filter(text.as_deref().unwrap_or(default_filter))?;
     let level = filter.max_level_hint().unwrap_or(LevelFilter::TRACE);
     let json = match format {
         Format::Auto => !io::stderr().is_terminal(),
@@ -103,6 +101,8 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use tracing::{debug, info, warn};
 
+    const FILTER: &str = "info,loud=warn,loud_proxy=error";
+
     #[derive(Clone, Default)]
     struct Memory(Arc<Mutex<Vec<u8>>>);
 
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn json_lines_are_objects_with_the_facts_as_fields() {
-        let text = logged(DEFAULT_FILTER, true, || {
+        let text = logged(FILTER, true, || {
             warn!(route = "a\u{1b}[31m\n\u{7f}\u{9b}b", attempts = 2, "config kept");
             debug!("not shown");
         });
@@ -147,10 +147,11 @@ mod tests {
     }
 
     #[test]
-    fn pingora_is_quiet_by_default() {
-        let text = logged(DEFAULT_FILTER, false, || {
-            info!(target: "pingora_core::server", "chatter");
-            warn!(target: "pingora_proxy", "trouble");
+    fn a_filter_tells_targets_apart() {
+        let text = logged(FILTER, false, || {
+            info!(target: "loud_core::server", "chatter");
+            warn!(target: "loud_proxy::requests", "chatter of one request");
+            warn!(target: "loud_core::server", "trouble");
             info!(target: "tollgate", "news");
         });
         assert!(!text.contains("chatter") && text.contains("trouble") && text.contains("news"), "{text}");
@@ -160,12 +161,12 @@ mod tests {
     fn records_of_the_log_crate_pass_the_same_filter() {
         // The bridge is global; no other test sets it.
         LogTracer::init().unwrap();
-        let text = logged(DEFAULT_FILTER, true, || {
-            log::info!(target: "pingora_core", "chatter");
-            log::warn!(target: "pingora_core", "trouble");
+        let text = logged(FILTER, true, || {
+            log::info!(target: "loud_core", "chatter");
+            log::warn!(target: "loud_core", "trouble");
         });
         let line: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!((&line["message"], &line["target"]), (&"trouble".into(), &"pingora_core".into()));
+        assert_eq!((&line["message"], &line["target"]), (&"trouble".into(), &"loud_core".into()));
     }
 
     #[test]

@@ -8,4 +8,5 @@ pub(crate) mod quota;
 pub(crate) mod records;
 pub(crate) mod reload;
 mod shared_limits;
+pub(crate) mod socket;
 pub(crate) mod startup;

@@ -15,7 +15,7 @@ use bytes::{Buf, BufMut, BytesMut};
 use engine::wire::Framing;
 use engine::wire::chunked::Chunks;
 use kept::Kept;
-use limits::clock;
+use limits::clock::{self, Now};
 use limits::gauge::Entered;
 use pingora::protocols::Stream;
 use std::future::Future as _;
@@ -47,11 +47,17 @@ pub(super) struct Gate {
     pace: Pace,
     progress: Progress,
     /// Runs while a write makes no headway.
-    stall: Option<Pin<Box<Sleep>>>,
+    stall: Option<Stall>,
     /// Written, and not to go out yet.
     kept: Kept,
     /// Rings when the request has waited long enough for its upstream.
     alarm: Alarm,
+}
+
+#[derive(Debug)]
+struct Stall {
+    since: Now,
+    sleep: Pin<Box<Sleep>>,
 }
 
 /// What of the request's body is still to come.
@@ -134,7 +140,8 @@ impl Gate {
             Framing::Chunked => Body::Chunked(Chunks::new()),
         };
         // The request's own waits begin with its upstream.
-        self.alarm.connection.deadline.clear();
+        self.alarm.connection.deadline.begin_anew();
+        self.alarm.connection.begin(!self.body.is_done());
         if !self.is_open() {
             self.kept = Kept::default();
             self.alarm.connection.hold.open();

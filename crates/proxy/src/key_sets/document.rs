@@ -2,7 +2,7 @@
 //! bound of time is the caller's, over all that one fetch takes.
 
 use super::fault::FetchFault;
-use crate::resolve::{Resolved, Resolver};
+use crate::resolve::{ANSWER_TIMEOUT, Resolved, Resolver};
 use engine::policy::jwks::source::DOCUMENT_BYTES_MAX;
 use engine::policy::jwks::url::KeyUrl;
 use http::{HeaderMap, HeaderName, header};
@@ -62,7 +62,7 @@ async fn address(url: &KeyUrl, resolver: &Resolver, names: &mut Names) -> Result
             names.truncate(NAMES_MAX.saturating_sub(1));
             names.push(Arc::clone(&name));
         }
-        name.address().await.ok_or_else(|| FetchFault::Name { host: host() })?
+        name.address(ANSWER_TIMEOUT).await.ok_or_else(|| FetchFault::Name { host: host() })?
     };
     // Whatever the hosts file says of `localhost`.
     if !url.is_secure() && !address.ip().is_loopback() {

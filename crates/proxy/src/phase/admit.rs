@@ -2,7 +2,7 @@
 
 use crate::context::{RequestContext, Stage};
 use crate::fields::forget_spelling;
-use crate::phase::{ask, content, finish, transform};
+use crate::phase::{ask, content, finish, old, transform};
 use crate::respond;
 use crate::shared::Shared;
 use engine::chain::{self, Counted, Outcome, Pending, own_answer};
@@ -42,6 +42,7 @@ enum Verdict {
 /// an allocation as large as the longest way through it.
 pub(crate) fn begin(shared: &Shared, session: &mut Session, context: &mut RequestContext) -> Option<Box<Rest>> {
     forget_spelling(session.req_header_mut());
+    old::begin(session);
     let peer = peer_address(session, context);
     match decide(shared, session.req_header(), peer, context) {
         Verdict::Decided(Decision::Forward) if !content::is_read(context) && !transform::is_read(session, context) => {

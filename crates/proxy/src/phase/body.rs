@@ -18,12 +18,11 @@ pub(crate) async fn pass(
     {
         return Err(decided(context, denial));
     }
-    let had_body = bytes.as_ref().is_some_and(|bytes| !bytes.is_empty());
     if context.content.is_some() {
         Box::pin(content::pass(shared, bytes, end_of_stream, context)).await?;
     }
     if end_of_stream {
-        wait_for_answer(context, had_body || context.content.is_some());
+        wait_for_answer(context);
     }
     Ok(())
 }

@@ -2,12 +2,14 @@
 
 use crate::context::RequestContext;
 use crate::fault::Progress;
+use crate::resolve::ANSWER_TIMEOUT;
 use engine::denial::Denial;
 use engine::reason::Reason;
 use limits::clock::now;
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
 use pingora_proxy::Session;
+use std::time::Duration;
 
 /// Marks an error whose reason is already in the context.
 pub(crate) const DECIDED: ErrorType = ErrorType::Custom("decided by the gateway");
@@ -26,6 +28,9 @@ pub(crate) async fn peer(context: &mut RequestContext) -> Result<Box<HttpPeer>> 
     attempt.began.get_or_insert(now);
     if attempt.total_ends_ns.is_none() {
         attempt.total_ends_ns = upstream.timeouts.total.map(|total| now.plus(total).monotonic_ns);
+        if let (Some(connection), Some(end)) = (&context.connection, attempt.total_ends_ns) {
+            connection.deadline.bound(end);
+        }
     }
     let Some((index, endpoint)) = upstream.pick() else {
         let denial = Denial::new(Reason::NoHealthyEndpoint);
@@ -35,10 +40,17 @@ pub(crate) async fn peer(context: &mut RequestContext) -> Result<Box<HttpPeer>> 
         ));
     };
     attempt.endpoint = Some(index);
-    let Some(peer) = prepared.peer(index).await else {
-        let denial = Denial::new(Reason::DnsFailed).because(format!("{} has no address", endpoint.label));
-        return Err(decided(context, denial));
+    let left = attempt.total_ends_ns.map(|end| Duration::from_nanos(end.saturating_sub(now.monotonic_ns)));
+    let Some(mut peer) = prepared.peer(index, left.unwrap_or(ANSWER_TIMEOUT)).await else {
+        let reason = if context.total_is_over(limits::clock::now()) { Reason::TotalTimeout } else { Reason::DnsFailed };
+        return Err(decided(context, Denial::new(reason).because(format!("{} has no address", endpoint.label))));
     };
+    if let Some(end) = context.attempt.total_ends_ns {
+        let left = Duration::from_nanos(end.saturating_sub(limits::clock::now().monotonic_ns));
+        for timeout in [&mut peer.options.connection_timeout, &mut peer.options.total_connection_timeout] {
+            *timeout = Some(timeout.map_or(left, |timeout| timeout.min(left)));
+        }
+    }
     Ok(peer)
 }
 
@@ -56,13 +68,14 @@ pub(crate) fn connected(context: &mut RequestContext, reused: bool) {
     }
 }
 
-/// The request has been sent: now the endpoint has `firstByte` to answer. Without a body that was at once.
-pub(crate) fn wait_for_answer(context: &RequestContext, had_body: bool) {
+/// The request has been sent: now the endpoint has `firstByte` to answer. Without a body that was at once, and the clock need not be
+/// asked again. The end of a body in chunks comes without bytes, so only the head tells.
+pub(crate) fn wait_for_answer(context: &RequestContext) {
     if context.attempt.progress != Progress::Waiting {
         return;
     }
     let sent = match context.attempt.connected {
-        Some(connected) if !had_body => connected,
+        Some(connected) if context.connection.as_ref().is_some_and(|it| !it.announces_body()) => connected,
         Some(_) | None => now(),
     };
     let found = context.admission().and_then(|admission| context.installed.upstream(admission.upstream()?));

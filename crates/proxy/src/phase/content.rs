@@ -100,6 +100,11 @@ impl Held {
     }
 }
 
+/// Whether all of the body has been taken in, so that Pingora can replay it.
+pub(crate) fn is_whole(context: &RequestContext) -> bool {
+    matches!(context.content.as_deref(), Some(Content::Passed { .. }))
+}
+
 /// Whether the route of an admitted request asks for its body.
 pub(crate) fn is_read(context: &RequestContext) -> bool {
     reading_of(context, &context.installed).is_some()
@@ -115,12 +120,7 @@ pub(crate) async fn read_early(
     let Some(reading) = reading_of(context, &installed) else { return Ok(None) };
     let request = session.req_header();
     let Some(wanted) = reading.wants(&request.method, &request.headers) else { return Ok(None) };
-    if request.version == Version::HTTP_11 && expects_continue(&request.headers) {
-        // Any head that is written before the body has ended is taken for an answer in haste, which costs the connection.
-        session.as_mut().set_close_on_response_before_downstream_finish(false);
-        session.as_mut().write_continue_response().await?;
-        session.as_mut().set_close_on_response_before_downstream_finish(true);
-    }
+    ask_for_body(session).await?;
     let later = wanted.length.is_some_and(|length| usize::try_from(length).map_or(true, |it| it > REPLAYED_BYTES_MAX));
     let share = shared.held_bodies.share();
     let mut held = Held { wanted, bytes: Vec::new(), sent: 0, has_prefix: false, share };
@@ -181,11 +181,10 @@ pub(crate) async fn read_rest(
     Ok(verdict(context, reading, judged).err())
 }
 
-/// Reads a body that Pingora can replay, and judges nothing of it.
+/// Reads a body that Pingora can replay, or the rest of it, and judges nothing of it.
 pub(crate) async fn read_whole(session: &mut Session, context: &mut RequestContext) -> Result<Option<Denial>> {
-    let request = session.req_header();
-    if request.version == Version::HTTP_11 && expects_continue(&request.headers) {
-        session.as_mut().write_continue_response().await?;
+    if context.content.is_none() {
+        ask_for_body(session).await?;
     }
     session.as_mut().enable_retry_buffering();
     while let Some(bytes) = session.as_mut().read_request_body().await.map_err(pingora::Error::into_down)? {
@@ -195,6 +194,18 @@ pub(crate) async fn read_whole(session: &mut Session, context: &mut RequestConte
         }
     }
     Ok(None)
+}
+
+/// Of a client that waits to be asked (RFC 9110, 10.1.1).
+async fn ask_for_body(session: &mut Session) -> Result<()> {
+    let request = session.req_header();
+    if request.version == Version::HTTP_11 && expects_continue(&request.headers) {
+        // Any head that is written before the body has ended is taken for an answer in haste, which costs the connection.
+        session.as_mut().set_close_on_response_before_downstream_finish(false);
+        session.as_mut().write_continue_response().await?;
+        session.as_mut().set_close_on_response_before_downstream_finish(true);
+    }
+    Ok(())
 }
 
 /// A piece of the body on its way to upstream, or the last one: what may pass of it.

@@ -61,9 +61,11 @@ fn reason_of(error: &Error, context: &RequestContext, now: Now) -> Denial {
     if error.etype() == &DECIDED {
         return Denial::new(Reason::InternalError).because("an error without its refusal");
     }
+    let total = context.total_is_over(now);
+    // While it connects, the request waits under the connector's own time-outs.
+    let unconnected = context.attempt.progress == Progress::Unconnected;
     let deadline_passed = context.deadline().is_some_and(|deadline| deadline.passed(now.monotonic_ns));
-    if deadline_passed {
-        let total = context.attempt.total_ends_ns.is_some_and(|end| now.monotonic_ns >= end);
+    if deadline_passed || unconnected && total {
         let reason = match (total, context.attempt.progress) {
             (true, _) => Reason::TotalTimeout,
             (false, Progress::Unconnected | Progress::Waiting) => Reason::FirstByteTimeout,

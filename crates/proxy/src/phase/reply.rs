@@ -4,6 +4,7 @@ use crate::context::RequestContext;
 use crate::fault::Progress;
 use crate::fields::edit_response;
 use crate::phase::connect::decided;
+use crate::phase::old;
 use crate::respond;
 use engine::denial::Denial;
 use engine::reason::Reason;
@@ -23,10 +24,10 @@ const ADDED_MAX: usize = 8;
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// A head has arrived from upstream, interim ones included. What goes to the client loses the fields of upstream's own connection; a
-/// final answer gains the request ID, where the caller stands with its limits, and what its route puts on every answer.
-pub(crate) fn received(session: &Session, response: &mut ResponseHeader, context: &mut RequestContext) -> Result<()> {
+/// final answer gains the request ID and where the caller stands with its limits.
+pub(crate) fn received(response: &mut ResponseHeader, context: &mut RequestContext) -> Result<()> {
     let status = response.status;
-    let found = match survey(status, &response.headers) {
+    let found = match survey(response.version, status, &response.headers) {
         Ok(found) => found,
         Err(text) => return Err(decided(context, Denial::new(Reason::UpstreamProtocolError).because(text))),
     };
@@ -36,7 +37,7 @@ pub(crate) fn received(session: &Session, response: &mut ResponseHeader, context
             let text = format!("more than {INTERIM_MAX} interim answers");
             return Err(decided(context, Denial::new(Reason::UpstreamProtocolError).because(text)));
         }
-        edit_response(response, |headers| strip_hop_by_hop(headers, found));
+        edit_response(response, |headers| strip(headers, found));
         return Ok(());
     }
     let now = now();
@@ -46,17 +47,22 @@ pub(crate) fn received(session: &Session, response: &mut ResponseHeader, context
     wait_for_more(context, now);
     edit_response(response, |headers| {
         headers.reserve(ADDED_MAX);
-        strip_hop_by_hop(headers, found);
+        strip(headers, found);
         respond::add_request_id(headers, context);
         if let Some(admission) = context.admission() {
             respond::add_standings(headers, &context.installed.snapshot, admission.standings());
         }
-        // After every other edit: nothing else has a say in these fields.
-        if let Some(rules) = context.response_rules() {
-            rules.edit(Author::Upstream, status.as_u16(), &session.req_header().headers, headers);
-        }
     });
     Ok(())
+}
+
+/// What the route puts on every answer, after all that it says of upstream's fields: nothing else has a say in these.
+pub(crate) fn seal(session: &Session, response: &mut ResponseHeader, context: &RequestContext) {
+    if let Some(rules) = context.response_rules().filter(|_| !response.status.is_informational()) {
+        let status = response.status.as_u16();
+        let request = &session.req_header().headers;
+        edit_response(response, |headers| rules.edit(Author::Upstream, status, request, headers));
+    }
 }
 
 /// What one look at all fields has found.
@@ -64,10 +70,12 @@ pub(crate) fn received(session: &Session, response: &mut ResponseHeader, context
 struct Found {
     /// A field of upstream's own connection.
     hop_by_hop: bool,
+    /// The framing of a body that there cannot be (RFC 9110, 8.6; RFC 9112, 6.1).
+    idle_framing: bool,
 }
 
 /// RFC 9112, 6.3, and what RFC 9110, 15.2 leaves to us.
-fn survey(status: StatusCode, headers: &HeaderMap) -> Result<Found, String> {
+fn survey(version: Version, status: StatusCode, headers: &HeaderMap) -> Result<Found, String> {
     if status == StatusCode::SWITCHING_PROTOCOLS {
         return Err("101 without a request to upgrade".into());
     }
@@ -78,11 +86,18 @@ fn survey(status: StatusCode, headers: &HeaderMap) -> Result<Found, String> {
     for (name, value) in headers {
         bytes = bytes.saturating_add(name.as_str().len()).saturating_add(value.len()).saturating_add(4);
         if *name == header::CONTENT_LENGTH {
-            if length.is_some_and(|length| length != value) {
+            // Also the same length twice: who stands behind us may read it in another way than we do.
+            if length.is_some() {
                 return Err("several Content-Length".into());
+            }
+            if value.is_empty() || !value.as_bytes().iter().all(u8::is_ascii_digit) {
+                return Err("a Content-Length that is no number".into());
             }
             length = Some(value);
         } else if *name == header::TRANSFER_ENCODING {
+            if coded || !value.as_bytes().eq_ignore_ascii_case(b"chunked") {
+                return Err("Transfer-Encoding other than one `chunked`".into());
+            }
             coded = true;
         } else {
             found.hop_by_hop |= HOP_BY_HOP.contains(name);
@@ -91,14 +106,25 @@ fn survey(status: StatusCode, headers: &HeaderMap) -> Result<Found, String> {
     if coded && length.is_some() {
         return Err("Content-Length beside Transfer-Encoding".into());
     }
+    if coded && version < Version::HTTP_11 {
+        return Err("Transfer-Encoding in HTTP/1.0 (RFC 9112, 6.1)".into());
+    }
+    let is_bare = status == StatusCode::NO_CONTENT || status.is_informational();
+    found.idle_framing = is_bare && (coded || length.is_some());
     if bytes > HEAD_BYTES_MAX {
         return Err(format!("a head of {bytes} bytes"));
     }
     Ok(found)
 }
 
-/// What upstream says of its own connection is not for the client (RFC 9110, 7.6.1). The framing is, whatever Connection names.
-fn strip_hop_by_hop(headers: &mut HeaderMap, found: Found) {
+/// What upstream says of its own connection is not for the client (RFC 9110, 7.6.1). The framing is, whatever Connection names, if there
+/// can be a body.
+fn strip(headers: &mut HeaderMap, found: Found) {
+    if found.idle_framing {
+        for name in &FRAMING {
+            headers.remove(name);
+        }
+    }
     if !found.hop_by_hop {
         return;
     }
@@ -126,13 +152,20 @@ static HOP_BY_HOP: [HeaderName; 4] = [
 ];
 static FRAMING: [HeaderName; 2] = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
 
-/// The head goes to the client as it is now. Pingora frames every body that it does not know the length of in chunks, which HTTP/1.0
-/// does not know (RFC 9112, 6.1): there the end of the connection is the body's.
-pub(crate) fn frame(session: &mut Session, response: &mut ResponseHeader) {
-    let is_old = session.req_header().version == Version::HTTP_10;
-    if is_old && response.remove_header(&header::TRANSFER_ENCODING).is_some() {
+/// The head goes to the client as it is now.
+pub(crate) fn frame(session: &mut Session, response: &mut ResponseHeader, context: &RequestContext) {
+    // Pingora closes behind every head that goes out before the request's body has come to its end. An interim one asks for the body.
+    if response.status.is_informational() {
+        session.as_mut().set_close_on_response_before_downstream_finish(false);
+        return;
+    }
+    if context.attempt.interim > 0 {
+        session.as_mut().set_close_on_response_before_downstream_finish(true);
+    }
+    if context.installed.is_stopping() {
         session.set_keepalive(None);
     }
+    old::frame(session, response);
 }
 
 /// A piece of the body has arrived.
@@ -153,5 +186,70 @@ fn wait_for_more(context: &RequestContext, now: limits::clock::Now) {
         .map(|(upstream, _)| upstream.timeouts.idle);
     if let Some(idle) = idle {
         context.wait_until(now, idle);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{strip, survey};
+    use http::header::{HeaderMap, HeaderName, HeaderValue};
+    use http::{StatusCode, Version};
+
+    const OLD: Version = Version::HTTP_10;
+    const NEW: Version = Version::HTTP_11;
+
+    fn headers(lines: &[&'static str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            let (name, value) = line.split_once(": ").unwrap();
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn an_answer_whose_end_is_in_doubt_is_none() {
+        let check = |version, status: u16, lines: &[&'static str], expected: Option<&str>| {
+            let found = survey(version, StatusCode::from_u16(status).unwrap(), &headers(lines));
+            assert_eq!(found.err().as_deref(), expected, "{version:?} {status} {lines:?}");
+        };
+        let (number, several) = (Some("a Content-Length that is no number"), Some("several Content-Length"));
+        check(NEW, 200, &["content-length: 2"], None);
+        check(NEW, 200, &["transfer-encoding: chunked"], None);
+        check(OLD, 200, &["content-length: 2"], None);
+        check(OLD, 200, &[], None);
+        check(NEW, 200, &["content-length: 2", "content-length: 3"], several);
+        check(NEW, 200, &["content-length: 2", "content-length: 2"], several);
+        check(NEW, 200, &["content-length: 2, 2"], number);
+        check(NEW, 200, &["content-length: +2"], number);
+        check(NEW, 200, &["content-length: "], number);
+        let beside = Some("Content-Length beside Transfer-Encoding");
+        check(NEW, 200, &["content-length: 2", "transfer-encoding: chunked"], beside);
+        check(OLD, 200, &["transfer-encoding: chunked"], Some("Transfer-Encoding in HTTP/1.0 (RFC 9112, 6.1)"));
+        let coding = Some("Transfer-Encoding other than one `chunked`");
+        check(NEW, 200, &["transfer-encoding: Chunked"], None);
+        check(NEW, 200, &["transfer-encoding: gzip, chunked"], coding);
+        check(NEW, 200, &["transfer-encoding: identity"], coding);
+        check(NEW, 200, &["transfer-encoding: chunked", "transfer-encoding: chunked"], coding);
+        check(NEW, 101, &[], Some("101 without a request to upgrade"));
+    }
+
+    #[test]
+    fn a_body_that_there_cannot_be_is_not_framed() {
+        let check = |status: u16, lines: &[&'static str], expected: &[&str]| {
+            let mut headers = headers(lines);
+            let found = survey(NEW, StatusCode::from_u16(status).unwrap(), &headers).unwrap();
+            strip(&mut headers, found);
+            let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+            left.sort_unstable();
+            assert_eq!(left, expected, "{status} {lines:?}");
+        };
+        check(204, &["content-length: 5", "etag: x"], &["etag"]);
+        check(204, &["transfer-encoding: chunked"], &[]);
+        check(103, &["content-length: 0", "link: x"], &["link"]);
+        check(200, &["content-length: 5"], &["content-length"]);
+        check(304, &["content-length: 5"], &["content-length"]);
+        check(200, &["connection: content-length, etag", "content-length: 5", "etag: x"], &["content-length"]);
     }
 }

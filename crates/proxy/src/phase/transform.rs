@@ -4,7 +4,7 @@
 mod answer;
 mod request;
 
-pub(crate) use answer::{answer, answer_body, hold};
+pub(crate) use answer::{answer, answer_body, compress, hold};
 pub(crate) use request::{is_read, read_early, request, request_body};
 
 use crate::context::RequestContext;

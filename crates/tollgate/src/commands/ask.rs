@@ -2,7 +2,8 @@
 
 use super::Failure;
 use crate::origin::Origin;
-use crate::process::control::{Question, SOCKET};
+use crate::process::control::Question;
+use crate::process::socket::SOCKET;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};

@@ -5,24 +5,21 @@ use super::hangup;
 use super::keys::Keys;
 use super::quota::desk::{self, QuotaQuestion};
 use super::records::desk::{self as records, RecordsQuestion};
-use super::reload::{Reloader, Verdict};
+use super::reload::{Reloader, Verdict, keep_reloading};
+use super::socket::{Socket, accept};
 use limits::clock::now;
 use proxy::Stop;
 use serde::{Deserialize, Serialize};
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, BufWriter};
+use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
-use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::{info, warn};
 
-/// The control socket within `server.stateDir`.
-pub(crate) const SOCKET: &str = "control.sock";
 /// For one question on the control socket, a slow reload included.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of one question: names of policies and consumers are up to 256 characters long, each up to 6 bytes as JSON has it.
@@ -40,14 +37,6 @@ pub(crate) enum Question {
     Records(RecordsQuestion),
 }
 
-/// Where the control socket is.
-#[derive(Clone, Debug)]
-pub(crate) struct Socket {
-    pub(crate) path: PathBuf,
-    /// Its folder was made for it, and goes with it.
-    pub(crate) has_own_folder: bool,
-}
-
 /// The control thread, listening for signals.
 pub(crate) struct Control {
     begin: Option<oneshot::Sender<Begin>>,
@@ -56,8 +45,10 @@ pub(crate) struct Control {
 
 /// What the thread needs to do more than stop.
 struct Begin {
-    reloader: Reloader,
-    socket: Option<Socket>,
+    reloader: Arc<Reloader>,
+    socket: Arc<Socket>,
+    /// Rings for a reload. One that is asked for before the last has begun is the same.
+    reload: Arc<Notify>,
 }
 
 struct Signals {
@@ -107,9 +98,9 @@ impl Control {
     }
 
     /// From here on reloads are carried out; those that were asked for before are, too.
-    pub(crate) fn begin(&mut self, reloader: Reloader, socket: Option<Socket>) {
+    pub(crate) fn begin(&mut self, reloader: Reloader, socket: Arc<Socket>) {
         if let Some(begin) = self.begin.take() {
-            let _ = begin.send(Begin { reloader, socket });
+            let _ = begin.send(Begin { reloader: Arc::new(reloader), socket, reload: Arc::default() });
         }
     }
 
@@ -120,13 +111,14 @@ impl Control {
 }
 
 async fn serve(mut signals: Signals, begun: oneshot::Receiver<Begin>, stop: mpsc::Sender<Stop>) {
-    let Some(Begin { reloader, socket }) = wait_for_begin(&mut signals, begun).await else { return };
+    let Some(Begin { reloader, socket, reload }) = wait_for_begin(&mut signals, begun).await else { return };
     let mut stop = Stopper { sender: stop, asked: Asked::Never };
-    let reloader = Arc::new(reloader);
-    let listener = socket.as_ref().and_then(|socket| listen(&socket.path));
+    // Not here: a file may let its reader wait for ever, and a signal must not.
+    tokio::spawn(keep_reloading(Arc::clone(&reloader), Arc::clone(&reload)));
+    let listener = socket.listen();
     loop {
         tokio::select! {
-            Some(()) = signals.hangup.recv() => drop(reloader.reload("SIGHUP")),
+            Some(()) = signals.hangup.recv() => reload.notify_one(),
             Some(()) = signals.rotate.recv() => {
                 reloader.reopen_logs();
                 info!("log files reopened");
@@ -135,10 +127,10 @@ async fn serve(mut signals: Signals, begun: oneshot::Receiver<Begin>, stop: mpsc
             Some(()) = signals.quit.recv() => drop(stop.ask(Stop::Drain)),
             Some(()) = signals.interrupt.recv() => {
                 if stop.ask(Stop::Now) == Asked::Before {
-                    end(&reloader, socket.as_ref());
+                    end(&reloader, &socket);
                 }
             }
-            Some(stream) = accept(listener.as_ref()) => {
+            stream = accept(listener.as_ref()) => {
                 let reloader = Arc::clone(&reloader);
                 tokio::spawn(async move {
                     match converse(stream, &reloader).await {
@@ -162,7 +154,7 @@ async fn wait_for_begin(signals: &mut Signals, mut begun: oneshot::Receiver<Begi
             given = &mut begun => {
                 let given = given.ok()?;
                 if reload_asked {
-                    drop(given.reloader.reload("SIGHUP"));
+                    given.reload.notify_one();
                 }
                 return Some(given);
             }
@@ -200,57 +192,15 @@ impl Stopper {
 }
 
 /// Gives up on what is still being drained.
-fn end(reloader: &Reloader, socket: Option<&Socket>) {
+fn end(reloader: &Reloader, socket: &Socket) {
     reloader.handle.flush_logs();
     reloader.quotas.close();
-    remove(socket);
+    socket.remove();
     std::process::exit(0);
 }
 
-async fn accept(listener: Option<&UnixListener>) -> Option<UnixStream> {
-    match listener {
-        None => std::future::pending().await,
-        Some(listener) => listener.accept().await.ok().map(|(stream, _)| stream),
-    }
-}
-
-/// Best effort: a socket that is left behind is replaced by the next start.
-pub(super) fn remove(socket: Option<&Socket>) {
-    let Some(Socket { path, has_own_folder }) = socket else { return };
-    match path.parent().filter(|_| *has_own_folder) {
-        Some(folder) => drop(std::fs::remove_dir_all(folder)),
-        None => drop(std::fs::remove_file(path)),
-    }
-}
-
-/// Only the owner may ask. A gateway without a control socket still serves and still takes SIGHUP.
-fn listen(path: &Path) -> Option<UnixListener> {
-    let made = (|| {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        if std::os::unix::net::UnixStream::connect(path).is_ok() {
-            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another gateway answers there"));
-        }
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-        let listener = UnixListener::bind(path)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-        Ok(listener)
-    })();
-    match made {
-        Ok(listener) => Some(listener),
-        Err(error) => {
-            warn!(path = %path.display(), %error, "no control socket: `tollgate reload` will not work, SIGHUP does");
-            None
-        }
-    }
-}
-
 /// One question and its answer. All but what is followed has to be over in time.
-async fn converse(stream: UnixStream, reloader: &Reloader) -> io::Result<()> {
+async fn converse(stream: UnixStream, reloader: &Arc<Reloader>) -> io::Result<()> {
     let (mut read, write) = stream.into_split();
     let mut write = BufWriter::new(write);
     let question = async {
@@ -275,11 +225,11 @@ async fn in_time<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> 
 
 async fn answer(
     question: serde_json::Result<Question>,
-    reloader: &Reloader,
+    reloader: &Arc<Reloader>,
     write: &mut BufWriter<OwnedWriteHalf>,
 ) -> io::Result<()> {
     let mut text = match question {
-        Ok(Question::Reload) => serde_json::to_vec(&reloader.reload("tollgate reload"))?,
+        Ok(Question::Reload) => serde_json::to_vec(&reloader.reload("tollgate reload").await?)?,
         Ok(Question::Quota(question)) => {
             return desk::answer(&question, &reloader.quotas, &reloader.handle, now(), write).await;
         }

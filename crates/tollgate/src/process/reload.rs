@@ -10,7 +10,9 @@ use engine::live::Live;
 use limits::clock::now;
 use proxy::Handle;
 use serde::{Deserialize, Serialize};
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Notify;
 use tracing::{error, info};
 
 /// What became of a reload.
@@ -35,12 +37,35 @@ pub(crate) struct Reloader {
     pub(crate) live: Arc<Live>,
     pub(crate) handle: Handle,
     pub(crate) quotas: Arc<QuotaStore>,
-    /// What the process was started with; the cold parts must stay the same. Also makes reloads take turns.
+    /// What the process was started with; the cold parts must stay the same.
     pub(crate) started: Mutex<Process>,
+    pub(crate) turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// Reloads whenever that is asked for, as signals do.
+pub(super) async fn keep_reloading(reloader: Arc<Reloader>, asked: Arc<Notify>) {
+    loop {
+        asked.notified().await;
+        if let Err(error) = reloader.reload("SIGHUP").await {
+            error!(%error, "the reload broke off, the old config keeps serving");
+        }
+    }
 }
 
 impl Reloader {
-    pub(crate) fn reload(&self, asked_by: &str) -> Verdict {
+    /// On a thread of its own, which waits for as long as a file lets it wait. They take turns: there is one such thread.
+    pub(crate) async fn reload(self: &Arc<Self>, asked_by: &'static str) -> io::Result<Verdict> {
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let reloader = Arc::clone(self);
+        let reloading = tokio::task::spawn_blocking(move || {
+            let verdict = reloader.reload_here(asked_by);
+            drop(turn);
+            verdict
+        });
+        reloading.await.map_err(io::Error::other)
+    }
+
+    fn reload_here(&self, asked_by: &str) -> Verdict {
         let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
         let loaded = self.origin.load(&self.live);
         let diagnostics = loaded.render(Format::Text { colour: false });
@@ -56,18 +81,21 @@ impl Reloader {
                 "{diagnostics}error: {change} cannot change while the gateway runs\n  help: restart it\n"
             ));
         }
-        let log = log_settings(&config.process);
-        if log_settings(&started) != log {
-            match self.handle.open_access_log(&log) {
-                Ok(()) => {}
-                Err(error) => return refuse(format!("{diagnostics}error: the access log cannot be opened: {error}\n")),
-            }
-        }
+        let settings = log_settings(&config.process);
+        let log = if log_settings(&started) == settings {
+            Ok(None)
+        } else {
+            self.handle.open_access_log(&settings).map(Some)
+        };
+        let log = match log {
+            Ok(log) => log,
+            Err(error) => return refuse(format!("{diagnostics}error: the access log cannot be opened: {error}\n")),
+        };
         if let Err(failure) = self.quotas.make_ready_for(&config.snapshot) {
             return refuse(format!("{diagnostics}error: {}\n", chain(&failure)));
         }
         let revision = config.snapshot.revision.to_string();
-        self.handle.install(Arc::new(config.snapshot), now());
+        self.handle.install(Arc::new(config.snapshot), log, now());
         *started = config.process;
         info!(asked_by, revision, "config loaded");
         Verdict { loaded: true, revision, diagnostics }

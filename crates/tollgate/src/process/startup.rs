@@ -1,10 +1,11 @@
 //! From a config file to a serving gateway.
 
 use super::access_log::log_settings;
-use super::control::{Control, SOCKET, Socket, remove};
+use super::control::Control;
 use super::quota::QuotaStore;
 use super::reload::Reloader;
 use super::shared_limits::shared_limits;
+use super::socket::Socket;
 use crate::failure::Failure;
 use crate::origin::Origin;
 use config::Process;
@@ -28,7 +29,8 @@ pub(crate) enum ControlSocket {
 /// Takes over log and signals. Before anything that takes time, opening the config included: an early SIGHUP must not end the
 /// process.
 pub(crate) fn take_over() -> Result<Control, Failure> {
-    telemetry::logging::init(telemetry::logging::Format::Auto).map_err(|error| Failure::Start(Box::new(error)))?;
+    let logging = telemetry::logging::init(telemetry::logging::Format::Auto, proxy::LOG_FILTER);
+    logging.map_err(|error| Failure::Start(Box::new(error)))?;
     Control::start().map_err(|error| Failure::Start(Box::new(error)))
 }
 
@@ -44,11 +46,11 @@ pub(crate) fn serve(
     let config = origin.load_or_tell(&live)?;
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")).map_err(|error| start(Box::new(error)))?);
     let process = config.process;
-    let (folder, has_own_folder) = match control_socket {
-        ControlSocket::InStateDir => (process.state_dir.clone(), false),
-        ControlSocket::InItsOwn(folder) => (folder, true),
+    let (socket, state_dir) = match control_socket {
+        ControlSocket::InStateDir => (Socket::in_state_dir(&process.state_dir), Some(process.state_dir.clone())),
+        ControlSocket::InItsOwn(folder) => (Socket::in_its_own(&folder), None),
     };
-    let state_dir = (!has_own_folder).then(|| folder.clone());
+    let socket = Arc::new(socket);
     let quotas = Arc::new(QuotaStore::new(state_dir, Arc::clone(&metrics)));
     quotas.make_ready_for(&config.snapshot)?;
     let parts = Parts {
@@ -66,7 +68,6 @@ pub(crate) fn serve(
         threads: process.threads,
         drain: process.drain,
     };
-    let socket = Some(Socket { path: folder.join(SOCKET), has_own_folder });
     let Some(stop) = control.stop() else { return Err(Failure::Usage("the control thread has no end".into())) };
     let reloader = Reloader {
         origin,
@@ -74,9 +75,10 @@ pub(crate) fn serve(
         handle: server.handle(),
         quotas: Arc::clone(&quotas),
         started: Mutex::new(process.clone()),
+        turn: Arc::default(),
     };
-    control.begin(reloader, socket.clone());
-    let (leftover, last_counts) = (socket.clone(), Arc::clone(&quotas));
+    control.begin(reloader, Arc::clone(&socket));
+    let (leftover, last_counts) = (Arc::clone(&socket), Arc::clone(&quotas));
     let ended = server.serve(
         &settings,
         stop,
@@ -87,11 +89,11 @@ pub(crate) fn serve(
         // Drained before the time was over: Pingora would sleep through the rest of it.
         move || {
             last_counts.close();
-            remove(leftover.as_ref());
+            leftover.remove();
             std::process::exit(0);
         },
     );
     quotas.close();
-    remove(socket.as_ref());
+    socket.remove();
     ended.map_err(|error| start(Box::new(error)))
 }

@@ -30,6 +30,11 @@ routes:
   - { name: strict, paths: [/strict], methods: [POST], auth: { none: {} }, cors: { allowOrigins: [https://app.example.com], onDenied: refuse } }
   - { name: trial, paths: [/trial], methods: [GET], auth: { none: {} }, cors: { allowOrigins: [https://app.example.com], onDenied: refuse, mode: dryRun } }
   - { name: open, paths: [/open], auth: { none: {} }, cors: { allowOrigins: ["*"], allowMethods: ["*"], allowHeaders: ["*"], exposeHeaders: ["*"] } }
+  - name: edited
+    paths: [/edited]
+    methods: [GET]
+    auth: { none: {} }
+    response: { headers: { set: { Vary: X-Own, Access-Control-Allow-Origin: "*" }, remove: [Access-Control-Allow-Credentials] } }
   - { name: old, paths: [/versions], methods: [GET] }
   - { name: new, paths: [/versions], methods: [GET], match: { headers: { X-Version: "2" } } }
   - { name: shut, paths: [/shut], methods: [GET] }
@@ -264,4 +269,16 @@ async fn an_options_that_is_no_preflight_goes_on() {
         assert_eq!(found, would_deny, "{line}");
     }
     assert_eq!(gateway.upstream(0).count(), 6);
+}
+
+/// A route's own edits come first: without `Vary: Origin` a cache would hand one origin's answer to another.
+#[tokio::test]
+async fn the_routes_edits_do_not_touch_what_cors_says() {
+    let gateway = with_echo(CONFIG).await;
+    let response = gateway.send(&get("/edited", &[APP])).await;
+    assert_eq!(response.status, 200, "{response}");
+    let vary = response.headers("vary").join(", ");
+    assert!(vary.contains("X-Own") && vary.to_ascii_lowercase().contains("origin"), "{response}");
+    assert_eq!(response.headers("access-control-allow-origin"), ["https://app.example.com"], "{response}");
+    assert_eq!(response.headers("access-control-allow-credentials"), ["true"], "{response}");
 }

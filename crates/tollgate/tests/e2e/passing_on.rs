@@ -1,8 +1,10 @@
 //! Upstream's answers pass untouched, and requests are spread as the config says.
 
-use crate::support::{gateway, get, request, with_echo};
+use crate::support::{gateway, get, request, until, with_echo};
 use testkit::client::Connection;
 use testkit::upstream::{Answer, Behaviour, echo, fixed};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 const CONFIG: &str = r#"
 upstreams: { echo: { endpoints: ["{{upstream}}"] } }
@@ -115,4 +117,69 @@ routes: [{ name: all, paths: ["/*"], upstream: echo, auth: { none: {} } }]
         let counts = [0, 1, 2].map(|index| gateway.upstream(index).count());
         assert_eq!(counts, [3 * round, round, 2 * round]);
     }
+}
+
+/// RFC 9110, 15.2 and 10.1.1: HTTP/1.0 knows no interim answers, and cannot ask for one.
+#[tokio::test]
+async fn a_client_of_old_gets_no_interim_answer() {
+    let gateway = with_echo(CONFIG).await;
+    for fields in [&["Connection: keep-alive"][..], &["Connection: keep-alive", "Expect: 100-continue"]] {
+        let new = String::from_utf8(request("POST", "/__misbehave/interim", fields, "body")).unwrap();
+        let mut connection = Connection::open(gateway.address("listen")).await.unwrap();
+        let response = connection.send(new.replacen("HTTP/1.1", "HTTP/1.0", 1).as_bytes()).await;
+        assert_eq!((response.status, response.text().as_str()), (200, "late"), "{response}");
+        assert!(response.interim.is_empty(), "{response}");
+        assert_eq!(gateway.upstream(0).received().last().unwrap().header("expect"), None);
+        assert_eq!(connection.send(&get("/", &[])).await.status, 200, "the connection is where it should be");
+    }
+}
+
+/// Upstream's own 100 asks for the body, and is no answer in haste.
+#[tokio::test]
+async fn a_body_that_upstream_asks_for_does_not_cost_the_connection() {
+    let upstream = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = upstream.local_addr().unwrap().to_string();
+    let serving = tokio::spawn(async move {
+        let (mut stream, _) = upstream.accept().await.unwrap();
+        for _ in 0..2 {
+            let mut got = Vec::new();
+            while !got.ends_with(b"\r\n\r\n") {
+                got.push(stream.read_u8().await.unwrap());
+            }
+            stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.unwrap();
+            stream.read_exact(&mut [0; 4]).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
+        }
+    });
+    let gateway = gateway(&CONFIG.replace("{{upstream}}", &address)).start().await;
+    let mut connection = Connection::open(gateway.address("listen")).await.unwrap();
+    for _ in 0..2 {
+        let head = request("POST", "/", &["Expect: 100-continue", "Content-Length: 4"], "");
+        connection.write(&head).await.unwrap();
+        assert_eq!(connection.interim().await.unwrap(), 100);
+        connection.write(b"body").await.unwrap();
+        let response = connection.read("POST").await.unwrap();
+        assert_eq!((response.status, response.header("connection")), (200, Some("keep-alive")), "{response}");
+    }
+    serving.await.unwrap();
+}
+
+/// Whoever sends can have it happen as often as they like, so it is a line of the access log and none of the program's.
+#[tokio::test]
+async fn an_upload_that_is_cut_short_is_no_line_of_the_program_log() {
+    let upstream = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = upstream.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = upstream.accept().await {
+            stream.write_all(b"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno").await.ok();
+        }
+    });
+    let gateway = gateway(&CONFIG.replace("{{upstream}}", &address)).start().await;
+    let upload = request("POST", "/", &[], &"x".repeat(3_000_000));
+    for _ in 0..5 {
+        let mut connection = Connection::open(gateway.address("listen")).await.unwrap();
+        let _ = connection.exchange(&upload).await;
+    }
+    until("the access log", async || (gateway.log_lines().len() == 5).then_some(())).await;
+    assert!(!gateway.said().contains("WARN"), "{}", gateway.said());
 }

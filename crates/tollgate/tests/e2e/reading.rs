@@ -263,6 +263,50 @@ async fn what_all_bodies_may_hold_is_bounded() {
     assert_eq!(gateway.send(&post("/held", &[], b"{}")).await.status, 200);
 }
 
+const CROWDED: &str = r#"
+limits: { heldBodyBytes: 1MiB }
+upstreams: { echo: { endpoints: ["{{upstream}}"] } }
+defaults: { upstream: echo, auth: { none: {} } }
+routes:
+  - { name: held, paths: [/held], body: { schema: { type: object } } }
+  - name: trial
+    paths: [/trial]
+    body: { schema: { type: object }, mode: dryRun }
+    request: { body: { edits: [{ set: /b, value: "1" }] } }
+"#;
+
+/// In dry run a body that there is no room for is not judged. What changes it still gets all of it.
+#[tokio::test]
+async fn what_is_left_unjudged_is_changed_as_a_whole() {
+    let gateway = with_echo(CROWDED).await;
+    let held = async |what: &str, bytes: f64| {
+        let look = async || ((gateway.metric("tollgate_held_body_bytes", &[]).await - bytes).abs() < 0.5).then_some(());
+        until(what, look).await;
+    };
+    let mut holders = Vec::new();
+    for _ in 0..2 {
+        let mut holder = Connection::open(gateway.address("listen")).await.unwrap();
+        holder.write(&request("POST", "/held", &[JSON, "Content-Length: 600000"], "")).await.unwrap();
+        holder.write(" ".repeat(522_000).as_bytes()).await.unwrap();
+        holders.push(holder);
+    }
+    held("no room but for 4 KiB", 1_044_000.0).await;
+    let body = format!(r#"{{"a":"{}"}}"#, "y".repeat(8_992));
+    let mut connection = Connection::open(gateway.address("listen")).await.unwrap();
+    connection.write(&request("POST", "/trial", &[JSON, "Content-Length: 9000"], "")).await.unwrap();
+    connection.write(&body.as_bytes()[..3_000]).await.unwrap();
+    held("the first piece", 1_047_000.0).await;
+    connection.write(&body.as_bytes()[3_000..6_000]).await.unwrap();
+    held("a piece too many", 1_044_000.0).await;
+    connection.write(&body.as_bytes()[6_000..]).await.unwrap();
+    let response = connection.read("POST").await.unwrap();
+    assert_eq!(response.status, 200, "{response}");
+    let sent: Value = serde_json::from_str(response.json()["body"].as_str().unwrap()).unwrap();
+    assert_eq!(sent, json!({ "a": "y".repeat(8_992), "b": "1" }));
+    let line = gateway.log_line(response.header("x-request-id").unwrap()).await;
+    assert_eq!(line["wouldDeny"], json!(["body_buffer_full"]), "{line}");
+}
+
 const TRIAL: &str = r#"
 upstreams: { echo: { endpoints: ["{{upstream}}"] } }
 defaults: { upstream: echo, auth: { none: {} } }

@@ -6,6 +6,8 @@ use testkit::client::Connection;
 use testkit::gateway::Gateway;
 use testkit::ports::BlackHole;
 use testkit::upstream::echo;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// Nothing listens at `{{listen9}}`. To a broadcast address no system opens a TCP connection, so nothing leaves the machine.
 const CONFIG: &str = r#"
@@ -18,6 +20,7 @@ upstreams:
   nowhere: { endpoints: ["255.255.255.255:9"] }
   nameless: { endpoints: ["no-such-host.invalid:80"] }
   silent: { endpoints: ["BLACK_HOLE"], timeouts: { connect: 200ms } }
+  patient: { endpoints: ["BLACK_HOLE"], timeouts: { connect: 1m, firstByte: 1m, idle: 1m, total: 200ms } }
 defaults: { auth: { none: {} } }
 routes:
   - { name: calm, host: calm.example, paths: ["/*"], upstream: calm }
@@ -27,6 +30,7 @@ routes:
   - { name: resting, host: resting.example, paths: ["/*"], upstream: resting }
   - { name: nowhere, host: nowhere.example, paths: ["/*"], upstream: nowhere }
   - { name: nameless, host: nameless.example, paths: ["/*"], upstream: nameless }
+  - { name: patient, host: patient.example, paths: ["/*"], upstream: patient }
   - { name: silent, host: silent.example, paths: ["/*"], upstream: silent }
 "#;
 
@@ -43,6 +47,7 @@ pub fn scenarios() -> Vec<Scenario> {
         to(Reason::HostUnreachable, "a broadcast address", "nowhere", "/"),
         to(Reason::DnsFailed, "a name that there is not", "nameless", "/"),
         to(Reason::UpstreamConnectTimeout, "a full backlog", "silent", "/"),
+        to(Reason::TotalTimeout, "a full backlog, for as long as there is", "patient", "/"),
         broken(reset, "an end instead of an answer", "close"),
         broken(reset, "a reset instead of an answer", "reset"),
         broken(protocol, "garbage", "garbage"),
@@ -141,13 +146,45 @@ async fn a_slow_upload_is_not_the_upstreams_delay() {
     let silent = BlackHole::open().await.unwrap();
     let config = CONFIG.replace("BLACK_HOLE", &silent.address().to_string());
     let gateway = gateway(&config).upstream(echo()).start().await;
-    let mut upload = Connection::open(gateway.address("listen")).await.unwrap();
-    upload.write(b"POST / HTTP/1.1\r\nHost: hasty.example\r\nContent-Length: 8\r\n\r\nhalf").await.unwrap();
-    for _ in 0..2 {
+    for (framing, first, rest, body) in [
+        ("Content-Length: 8", "half", "half", "halfhalf"),
+        ("Transfer-Encoding: chunked", "4\r\nhalf\r\n", "4\r\nhalf\r\n0\r\n\r\n", "halfhalf"),
+        ("Transfer-Encoding: chunked", "4\r\nhalf\r\n", "0\r\n\r\n", "half"),
+        ("Transfer-Encoding: chunked", "", "0\r\n\r\n", ""),
+    ] {
+        let mut upload = Connection::open(gateway.address("listen")).await.unwrap();
+        let head = format!("POST / HTTP/1.1\r\nHost: hasty.example\r\n{framing}\r\n\r\n{first}");
+        upload.write(head.as_bytes()).await.unwrap();
+        for _ in 0..2 {
+            let late = gateway.send(&get("/__misbehave/never", &["Host: hasty.example"])).await;
+            assert_eq!(late.status, 504, "{late}");
+        }
+        let response = upload.send(rest.as_bytes()).await;
+        assert_eq!(response.status, 200, "{framing} {first:?} {rest:?}: {response}");
+        assert_eq!(response.json()["body"], body, "{framing} {first:?} {rest:?}");
+    }
+}
+
+/// More than the system keeps of an answer that nobody reads.
+const MUCH: usize = 24 << 20;
+
+/// `idle` is about upstream. The clock is another request once more.
+#[tokio::test]
+async fn a_client_that_reads_slowly_is_not_the_upstreams_delay() {
+    let silent = BlackHole::open().await.unwrap();
+    let config = CONFIG.replace("BLACK_HOLE", &silent.address().to_string());
+    let gateway = gateway(&config).upstream(echo()).start().await;
+    let mut slow = TcpStream::connect(gateway.address("listen")).await.unwrap();
+    slow.write_all(&get("/__misbehave/flood", &["Host: hasty.example"])).await.unwrap();
+    for _ in 0..3 {
         let late = gateway.send(&get("/__misbehave/never", &["Host: hasty.example"])).await;
         assert_eq!(late.status, 504, "{late}");
     }
-    let response = upload.send(b"half").await;
-    assert_eq!(response.status, 200, "{response}");
-    assert_eq!(response.json()["body"], "halfhalf");
+    let mut got = 0;
+    let mut buffer = vec![0; 256 * 1024];
+    while got < MUCH {
+        let count = slow.read(&mut buffer).await.unwrap();
+        assert!(count > 0, "cut behind {got} bytes");
+        got += count;
+    }
 }

@@ -1,7 +1,8 @@
 //! TERM drains, INT does not wait.
 
-use crate::program::{BINARY, eventually};
+use crate::program::{BINARY, eventually, run, tollgate};
 use limits::clock::now;
+use std::process::Command;
 use std::time::Duration;
 use testkit::client::{Client, Connection};
 use testkit::gateway::{Gateway, Signal, gateway};
@@ -60,6 +61,9 @@ async fn terminate_lets_a_request_end_and_nothing_begin() {
     for task in slow {
         let response = task.await.unwrap();
         assert!(response.status == 200 && response.cut.is_none(), "{response}");
+        // The other one's head may have gone out before the drain.
+        let said = response.header("connection");
+        assert!(response.text() != "late" || said == Some("close"), "no word of the connection's end: {response}");
         gateway.log_line(response.header("x-request-id").unwrap()).await;
     }
     let status = gateway.ended().await;
@@ -163,4 +167,41 @@ async fn interrupt_ends_a_drain() {
     assert!(never.await.unwrap().is_err(), "nobody can have answered");
     assert_eq!(gateway.log_lines().len(), 1, "the log is written out");
     assert!(!gateway.directory().join("state/control.sock").exists(), "the control socket is left behind");
+}
+
+/// Started by mistake beside another: it ends, and the other can be talked to as before.
+#[tokio::test]
+async fn a_second_gateway_leaves_the_firsts_control_socket_alone() {
+    let gateway = started(DRAIN).await;
+    let config = gateway.directory().join("tollgate.yaml").display().to_string();
+    let (socket, asked) = (gateway.directory().join("state/control.sock"), config.clone());
+    let second = tokio::task::spawn_blocking(move || tollgate(&["run", "--config", &config])).await.unwrap().expect(2);
+    assert!(second.stderr.contains("cannot listen on"), "{second}");
+    assert!(socket.exists(), "{second}");
+    tokio::task::spawn_blocking(move || tollgate(&["reload", "--config", &asked, "--wait"])).await.unwrap().expect(0);
+}
+
+/// The config has become a pipe that nobody writes to: the reload waits, the signals do not.
+#[tokio::test]
+async fn a_reload_that_waits_for_its_file_holds_up_no_stop() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let gateway = started(DRAIN).await;
+        let config = gateway.directory().join("tollgate.yaml");
+        let pipe = gateway.directory().join("pipe");
+        let made = pipe.clone();
+        tokio::task::spawn_blocking(move || run(Command::new("mkfifo").arg(&made)).expect(0)).await.unwrap();
+        std::fs::rename(&pipe, &config).unwrap();
+        gateway.signal(Signal::SIGHUP);
+        eventually("the reload's wait", async || is_read(&config).then_some(())).await;
+        gateway.get("/open").expect(200).await;
+        gateway.signal(signal);
+        assert_eq!(gateway.ended().await.code(), Some(0), "{signal}: {}", gateway.said());
+    }
+}
+
+/// Whether somebody has this pipe open to read from it. Whoever does gets no byte by this, and no end while it looks.
+fn is_read(pipe: &std::path::Path) -> bool {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    const O_NONBLOCK: i32 = 0o4000;
+    std::fs::OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(pipe).map(std::mem::forget).is_ok()
 }

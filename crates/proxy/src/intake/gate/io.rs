@@ -1,8 +1,9 @@
 //! The traits that make a [`Gate`] one of Pingora's streams. What is not about reading or writing goes to the stream inside.
 
-use super::Gate;
 use super::kept::Way;
+use super::{Gate, Stall};
 use async_trait::async_trait;
+use limits::clock;
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::tls::{SslDigest, TlsRef};
 use pingora::protocols::{
@@ -36,16 +37,21 @@ impl AsyncRead for Gate {
 }
 
 impl Gate {
-    /// Lets a write that makes no headway fail once `write_timeout` is over.
+    /// Lets a write that makes no headway fail once `write_timeout` is over. What the client takes for it is not upstream's delay: while
+    /// it reads nothing, nobody reads what upstream sends.
     pub(super) fn settle<T>(&mut self, context: &mut Context<'_>, written: Poll<Result<T>>) -> Poll<Result<T>> {
-        if written.is_ready() {
-            self.stall = None;
-            return written;
+        if written.is_pending() {
+            let timeout = self.pace.write_timeout;
+            let begin = || Stall { since: clock::now(), sleep: Box::pin(tokio::time::sleep(timeout)) };
+            ready!(self.stall.get_or_insert_with(begin).sleep.as_mut().poll(context));
         }
-        let timeout = self.pace.write_timeout;
-        let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
-        ready!(stall.as_mut().poll(context));
-        Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the client does not read")))
+        if let Some(stall) = self.stall.take() {
+            self.alarm.connection.deadline.put_off(clock::now().since(stall.since));
+        }
+        match written {
+            Poll::Ready(written) => Poll::Ready(written),
+            Poll::Pending => Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the client does not read"))),
+        }
     }
 }
 

@@ -2,6 +2,7 @@ use super::Gate;
 use crate::intake::tests::{LIMITS, PATIENCE};
 use crate::intake::{Caps, Pace};
 use engine::wire::Framing;
+use limits::clock;
 use proptest::prelude::*;
 use std::future::poll_fn;
 use std::io::ErrorKind;
@@ -102,4 +103,27 @@ async fn a_client_that_does_not_read_is_given_up() {
     let written = timeout(PATIENCE, gate.write_all(&[0; 1_000])).await.expect("the write goes on for ever");
     assert_eq!(written.map_err(|error| error.kind()), Err(ErrorKind::TimedOut));
     drop(far);
+}
+
+/// While a client does not read, nobody reads what upstream sends either.
+#[tokio::test]
+async fn what_a_client_takes_to_read_is_not_upstreams_delay() {
+    let (near, mut far) = tokio::io::duplex(64);
+    let mut gate = Gate::new(Box::new(near), Caps::new().admit(None, &LIMITS).unwrap(), None);
+    gate.open(0, Framing::None, Pace::DEFAULT, AHEAD_MAX);
+    let connection = gate.connection();
+    // Over before the client begins to read.
+    let due = clock::now().plus(Duration::from_millis(20)).monotonic_ns;
+    connection.deadline.set(due);
+    let reader = tokio::spawn(async move {
+        while !connection.deadline.passed(clock::now().monotonic_ns) {
+            tokio::task::yield_now().await;
+        }
+        let mut got = vec![0; 1_000];
+        far.read_exact(&mut got).await.map(|_| far)
+    });
+    timeout(PATIENCE, gate.write_all(&[0; 1_000])).await.expect("the write goes on for ever").unwrap();
+    let deadline = &gate.connection().deadline;
+    assert!(!deadline.passed(due), "the deadline has not moved");
+    reader.await.unwrap().unwrap();
 }

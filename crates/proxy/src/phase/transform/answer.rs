@@ -53,7 +53,17 @@ pub(crate) fn answer(
             answer.held.share = Some(shared.held_bodies.share());
         }
     }
-    let Some(compression) = &route.compression else { return Ok(()) };
+    Ok(())
+}
+
+/// The head of an answer says all that it is going to say of its body: whether that may be compressed is known.
+pub(crate) fn compress(session: &Session, response: &mut ResponseHeader, context: &mut RequestContext) -> Result<()> {
+    if route(context).is_none_or(|route| route.compression.is_none()) || response.status.is_informational() {
+        return Ok(());
+    }
+    let installed = Arc::clone(&context.installed);
+    let found = context.route.and_then(|id| installed.snapshot.route(id)?.compression.as_ref());
+    let Some(compression) = found else { return Ok(()) };
     let request = session.req_header();
     let asked = Asked { method: &request.method, version: request.version, headers: &request.headers };
     let status = response.status;

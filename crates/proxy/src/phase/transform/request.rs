@@ -40,7 +40,8 @@ pub(crate) fn is_read(session: &Session, context: &RequestContext) -> bool {
 
 /// Reads the body, unless that has been done, and changes it. What was charged is the caller's to give back.
 pub(crate) async fn read_early(session: &mut Session, context: &mut RequestContext) -> Result<Option<Denial>> {
-    if context.content.is_none() {
+    // In dry run the judge may have left off in the middle.
+    if !content::is_whole(context) {
         if let Some(denial) = content::read_whole(session, context).await? {
             return Ok(Some(denial));
         }

@@ -1,6 +1,6 @@
 //! `tollgate keys` on a running gateway, and sets from files where nothing is fetched.
 
-use crate::program::{BINARY, Folder, tollgate};
+use crate::program::{BINARY, Folder, eventually, tollgate};
 use serde_json::{Value, json};
 use testkit::gateway::{Gateway, gateway};
 use testkit::idp::IdentityProvider;
@@ -48,6 +48,8 @@ fn keys(gateway: &Gateway, code: i32) -> Value {
 async fn each_key_is_shown_with_its_thumbprint_and_times() {
     let provider = IdentityProvider::start(&[&signer("a")]);
     let gateway = start(&format!("{}/jwks.json", provider.issuer())).await;
+    // A token that is there before the first set would be the one that may ask for another.
+    eventually("the first set", async || gateway.said().contains("signing key appeared").then_some(())).await;
     gateway.get("/profile").header("Authorization", &format!("Bearer {}", token(&signer("a")))).expect(200).await;
     provider.publish(&[&signer("b")]);
     gateway.get("/profile").header("Authorization", &format!("Bearer {}", token(&signer("b")))).expect(200).await;

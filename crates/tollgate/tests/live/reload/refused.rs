@@ -108,3 +108,20 @@ async fn without_wait_a_reload_is_only_asked_for() {
     // Somebody who does not wait for the verdict is no trouble.
     assert!(!gateway.said().contains("WARN"), "{}", gateway.said());
 }
+
+/// The file is asked of the system after the log is opened, and there cannot be one: its place is taken by a folder.
+#[tokio::test]
+async fn a_refused_reload_leaves_its_access_log_to_nobody() {
+    let gateway = started().await;
+    fs::create_dir_all(gateway.directory().join("state/quota.lock")).unwrap();
+    let other = gateway.directory().join("other.log");
+    let elsewhere = format!("{CONFIG}accessLog: {{ path: {} }}\n", other.display());
+    let quota = "    quota: { limit: 5, per: day, key: ip }\n";
+    let config = elsewhere
+        .replace("  - { name: open, paths: [/open] }\n", &format!("  - name: open\n    paths: [/open]\n{quota}"));
+    check_refused(&gateway, &config, "counts cannot be kept").await;
+    gateway.reload_with(CONFIG).await;
+    let response = gateway.get("/open").expect(200).await;
+    gateway.log_line(response.header("x-request-id").unwrap()).await;
+    assert_eq!(fs::read_to_string(&other).unwrap_or_default(), "");
+}
