@@ -12,7 +12,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::IntoRawFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
@@ -81,12 +81,17 @@ pub(crate) struct Bound<S> {
     pub(crate) service: S,
     pub(crate) sockets: ListenFds,
     pub(crate) failing: Arc<Failing>,
+    /// Told when it may begin, or dropped. Until then connections wait in the kernel.
+    pub(crate) may_begin: Option<oneshot::Receiver<()>>,
 }
 
 #[async_trait]
 impl<S: Service> Service for Bound<S> {
     async fn start_service(&mut self, _: Option<ListenFds>, shutdown: ShutdownWatch, listeners_per_fd: usize) {
         let _told = Told(&self.failing);
+        if let Some(may_begin) = self.may_begin.take() {
+            let _ = may_begin.await;
+        }
         self.service.start_service(Some(Arc::clone(&self.sockets)), shutdown, listeners_per_fd).await;
     }
 
@@ -121,9 +126,12 @@ mod tests {
     use async_trait::async_trait;
     use pingora::server::{ListenFds, ShutdownWatch};
     use pingora::services::Service;
+    use std::future::poll_fn;
     use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
     use std::sync::Arc;
-    use tokio::sync::watch;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Poll;
+    use tokio::sync::{oneshot, watch};
 
     /// Nobody listens there, as of a moment ago.
     fn port() -> u16 {
@@ -178,11 +186,40 @@ mod tests {
     async fn a_service_that_cannot_listen_is_noticed() {
         let failing = Arc::new(Failing::default());
         let sockets = bind(std::iter::empty()).unwrap_or_else(|error| panic!("{error}"));
-        let mut bound = Bound { service: Cannot, sockets, failing: Arc::clone(&failing) };
+        let mut bound = Bound { service: Cannot, sockets, failing: Arc::clone(&failing), may_begin: None };
         let (_stop, stopped) = watch::channel(false);
         let started = tokio::spawn(async move { Service::start_service(&mut bound, None, stopped, 1).await });
         assert!(started.await.is_err());
         assert!(failing.has_failed());
         failing.failed().await;
+    }
+
+    struct Begins(Arc<AtomicBool>);
+
+    #[async_trait]
+    impl Service for Begins {
+        async fn start_service(&mut self, _: Option<ListenFds>, _: ShutdownWatch, _: usize) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+
+        fn name(&self) -> &'static str {
+            "begins"
+        }
+    }
+
+    #[tokio::test]
+    async fn a_service_begins_when_it_may() {
+        let has_begun = Arc::new(AtomicBool::new(false));
+        let (begin, may_begin) = oneshot::channel();
+        let sockets = bind(std::iter::empty()).unwrap_or_else(|error| panic!("{error}"));
+        let service = Begins(Arc::clone(&has_begun));
+        let mut bound = Bound { service, sockets, failing: Arc::default(), may_begin: Some(may_begin) };
+        let (_stop, stopped) = watch::channel(false);
+        let mut starting = Service::start_service(&mut bound, None, stopped, 1);
+        assert!(poll_fn(|context| Poll::Ready(starting.as_mut().poll(context).is_pending())).await);
+        assert!(!has_begun.load(Ordering::Relaxed));
+        begin.send(()).unwrap();
+        starting.await;
+        assert!(has_begun.load(Ordering::Relaxed));
     }
 }

@@ -34,7 +34,7 @@ use store::{Counters, SharedLimits};
 use telemetry::access_log::AccessLog;
 use telemetry::metrics::Metrics;
 use telemetry::recent::Numbered;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// What the process is started with; none of it changes while it runs.
 #[derive(Clone, Debug)]
@@ -205,19 +205,29 @@ impl Server {
         for address in &settings.listeners {
             service.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers()));
         }
-        server.add_service(Bound { service, sockets: Arc::clone(&sockets), failing: Arc::clone(&failing) });
+        // The first request finds the limits that all nodes share, or a gateway that knows that it must do without.
+        let (begin, may_begin) = oneshot::channel();
+        server.add_service(Bound {
+            service,
+            sockets: Arc::clone(&sockets),
+            failing: Arc::clone(&failing),
+            may_begin: Some(may_begin),
+        });
         if let Some(address) = &settings.telemetry {
             let app = pingora::apps::http_app::HttpServer::new_app(Probes { shared: Arc::clone(&self.shared) });
             let mut service = Service::new("telemetry".into(), app);
             service.threads = Some(1);
             service.add_tcp(&address.to_string());
-            server.add_service(Bound { service, sockets, failing: Arc::clone(&failing) });
+            server.add_service(Bound { service, sockets, failing: Arc::clone(&failing), may_begin: None });
         }
         server.add_service(background_service(
             "background",
             Background {
                 shared: Arc::clone(&self.shared),
-                listening: Mutex::new(Some(Box::new(listening))),
+                listening: Mutex::new(Some(Box::new(move || {
+                    let _ = begin.send(());
+                    listening();
+                }))),
                 drained: Box::new(drained),
             },
         ));
