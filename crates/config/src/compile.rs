@@ -24,6 +24,7 @@ mod parts;
 mod patterns;
 mod process;
 mod proof;
+mod request_id;
 mod response;
 mod routes;
 mod scenarios;
@@ -123,7 +124,7 @@ pub(crate) fn compile(raw: &RawConfig, around: &Surroundings<'_>, diagnostics: &
         },
         intake: process::intake(raw),
         active_keys_max: usize::try_from(raw.limits.active_keys).unwrap_or(usize::MAX),
-        request_id: process::request_id(raw),
+        request_id: request_id::rules(raw),
         told,
         whoami,
     };

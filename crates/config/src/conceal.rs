@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::diagnostic::quoted;
+use crate::quote::quoted;
 use crate::schema;
 
 /// Values that are at least so long are found within other words; shorter ones only as a whole quotation.
@@ -118,7 +118,7 @@ impl FirstChunk for str {
 #[cfg(test)]
 mod tests {
     use super::{Concealed, without_pieces};
-    use crate::diagnostic::quoted;
+    use crate::quote::quoted;
 
     #[test]
     fn values_give_way_to_their_placeholders() {

@@ -7,12 +7,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::conceal::Concealed;
+pub use crate::quote::{listed, quoted};
 
 /// How many diagnostics are kept; what comes after is counted, not shown.
 pub const DIAGNOSTICS_MAX: usize = 1_000;
-
-/// How many characters of the operator's text a message quotes.
-const QUOTED_CHARS_MAX: usize = 80;
 
 /// Whether the config can serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -289,41 +287,6 @@ impl Diagnostics {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty()
-    }
-}
-
-/// The operator's own words inside a message: in backticks, on one line, without control characters, not endless.
-#[must_use]
-pub fn quoted(text: &str) -> String {
-    let mut shown = String::from("`");
-    for (count, character) in text.chars().enumerate() {
-        if count >= QUOTED_CHARS_MAX {
-            shown.push('…');
-            break;
-        }
-        if character.is_control() || is_directional(character) {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown.push('`');
-    shown
-}
-
-/// Characters that reorder the line on a terminal.
-const fn is_directional(character: char) -> bool {
-    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// `a`, `b` or `c`.
-#[must_use]
-pub fn listed<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> String {
-    let quoted: Vec<String> = words.into_iter().map(|word| quoted(word.as_ref())).collect();
-    match quoted.split_last() {
-        None => String::new(),
-        Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
     }
 }
 

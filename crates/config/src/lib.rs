@@ -12,6 +12,7 @@ mod include;
 mod mask;
 mod names;
 pub mod openapi;
+mod quote;
 pub mod raw;
 mod references;
 pub mod render;

@@ -7,6 +7,7 @@ mod body;
 mod document;
 mod emit;
 mod json;
+mod keywords;
 mod loss;
 mod names;
 mod output;

@@ -49,9 +49,10 @@ mod shared;
 mod waiting;
 mod whoami;
 
-pub use asking::{Answer, Asking, Question};
+pub use asking::{Answer, Question};
 pub use examine::{Asked, Examined, examine_token};
 pub use own_answer::own_answer;
+pub use paused::Asking;
 pub use settle::{Admission, Counted, Pending, QUOTAS_MAX, settle};
 pub use shared::{SharedAnswer, SharedCharge};
 pub use waiting::{PROVIDERS_MAX, Waiting};

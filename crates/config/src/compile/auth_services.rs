@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, header};
 
 use super::desk::Desk;
 use super::fields::{self, Meaning};
-use super::{process, upstreams};
+use super::{request_id, upstreams};
 use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, RawConfig};
 use crate::spans::deeper;
@@ -17,7 +17,7 @@ use crate::text::{self, Text as _};
 
 /// All services in the order of their names; one that is unfit is reported and left out.
 pub(super) fn compile(raw: &RawConfig, live: &Live, desk: &mut Desk<'_>) -> Vec<AuthService> {
-    let request_id = process::request_id(raw).header;
+    let request_id = request_id::rules(raw).header;
     raw.auth_services.iter().filter_map(|(name, service)| one(name, service, &request_id, live, desk)).collect()
 }
 

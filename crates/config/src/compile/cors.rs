@@ -8,7 +8,7 @@ use engine::trail::Mode;
 use http::{HeaderName, HeaderValue, Method};
 
 use super::desk::Desk;
-use super::{counting, process};
+use super::{counting, request_id};
 use crate::diagnostic::{Code, quoted};
 use crate::raw::{self, RawConfig};
 use crate::text::{self, Text as _};
@@ -304,7 +304,7 @@ fn expose(configured: &AllowHeaders, of: &Of<'_>) -> HeaderValue {
     if configured.star {
         return HeaderValue::from_static("*");
     }
-    let request_id = process::request_id(of.config).header;
+    let request_id = request_id::rules(of.config).header;
     let of_errors: Vec<String> = of.config.errors.headers.keys().map(|name| name.to_ascii_lowercase()).collect();
     let deprecated: &[&str] = if of.is_deprecated { &READABLE_DEPRECATED } else { &[] };
     let mut all: Vec<&str> = configured.listed.iter().map(HeaderName::as_str).collect();

@@ -7,7 +7,7 @@ use engine::policy::forward_auth::TOLD;
 use engine::reply::is_reserved;
 use http::{HeaderName, header};
 
-use super::process;
+use super::request_id;
 use crate::raw::{Location, RawConfig};
 use crate::text;
 
@@ -139,7 +139,7 @@ pub(super) fn meaning(name: &HeaderName) -> Option<Meaning> {
 
 /// The same, with what the config itself gives a meaning: the field of the request's ID, and those in which credentials come.
 pub(super) fn meaning_in(name: &HeaderName, config: &RawConfig) -> Option<Meaning> {
-    if are_one(name, &process::request_id(config).header) {
+    if are_one(name, &request_id::rules(config).header) {
         return Some(Meaning::RequestId);
     }
     credential_in(name, config)

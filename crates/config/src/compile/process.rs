@@ -4,14 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use engine::snapshot::{AcceptRequestId, IntakeRules, RequestIdRules};
-use http::HeaderName;
+use engine::snapshot::IntakeRules;
 
 use super::desk::Desk;
 use super::fields;
 use super::store::{self, Redis};
 use crate::diagnostic::{Code, Diagnostic, quoted};
-use crate::raw::{AccessLogFormat, RawConfig, RequestIdAccept, Threads};
+use crate::raw::{AccessLogFormat, RawConfig, Threads};
 use crate::text::Size;
 
 /// What a process is started with. Only the access log can change while it runs.
@@ -152,18 +151,6 @@ pub(super) fn intake(raw: &RawConfig) -> IntakeRules {
         connections_max: number(limits.connections),
         connections_per_address_max: number(limits.connections_per_address),
         held_body_bytes_max: bytes(limits.held_body_bytes),
-    }
-}
-
-pub(super) fn request_id(raw: &RawConfig) -> RequestIdRules {
-    let header = raw.request_id.header.as_ref().map(|name| name.get().clone());
-    RequestIdRules {
-        header: header.unwrap_or(HeaderName::from_static("x-request-id")),
-        accept: match raw.request_id.accept {
-            RequestIdAccept::Always => AcceptRequestId::Always,
-            RequestIdAccept::Trusted => AcceptRequestId::Trusted,
-            RequestIdAccept::Never => AcceptRequestId::Never,
-        },
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::schema::{LISTS, MAPS, SCHEMAS};
+use super::keywords::{LISTS, MAPS, SCHEMAS};
 use super::tree::{Map, Yaml};
 
 /// Stands in a schema that has lost something; no keyword is called so, and none is written out.

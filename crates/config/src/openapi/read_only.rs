@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::document::{Documents, Spot};
-use super::schema::{LISTS, MAPS, SCHEMAS};
+use super::keywords::{LISTS, MAPS, SCHEMAS};
 
 /// How many schemas are looked at. Beyond them a name counts as required.
 const VISITS_MAX: usize = 200_000;

@@ -7,6 +7,7 @@ use engine::schema::{Formats, Schema};
 
 use super::Dialect;
 use super::document::{Documents, Spot};
+use super::keywords::{LISTS, MAPS, SCHEMAS};
 use super::loss;
 use super::names::Taken;
 use super::read_only::ReadOnly;
@@ -17,21 +18,7 @@ use crate::tree::Value;
 /// How many keywords are cut out of one schema before it is given up.
 const CUTS_MAX: usize = 64;
 
-/// Keywords whose value is a schema, a list or a map of schemas, or data; and what only describes.
-pub(super) const SCHEMAS: &[&str] = &[
-    "additionalProperties",
-    "items",
-    "not",
-    "contains",
-    "propertyNames",
-    "if",
-    "then",
-    "else",
-    "unevaluatedItems",
-    "unevaluatedProperties",
-];
-pub(super) const LISTS: &[&str] = &["allOf", "anyOf", "oneOf", "prefixItems"];
-pub(super) const MAPS: &[&str] = &["properties", "patternProperties", "dependentSchemas"];
+/// Keywords whose value is data; and what only describes.
 const DATA: &[&str] = &[
     "type",
     "format",

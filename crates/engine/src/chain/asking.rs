@@ -2,10 +2,8 @@
 //! answer, so nothing of it has to be kept but these.
 
 use super::Room;
-use super::paused::Paused;
 use crate::denial::Denial;
 use crate::identity::Consumer;
-use crate::names::RouteId;
 use crate::policy::basic::{PasswordAnswer, PasswordQuestion};
 use crate::policy::forward_auth::{ServiceAnswer, ServiceQuestion, Standing};
 use crate::reason::Reason;
@@ -25,25 +23,6 @@ pub enum Question {
 pub enum Answer {
     Password(PasswordAnswer),
     Service(ServiceAnswer),
-}
-
-/// An admission that waits for an answer.
-#[derive(Debug)]
-pub struct Asking {
-    pub(super) paused: Paused,
-    pub(super) question: Question,
-}
-
-impl Asking {
-    #[must_use]
-    pub const fn question(&self) -> &Question {
-        &self.question
-    }
-
-    #[must_use]
-    pub const fn route(&self) -> RouteId {
-        self.paused.route
-    }
 }
 
 /// What has been answered. Each question is asked once, so a route's `auth` bounds them.

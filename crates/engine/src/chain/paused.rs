@@ -1,7 +1,7 @@
 //! A request that stopped before its identity: what has been taken of its limits, and what is known of who calls. Nothing can be
 //! forwarded with it.
 
-use super::asking::Answers;
+use super::asking::{Answers, Question};
 use super::{Limited, Outcome};
 use crate::denial::Denial;
 use crate::identity::Identity;
@@ -16,6 +16,25 @@ pub(super) struct Paused {
     /// Stays taken.
     pub(super) limited: Limited,
     pub(super) known: Known,
+}
+
+/// An admission that waits for an answer.
+#[derive(Debug)]
+pub struct Asking {
+    pub(super) paused: Paused,
+    pub(super) question: Question,
+}
+
+impl Asking {
+    #[must_use]
+    pub const fn question(&self) -> &Question {
+        &self.question
+    }
+
+    #[must_use]
+    pub const fn route(&self) -> RouteId {
+        self.paused.route
+    }
 }
 
 /// What a walk through the ways in goes by. Each pause adds to it and none takes from it, so that a request which waits for keys and

@@ -5,7 +5,7 @@ use http::{HeaderName, header};
 
 use super::Desk;
 use crate::compile::fields::{self, Meaning};
-use crate::compile::{patterns, process};
+use crate::compile::{patterns, request_id};
 use crate::diagnostic::{Code, Diagnostic, quoted};
 use crate::raw::{self, RawConfig};
 use crate::spans::deeper;
@@ -48,7 +48,7 @@ fn kept(name: &HeaderName, side: Side, config: &RawConfig) -> Option<Kept> {
         (Some(Meaning::Origin), Side::Request) => return Some(Kept::Origin),
         (_, Side::Request | Side::Response) => {}
     }
-    if fields::are_one(name, &process::request_id(config).header) {
+    if fields::are_one(name, &request_id::rules(config).header) {
         return Some(Kept::RequestId);
     }
     match side {
