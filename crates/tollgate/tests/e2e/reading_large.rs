@@ -141,5 +141,6 @@ async fn a_body_that_nobody_reads_is_not_kept() {
     }
     let grown = resident().await - before;
     assert_eq!(connection.read("POST").await.unwrap().status, 200);
-    assert!(grown < 16.0 * 1024.0 * 1024.0, "{grown} bytes more");
+    // A gateway that keeps it would grow by all of it. The allocator gives pages back with a delay, so the bound is half.
+    assert!(grown < 32.0 * 1024.0 * 1024.0, "{grown} bytes more");
 }
