@@ -9,9 +9,9 @@ use base64::engine::general_purpose::STANDARD;
 use engine::auth_service::AuthService;
 use engine::chain::{Answer, Outcome, Question, admit, look_again, resume};
 use engine::counted::CountBy;
-use engine::identity::Consumer;
+use engine::identity::{Consumer, ConsumerPlan, PlanRoutes};
 use engine::live::Live;
-use engine::names::{PolicyId, RouteId};
+use engine::names::{PlanId, PolicyId, RouteId};
 use engine::policy::basic::{PasswordAnswer, PasswordHash, User, Users};
 use engine::policy::forward_auth::{ForwardAuth, ServiceAnswer, ServiceReply, ServiceRules};
 use engine::policy::jwks::KeySet;
@@ -108,7 +108,9 @@ fn answered(question: &Question, says: fn(&str) -> (u16, &str), said: &mut Strin
             said.push_str("? ");
             let (status, user) = says(name);
             let mut headers = HeaderMap::new();
+            let (user, plan) = user.split_once(" of ").map_or((user, None), |(user, plan)| (user, Some(plan)));
             headers.insert("x-user", user.parse().unwrap());
+            headers.extend(plan.map(|plan| (HeaderName::from_static("x-plan"), plan.parse().unwrap())));
             Answer::Service(ServiceAnswer::Answered(ServiceReply { status, headers, body: Vec::new() }))
         }
     }
@@ -122,6 +124,25 @@ fn played_with(
     says: fn(&str) -> (u16, &str),
     fetch: impl Fn(),
 ) -> String {
+    let (said, outcome) = outcome_of(snapshot, live, lines, says, fetch);
+    match outcome {
+        Outcome::Pending(pending) => said + pending.identity().consumer_id().map_or("-", |id| id),
+        Outcome::Denied { denial, .. } => said + denial.reason.code(),
+        Outcome::Redirect { .. }
+        | Outcome::Preflight { .. }
+        | Outcome::Ask(_)
+        | Outcome::Waiting(_)
+        | Outcome::Whoami(_) => panic!("{outcome:?}"),
+    }
+}
+
+fn outcome_of(
+    snapshot: &Snapshot,
+    live: &Live,
+    lines: &[(&'static str, String)],
+    says: fn(&str) -> (u16, &str),
+    fetch: impl Fn(),
+) -> (String, Outcome) {
     let mut headers = HeaderMap::new();
     headers.insert("host", HeaderValue::from_static("api.example.com"));
     for (name, value) in lines {
@@ -159,18 +180,10 @@ fn played_with(
     }
     let steps = |step: Step| trail.entries().filter(|entry| entry.step == step).count();
     assert_eq!(steps(Step::AddressThrottle), 1, "taken once");
-    match outcome {
-        Outcome::Pending(pending) => {
-            assert_eq!(steps(Step::Identity), 1);
-            said + pending.identity().consumer_id().map_or("-", |id| id)
-        }
-        Outcome::Denied { denial, .. } => said + denial.reason.code(),
-        Outcome::Redirect { .. }
-        | Outcome::Preflight { .. }
-        | Outcome::Ask(_)
-        | Outcome::Waiting(_)
-        | Outcome::Whoami(_) => panic!("{outcome:?}"),
+    if matches!(outcome, Outcome::Pending(_)) {
+        assert_eq!(steps(Step::Identity), 1);
     }
+    (said, outcome)
 }
 
 #[track_caller]
@@ -245,6 +258,32 @@ fn all_looks_at_every_consumer() {
         let came = played(&snapshot, &live, &[key(KEY), basic("bob:password")], yes);
         assert_eq!(came, "password? consumer_disabled");
     }
+}
+
+/// Who vouches for a caller knows its plan better than the config does.
+#[test]
+fn all_takes_the_plan_that_is_named_before_a_consumers_own() {
+    fn plan(name: &str) -> Arc<ConsumerPlan> {
+        Arc::new(ConsumerPlan { id: PlanId(0), name: name.into(), routes: PlanRoutes::All, policy: PolicyId(0) })
+    }
+    fn of_gold(_: &str) -> (u16, &str) {
+        (200, "zed of gold")
+    }
+    fn check(ways: [Auth; 2], says: fn(&str) -> (u16, &str), expected: &str) {
+        let live = Live::new();
+        let mut snapshot = with(Auth::All(ways.into()), &live);
+        snapshot.plans = ["own", "gold"].map(|name| (name.into(), plan(name))).into_iter().collect();
+        let bob = Arc::new(Consumer::new("builder".into(), Some(plan("own")), false, PolicyId(0)));
+        let user = User { name: "bob".into(), hash: PasswordHash::parse(HASH).unwrap(), consumer: bob };
+        snapshot.users = Users::new(vec![user], password_rules(), &live);
+        let lines = [basic("bob:password")];
+        let (_, outcome) = outcome_of(&snapshot, &live, &lines, says, || panic!("nobody fetches keys here"));
+        let Outcome::Pending(pending) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(pending.identity().plan.as_ref().map(|plan| &*plan.name), Some(expected));
+        assert_eq!(pending.identity().consumer_id().map(|id| &**id), Some("builder"));
+    }
+    check([Auth::Basic, Auth::Forward(0)], of_gold, "gold");
+    check([Auth::Basic, Auth::Forward(0)], yes, "own");
 }
 
 #[test]
