@@ -28,9 +28,10 @@ impl Connection {
         Self::opened(address, &Builder::new()).await
     }
 
-    /// Takes no more than so many bytes of each answer, and of all together, before they are read.
+    /// Takes no more than so many bytes of each answer before they are read, whatever it takes of the others.
     pub async fn open_with_window(address: SocketAddr, bytes: u32) -> Result<Self, Fault> {
-        Self::opened(address, Builder::new().initial_window_size(bytes).initial_connection_window_size(bytes)).await
+        const OF_ALL: u32 = 16 << 20;
+        Self::opened(address, Builder::new().initial_window_size(bytes).initial_connection_window_size(OF_ALL)).await
     }
 
     async fn opened(address: SocketAddr, options: &Builder) -> Result<Self, Fault> {

@@ -66,7 +66,8 @@ impl Request {
     }
 
     /// The same request as HTTP/1.1 would have it, for as long as that is no fault of HTTP/1.1 alone: of its line ends, folded lines,
-    /// versions and framing. What belongs to an HTTP/1.1 connection is left out. `Host` becomes `:authority`, and stays where it cannot.
+    /// versions and framing, or two Hosts. What belongs to an HTTP/1.1 connection is left out. `Host` becomes `:authority`, and stays a field
+    /// where the target says it already.
     #[must_use]
     pub fn of_http1(bytes: &[u8]) -> Option<Self> {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
@@ -78,7 +79,10 @@ impl Request {
             rest = rest.get(at.saturating_add(2)..)?;
         }
         lines.push(rest);
-        if lines.iter().any(|line| line.contains(&b'\n') || line.contains(&b'\r') || line.starts_with(b" ")) {
+        if lines.iter().any(|line| line.contains(&b'\n') || line.contains(&b'\r')) {
+            return None;
+        }
+        if lines.iter().any(|line| line.starts_with(b" ") || line.starts_with(b"\t")) {
             return None;
         }
         let (start, lines) = lines.split_first()?;
@@ -86,6 +90,9 @@ impl Request {
             return None;
         };
         let fields = lines.iter().map(|line| field(line)).collect::<Option<Vec<_>>>()?;
+        if fields.iter().filter(|(name, _)| name == b"host").count() > 1 {
+            return None;
+        }
         let chunked = fields.iter().find(|(name, _)| name == b"transfer-encoding").map(|(_, coding)| coding.as_slice());
         let pieces = match chunked {
             None if body.is_empty() => Vec::new(),
@@ -94,6 +101,12 @@ impl Request {
             Some(_) => return None,
         };
         Some(Self { fields: pseudo(method, target, fields), pieces })
+    }
+
+    /// All fields as the payload of a HEADERS frame.
+    #[must_use]
+    pub fn block(&self) -> Vec<u8> {
+        super::block(&self.fields)
     }
 
     fn value(&self, name: &str) -> String {

@@ -1,7 +1,7 @@
 //! A connection on which any frames may be sent, in any order. It reads what comes, and answers nothing but SETTINGS and PING.
 
 use super::frame::{self, HEAD};
-use super::{Code, Fault, Flags, Frame, Kind, PREFACE, Request, block, within};
+use super::{Code, Fault, Flags, Frame, Kind, PREFACE, Request, within};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -91,7 +91,7 @@ impl Wire {
     /// A whole request; its head in as many frames as it takes.
     pub async fn request(&mut self, stream: u32, request: &Request) -> Result<(), Fault> {
         let ends = request.pieces.is_empty();
-        let block = block(&request.fields);
+        let block = request.block();
         let mut parts = block.chunks(FRAME_MAX).peekable();
         let first = parts.next().unwrap_or_default();
         let mut frames = match parts.peek() {
@@ -177,6 +177,12 @@ impl Wire {
             Ok(std::mem::take(&mut self.ahead))
         })
         .await
+    }
+
+    /// The status that has come on a stream, of the frames that were read.
+    #[must_use]
+    pub fn answered(&self, stream: u32) -> Option<u16> {
+        self.streams.get(&stream).map(|progress| progress.answer.status).filter(|status| *status > 0)
     }
 
     /// What the peer last said in a GOAWAY, of the frames that were read.

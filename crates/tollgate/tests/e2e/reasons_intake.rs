@@ -5,7 +5,7 @@ use engine::reason::Reason;
 use testkit::client::{Client, Connection};
 use testkit::gateway::Gateway;
 
-const CONFIG: &str = r#"
+pub const CONFIG: &str = r#"
 limits: { headerBytes: 4KiB, headers: 20, uriBytes: 512B, headerTimeout: 200ms }
 upstreams: { echo: { endpoints: ["{{upstream}}"] } }
 routes: [{ name: all, paths: ["/*"], upstream: echo, auth: { none: {} } }]

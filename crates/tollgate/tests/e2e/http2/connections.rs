@@ -1,0 +1,185 @@
+//! Connections: how long they may be silent, how many there may be, and what ends them.
+
+use super::{OPEN, check_refusal, get, logged, post, with_echo};
+use crate::reasons_intake;
+use crate::support::until;
+use engine::reason::Reason;
+use testkit::client;
+use testkit::gateway::Gateway;
+use testkit::http2::{Code, Connection, End, Frame, Kind, PREFACE, Wire};
+
+fn config(limits: &str) -> String {
+    format!("limits: {{ {limits} }}\n{OPEN}")
+}
+
+async fn connections_open(gateway: &Gateway) -> f64 {
+    gateway.metric("tollgate_connections_open", &[]).await
+}
+
+/// Nobody holds a connection that says nothing, or says it too slowly.
+#[tokio::test]
+async fn what_does_not_become_a_request_is_cut() {
+    let gateway = with_echo(&config("headerTimeout: 200ms, idleTimeout: 500ms")).await;
+    let head = get("/", &[]).block();
+    let greeting = [PREFACE, &Frame::settings(&[]).bytes()].concat();
+    let half_head = [greeting.as_slice(), &Frame::headers(1, &head, true).bytes()[..12]].concat();
+    let open_head = [greeting.as_slice(), &Frame::headers_begun(1, &head, true).bytes()].concat();
+    for (what, bytes) in [
+        ("nothing", &b""[..]),
+        ("one byte", b"P"),
+        ("half of the preface", &PREFACE[..12]),
+        ("all of the preface but one byte", &PREFACE[..23]),
+        ("the preface alone", PREFACE),
+        ("the preface and half of SETTINGS", &greeting[..28]),
+        ("a greeting", &greeting),
+        ("half of a HEADERS frame", &half_head),
+        ("HEADERS that are never continued", &open_head),
+    ] {
+        let mut wire = Wire::connect(gateway.address("listen")).await.unwrap();
+        wire.write(bytes).await.unwrap();
+        let rest = wire.rest().await;
+        assert!(rest.is_ok(), "{what}: still open");
+    }
+    until("their end", async || (connections_open(&gateway).await < 1.0).then_some(())).await;
+    assert_eq!(gateway.upstream(0).connections(), 0);
+}
+
+/// Its streams are told, and it is closed, although others on it were well.
+#[tokio::test]
+async fn a_head_that_is_never_continued_ends_its_connection() {
+    let gateway = with_echo(&config("headerTimeout: 200ms")).await;
+    let mut wire = gateway.http2_wire().await;
+    assert!(matches!(wire.exchange(1, &get("/", &[])).await, Ok(End::Answered(_))));
+    wire.send(&[Frame::headers_begun(3, &get("/", &[]).block(), true)]).await.unwrap();
+    wire.ended().await.unwrap();
+    assert_eq!(gateway.upstream(0).count(), 1);
+}
+
+/// RFC 9113, 9.1: an idle connection is ended with a word.
+#[tokio::test]
+async fn a_connection_without_streams_is_ended_in_time() {
+    let gateway = with_echo(&config("idleTimeout: 300ms")).await;
+    let mut unused = gateway.http2_wire().await;
+    let mut used = gateway.http2_wire().await;
+    assert!(matches!(used.exchange(1, &get("/", &[])).await, Ok(End::Answered(_))));
+    assert_eq!(used.ended().await.unwrap().map(|(_, code)| code), Some(Code::NO_ERROR));
+    assert_eq!(unused.ended().await.unwrap().map(|(_, code)| code), Some(Code::NO_ERROR));
+    let mut pinged = gateway.http2_wire().await;
+    loop {
+        // Fails if the connection has ended meanwhile.
+        pinged.send(&[Frame::ping([0; 8])]).await.ok();
+        if !matches!(pinged.next().await, Ok(Some(_))) {
+            break;
+        }
+    }
+    until("their end", async || (connections_open(&gateway).await < 1.0).then_some(())).await;
+    assert_eq!(gateway.log_lines().len(), 1, "nothing was asked, so nothing is logged");
+}
+
+#[tokio::test]
+async fn a_request_may_take_longer_than_a_connection_may_be_idle() {
+    let gateway = with_echo(&config("idleTimeout: 100ms, headerTimeout: 100ms")).await;
+    let connection = gateway.http2().await;
+    let mut upload = connection.begin(&post("/", &[])).await.unwrap();
+    upload.sending.write(b"half", false).await.unwrap();
+    let slow = connection.send(&get("/__misbehave/delay-head/500", &[])).await;
+    assert_eq!((slow.status, slow.text().as_str()), (200, "late"), "{slow}");
+    upload.sending.write(b"half", true).await.unwrap();
+    assert_eq!(upload.answering.read().await.unwrap().json()["body"], "halfhalf");
+}
+
+/// One connection too many is told so on its first stream, and the others are not hurt.
+#[tokio::test]
+async fn connections_are_counted_together() {
+    for (limit, reason) in
+        [("connections", Reason::ConnectionsExhausted), ("connectionsPerAddress", Reason::AddressConnectionsExhausted)]
+    {
+        let gateway = with_echo(&config(&format!("{limit}: 2"))).await;
+        let first = gateway.http2().await;
+        assert_eq!(first.send(&get("/", &[])).await.status, 200);
+        let mut second = client::Connection::open(gateway.address("listen")).await.unwrap();
+        assert_eq!(second.send(&crate::support::get("/", &[])).await.status, 200);
+        let mut third = gateway.http2().await;
+        let refused = third.send(&get("/", &[])).await;
+        check_refusal(&gateway, &refused, reason).await;
+        third.ended().await.unwrap();
+        let mut fourth = client::Connection::open(gateway.address("listen")).await.unwrap();
+        let refused = fourth.send(&crate::support::get("/", &[])).await;
+        assert_eq!((refused.status, refused.header("connection")), (503, Some("close")), "{refused}");
+        assert!(fourth.closed().await);
+        assert_eq!(first.send(&get("/", &[])).await.status, 200, "the others are not hurt");
+        assert_eq!(gateway.upstream(0).count(), 3);
+        let counted = gateway.metric("tollgate_connections_refused_total", &[("reason", reason.code())]).await;
+        assert!((counted - 2.0).abs() < 1e-9, "{limit}: {counted}");
+        drop(first);
+        let freed = async || {
+            let next = Connection::open(gateway.address("listen")).await.ok()?;
+            let response = next.exchange(&get("/", &[])).await.ok()?;
+            (response.status == 200).then_some(())
+        };
+        until("a free place", freed).await;
+    }
+}
+
+/// A connection that is one too many does not wait for a client that says nothing.
+#[tokio::test]
+async fn a_silent_connection_too_many_is_ended() {
+    let config = reasons_intake::CONFIG.replace("limits: {", "limits: { connections: 1,");
+    let gateway = with_echo(&config).await;
+    let first = gateway.http2().await;
+    assert_eq!(first.send(&get("/", &[])).await.status, 200);
+    for bytes in [&b""[..], &PREFACE[..12], PREFACE] {
+        let mut second = Wire::connect(gateway.address("listen")).await.unwrap();
+        second.write(bytes).await.unwrap();
+        assert!(second.rest().await.is_ok(), "{} bytes", bytes.len());
+    }
+    assert_eq!(first.send(&get("/", &[])).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_request_sees_the_config_that_it_began_with() {
+    let gateway = with_echo(OPEN).await;
+    let connection = gateway.http2().await;
+    let mut begun = connection.begin(&post("/begun", &[])).await.unwrap();
+    begun.sending.write(b"half", false).await.unwrap();
+    until("its way upstream", async || (gateway.upstream(0).connections() == 1).then_some(())).await;
+    gateway.reload_with(&OPEN.replace("none: {}", "apiKey: {}")).await;
+    let next = connection.send(&get("/next", &[])).await;
+    check_refusal(&gateway, &next, Reason::ApiKeyMissing).await;
+    begun.sending.write(b"half", true).await.unwrap();
+    let response = begun.answering.read().await.unwrap();
+    assert_eq!(response.json()["body"], "halfhalf", "{response}");
+    let (old, new) = (logged(&gateway, &response).await, logged(&gateway, &next).await);
+    assert_ne!(old["configRevision"], new["configRevision"], "{old}");
+}
+
+/// RFC 9113, 5.4.1: what leaves no sense in the connection ends it, with the reason.
+#[tokio::test]
+async fn a_broken_connection_is_given_up() {
+    let gateway = with_echo(OPEN).await;
+    let head = get("/", &[]).block();
+    let ended = |code, frames: Vec<Frame>| (code, frames);
+    for (what, (code, frames)) in [
+        ("DATA without a stream", ended(Code::PROTOCOL_ERROR, vec![Frame::data(0, b"x", false)])),
+        ("HEADERS without a stream", ended(Code::PROTOCOL_ERROR, vec![Frame::headers(0, &head, true)])),
+        ("a stream of the server's", ended(Code::PROTOCOL_ERROR, vec![Frame::headers(2, &head, true)])),
+        ("DATA ahead of its HEADERS", ended(Code::PROTOCOL_ERROR, vec![Frame::data(1, b"x", true)])),
+        ("CONTINUATION of nothing", ended(Code::PROTOCOL_ERROR, vec![Frame::continuation(1, &head, true)])),
+        ("SETTINGS of five bytes", ended(Code::FRAME_SIZE_ERROR, vec![Frame::new(Kind::SETTINGS, 0, 0, [0; 5])])),
+        ("PING of four bytes", ended(Code::FRAME_SIZE_ERROR, vec![Frame::new(Kind::PING, 0, 0, [0; 4])])),
+        ("a window of nothing", ended(Code::PROTOCOL_ERROR, vec![Frame::window_update(0, 0)])),
+        ("a window too large", ended(Code::FLOW_CONTROL_ERROR, vec![Frame::window_update(0, 0x7fff_ffff)])),
+        ("a frame too large", ended(Code::FRAME_SIZE_ERROR, vec![Frame::new(Kind(0x20), 0, 0, vec![0; 20_000])])),
+        ("fields that cannot be unpacked", ended(Code::PROTOCOL_ERROR, vec![Frame::headers(1, b"\xff\xff\xff", true)])),
+    ] {
+        let mut wire = gateway.http2_wire().await;
+        wire.send(&frames).await.unwrap();
+        let said = wire.ended().await.unwrap().map(|(_, said)| said);
+        let fine = said == Some(code) || (what.contains("unpacked") && said == Some(Code::COMPRESSION_ERROR));
+        assert!(fine, "{what}: {said:?}, not {code:?}");
+    }
+    let mut wire = gateway.http2_wire().await;
+    let unknown = Frame::new(Kind(0xfa), 0xff, 0, *b"whatever");
+    wire.send(&[unknown]).await.unwrap();
+    assert!(matches!(wire.exchange(1, &get("/", &[])).await, Ok(End::Answered(_))), "frames nobody knows are ignored");
+}
