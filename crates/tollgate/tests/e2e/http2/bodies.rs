@@ -4,7 +4,7 @@ use super::{as_http2, check_refusal, get, is_protocol_error, logged, post, with_
 use crate::support::{request, until};
 use engine::reason::Reason;
 use testkit::gateway::Gateway;
-use testkit::http2::{Code, End, Frame, Request};
+use testkit::http2::{Code, End, Frame, Request, block};
 
 const CONFIG: &str = r#"
 limits: { bodyTimeout: 200ms }
@@ -150,6 +150,30 @@ async fn fields_behind_a_body_are_dropped() {
         let raw = received.raw.escape_ascii().to_string();
         assert!(received.fault.is_none() && !raw.contains("x-sum") && !raw.contains("root"), "{raw}");
     }
+}
+
+/// RFC 9113, 8.1: what stands behind a body is fields, and the end. A body in front of anything else is not whole.
+#[tokio::test]
+async fn what_is_wrong_behind_a_body_spoils_it() {
+    let gateway = with_echo(CONFIG).await;
+    let mut wire = gateway.http2_wire().await;
+    let mut stream = 1;
+    for target in ["/open", "/order"] {
+        for (what, block, ends) in [
+            ("a pseudo-header", block(&[(":path", "/b")]), true),
+            ("a field of a connection", block(&[("transfer-encoding", "chunked")]), true),
+            ("fields that do not end it", block(&[("x-a", "1")]), false),
+        ] {
+            let head = post(target, &[]).block();
+            let frames = [Frame::headers(stream, &head, false), Frame::data(stream, b"{}", false)];
+            wire.send(&frames).await.unwrap();
+            wire.send(&[Frame::headers(stream, &block, ends)]).await.unwrap();
+            let end = wire.end(stream).await.unwrap();
+            assert!(is_protocol_error(&end), "{what} on {target}: {end:?}");
+            stream += 2;
+        }
+    }
+    check_none_whole(&gateway);
 }
 
 /// The stream ends, and no other with it.

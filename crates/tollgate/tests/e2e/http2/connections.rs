@@ -164,6 +164,13 @@ async fn a_broken_connection_is_given_up() {
         ("HEADERS without a stream", ended(Code::PROTOCOL_ERROR, vec![Frame::headers(0, &head, true)])),
         ("a stream of the server's", ended(Code::PROTOCOL_ERROR, vec![Frame::headers(2, &head, true)])),
         ("DATA ahead of its HEADERS", ended(Code::PROTOCOL_ERROR, vec![Frame::data(1, b"x", true)])),
+        (
+            "a pushed request",
+            ended(Code::PROTOCOL_ERROR, vec![Frame::new(Kind(5), 4, 1, [&[0, 0, 0, 2], &head[..]].concat())]),
+        ),
+        ("a setting that is none", ended(Code::PROTOCOL_ERROR, vec![Frame::settings(&[(2, 2)])])),
+        ("frames that are too small", ended(Code::PROTOCOL_ERROR, vec![Frame::settings(&[(5, 1_000)])])),
+        ("a first window too large", ended(Code::FLOW_CONTROL_ERROR, vec![Frame::settings(&[(4, 0x8000_0000)])])),
         ("CONTINUATION of nothing", ended(Code::PROTOCOL_ERROR, vec![Frame::continuation(1, &head, true)])),
         ("SETTINGS of five bytes", ended(Code::FRAME_SIZE_ERROR, vec![Frame::new(Kind::SETTINGS, 0, 0, [0; 5])])),
         ("PING of four bytes", ended(Code::FRAME_SIZE_ERROR, vec![Frame::new(Kind::PING, 0, 0, [0; 4])])),

@@ -55,6 +55,15 @@ async fn upstream_cannot_tell_how_a_request_came() {
     }
 }
 
+/// What a client says of its own way is no more than a word.
+#[tokio::test]
+async fn a_scheme_makes_no_connection_safe() {
+    let gateway = with_echo(OPEN).await;
+    let response = gateway.http2().await.send(&get("/", &[]).with(":scheme", "https")).await;
+    assert_eq!(told(&response, "x-forwarded-proto").as_deref(), Some("http"), "{response}");
+    assert_eq!(told(&response, "forwarded").as_deref(), Some("for=127.0.0.1;host=a.example;proto=http"), "{response}");
+}
+
 #[tokio::test]
 async fn a_body_without_a_length_arrives_in_chunks() {
     let gateway = with_echo(OPEN).await;

@@ -4,7 +4,7 @@ use super::{is_protocol_error, post, with_echo};
 use crate::support::told;
 use engine::reason::Reason;
 use testkit::gateway::Gateway;
-use testkit::http2::{Answer, Code, End, Frame, Request, Wire};
+use testkit::http2::{Answer, Code, End, Flags, Frame, Kind, Request, Wire};
 
 const CONFIG: &str = r#"
 limits: { headerBytes: 4KiB, headers: 20, uriBytes: 512B }
@@ -216,6 +216,20 @@ async fn what_only_looks_malformed_passes() {
     let end = wire.exchange(1, &alone).await.unwrap();
     let End::Answered(answer) = &end else { panic!("{end:?}") };
     assert!(answer.status == 200 && answer.json()["headers"].to_string().contains("b.example"), "{end:?}");
+}
+
+/// RFC 9113, 5.3.2: priorities are read over.
+#[tokio::test]
+async fn priorities_and_padding_change_nothing() {
+    const PRIORITY: Kind = Kind(2);
+    let gateway = with_echo(CONFIG).await;
+    let mut wire = gateway.http2_wire().await;
+    let payload = [&[3, 0, 0, 0, 9, 200], get("/padded").block().as_slice(), &[0; 3]].concat();
+    let flags = Flags::PADDED | Flags::PRIORITY | Flags::END_HEADERS | Flags::END_STREAM;
+    let priority = Frame::new(PRIORITY, 0, 1, [0, 0, 0, 7, 100]);
+    wire.send(&[priority.clone(), Frame::new(Kind::HEADERS, flags, 1, payload), priority]).await.unwrap();
+    let end = wire.end(1).await.unwrap();
+    assert!(matches!(&end, End::Answered(answer) if answer.json()["target"] == "/padded"), "{end:?}");
 }
 
 /// In as many frames as it takes, and no other frame between them.

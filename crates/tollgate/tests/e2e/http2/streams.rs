@@ -3,7 +3,7 @@
 use super::{OPEN, get, logged, post, with_echo};
 use crate::support::{self, gateway, told};
 use testkit::client::Connection;
-use testkit::http2;
+use testkit::http2::{self, Code, End, Frame, Kind};
 use testkit::upstream::{Answer, Behaviour, echo};
 use tokio::task::JoinSet;
 
@@ -97,6 +97,31 @@ async fn an_answer_that_nobody_reads_holds_up_no_other() {
     assert_eq!(got, MUCH);
 }
 
+/// RFC 9113, 5.1.2: a client is told how many streams it may have, and gets no more, whatever it thinks of that.
+#[tokio::test]
+async fn a_connection_has_no_more_streams_than_it_was_told() {
+    const MAX_CONCURRENT_STREAMS: [u8; 2] = [0, 3];
+    let gateway = with_echo(OPEN).await;
+    let mut wire = gateway.http2_wire().await;
+    let settings = wire.next().await.unwrap().unwrap();
+    assert_eq!(settings.kind, Kind::SETTINGS, "{settings:?}");
+    let most = settings.payload.chunks(6).find(|setting| setting.starts_with(&MAX_CONCURRENT_STREAMS));
+    let most = most.map(|setting| u32::from_be_bytes([setting[2], setting[3], setting[4], setting[5]]));
+    let most = most.unwrap_or_else(|| panic!("no limit in {settings:?}"));
+    assert!((50..=1_000).contains(&most), "{most}");
+    let head = post("/", &[]).block();
+    let open: Vec<Frame> = (0..=most).map(|number| Frame::headers(number * 2 + 1, &head, false)).collect();
+    wire.send(&open).await.unwrap();
+    let end = wire.end(most * 2 + 1).await.unwrap();
+    assert!(matches!(end, End::Reset(Code::REFUSED_STREAM | Code::PROTOCOL_ERROR, _)), "{end:?}");
+    for number in 0..most {
+        wire.send(&[Frame::data(number * 2 + 1, b"body", true)]).await.unwrap();
+        let end = wire.end(number * 2 + 1).await.unwrap();
+        assert!(matches!(&end, End::Answered(answer) if answer.status == 200), "{number}: {end:?}");
+    }
+    assert_eq!(gateway.upstream(0).count(), u64::from(most));
+}
+
 /// The first bytes tell which protocol it is. A request in HTTP/1.1 may be shorter than HTTP/2's greeting, come in pieces, or begin as
 /// the greeting does.
 #[tokio::test]
@@ -123,6 +148,10 @@ async fn http1_is_served_on_the_same_port() {
             assert_eq!(connection.read("GET").await.unwrap().json()["target"], target);
         }
     }
+    // RFC 9113, 3.1: the upgrade from HTTP/1.1 is no longer one.
+    let fields = ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk"];
+    let upgrade = gateway.send(&support::get("/", &fields)).await;
+    assert_eq!((upgrade.status, told(&upgrade, "upgrade")), (200, None), "{upgrade}");
     let near = gateway.send(b"PRI * HTTP/1.1\r\nHost: a.example\r\n\r\n").await;
     assert_eq!(near.status, 400, "{near}");
     let old = gateway.send(b"PRI * HTTP/2.0\r\nHost: a.example\r\n\r\n").await;
