@@ -159,7 +159,7 @@ where
         connection.begin(!body.is_end_stream());
         let says_empty = parts.headers.get(header::CONTENT_LENGTH).is_some_and(|length| length.as_bytes() == b"0");
         let exchange = Exchange {
-            head: session_head(parts),
+            head: session_head(parts, !body.is_end_stream()),
             body: receiving::Receiving::new(body, says_empty, limits.pace),
             answer: answer::Answer::new(respond, limits.pace.write_timeout, Arc::clone(&connection)),
             alarm: Alarm::new(Arc::clone(&connection)),
@@ -244,8 +244,12 @@ fn decoded(parts: &Parts) -> Decoded<'_> {
     }
 }
 
-/// As Pingora would have parsed it over HTTP/1: a target in origin form, and a Host.
-fn session_head(mut parts: Parts) -> RequestHeader {
+/// As Pingora would have parsed it over HTTP/1: a target in origin form, a Host, and a word of a body whose length is not told, without
+/// which policies would take it for none.
+fn session_head(mut parts: Parts, has_body: bool) -> RequestHeader {
+    if has_body && !parts.headers.contains_key(header::CONTENT_LENGTH) {
+        parts.headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
     let host = parts.uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
     if let Some(host) = host {
         parts.headers.insert(header::HOST, host);

@@ -40,6 +40,8 @@ pub(super) struct Answer {
     pieces: VecDeque<Bytes>,
     /// Nothing more will be said.
     is_whole: bool,
+    /// There is an end of it that nobody will say.
+    is_broken: bool,
     /// Everything has gone out.
     is_ended: bool,
     bytes: usize,
@@ -55,6 +57,7 @@ impl Answer {
             head: None,
             pieces: VecDeque::new(),
             is_whole: false,
+            is_broken: false,
             is_ended: false,
             bytes: 0,
             write_timeout,
@@ -96,6 +99,11 @@ impl Answer {
         head.insert_header(header::DATE, get_cached_date())?;
         self.head = Some(head);
         Ok(())
+    }
+
+    /// Upstream has not said all of it. A head that was said and did not go out must not be taken for the whole.
+    pub(super) fn breaks_off(&mut self) {
+        self.is_broken = self.head.is_some();
     }
 
     pub(super) async fn say_piece(&mut self, piece: Bytes, ends: bool) -> Result<()> {
@@ -245,7 +253,8 @@ impl Answer {
 impl Drop for Answer {
     /// Pingora drops a session behind an answer that ends its connection without a word. A head that nothing followed is a whole answer.
     fn drop(&mut self) {
-        if self.stream.is_none() && self.pieces.is_empty() && self.connection.hold.is_open() && !self.is_ended {
+        let is_head_alone = self.stream.is_none() && self.pieces.is_empty() && !self.is_broken;
+        if is_head_alone && self.connection.hold.is_open() && !self.is_ended {
             self.is_whole = true;
             // Fails where the client is gone.
             let _ = self.send_head();

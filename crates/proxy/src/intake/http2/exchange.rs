@@ -61,7 +61,11 @@ impl Exchange {
                 Ok(true)
             }
             HttpTask::Done => Ok(true),
-            HttpTask::Failed(error) => Err(error),
+            // Upstream's own fault, and not the client's.
+            HttpTask::Failed(error) => {
+                self.answer.breaks_off();
+                Err(error)
+            }
             HttpTask::UpgradedBody(..) => Err(Error::explain(ErrorType::InternalError, "an upgrade within HTTP/2")),
         }
     }
@@ -106,7 +110,7 @@ impl Session for Exchange {
     async fn response_duplex_vec(&mut self, tasks: Vec<HttpTask>) -> Result<bool> {
         let mut ends = false;
         for task in tasks {
-            ends |= self.say(task).await.map_err(Error::into_down)?;
+            ends |= self.say(task).await?;
         }
         // Also a head that stands alone: its body may be long in coming.
         let said = if ends { self.answer.say_end().await } else { self.answer.go().await };
