@@ -65,7 +65,7 @@ async fn tokens_and_keys() {
 
 #[tokio::test]
 async fn bodies() {
-    let gateway = play(with_echo(reasons_body::CONFIG), &reasons_body::scenarios(), 8).await;
+    let gateway = play(with_echo(reasons_body::CONFIG), &reasons_body::scenarios(), 7).await;
     let whole = gateway.upstream(0).received().into_iter().filter(|received| received.fault.is_none()).count();
     assert_eq!(whole, 0, "no refused body reached upstream whole");
     let gateway = play(reading::builder(), &reading::scenarios(), 20).await;
