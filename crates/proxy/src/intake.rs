@@ -60,6 +60,8 @@ pub(crate) struct Refusal<'a> {
     pub(crate) started: Now,
     /// As the access log names it.
     pub(crate) protocol: &'static str,
+    /// Whether somebody gets the answer.
+    pub(crate) is_told: bool,
 }
 
 /// The gateway as the intake sees it.

@@ -151,7 +151,7 @@ where
         let decoded = decoded(&parts);
         let head = decoded.written_out();
         if let Err(denial) = decoded.check(&head, &limits.head) {
-            let refusal = Refusal { denial, peer: line.peer, head: &head, started, protocol: PROTOCOL };
+            let refusal = Refusal { denial, peer: line.peer, head: &head, started, protocol: PROTOCOL, is_told: true };
             tell(respond, self.gateway.refuse(refusal));
             return None;
         }
@@ -168,16 +168,23 @@ where
         Some((exchange, connection))
     }
 
-    /// The connection has come to a bad end. A head that never ended is a refusal like every other, but there is nobody to tell.
+    /// The connection has come to a bad end. Where that is the client's doing it is a refusal like every other, but there is nobody to tell.
     fn broken(&self, error: &h2::Error, line: &Line) {
-        let cause = error.get_io().and_then(|error| error.get_ref()?.downcast_ref::<HeadTimeout>());
-        if cause.is_some() {
-            let denial = Denial::new(Reason::HeadTimeout).because(HeadTimeout.to_string());
-            let started = clock::now();
-            self.gateway.refuse(Refusal { denial, peer: line.peer, head: &[], started, protocol: PROTOCOL });
-        } else {
-            tracing::debug!(%error, peer = ?line.peer, "an HTTP/2 connection broke");
-        }
+        let late = error.get_io().and_then(|error| error.get_ref()?.downcast_ref::<HeadTimeout>());
+        let denial = match late {
+            Some(late) => Denial::new(Reason::HeadTimeout).because(late.to_string()),
+            None if error.is_library() => Denial::new(Reason::ProtocolViolated).because(error.to_string()),
+            None => return,
+        };
+        let started = clock::now();
+        self.gateway.refuse(Refusal {
+            denial,
+            peer: line.peer,
+            head: &[],
+            started,
+            protocol: PROTOCOL,
+            is_told: false,
+        });
     }
 }
 

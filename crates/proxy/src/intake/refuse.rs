@@ -31,15 +31,17 @@ impl<G: ProxyHttp> Intake<G> {
         speaks_http2: bool,
     ) {
         let started = clock::now();
-        let refused = |protocol| self.gateway.refuse(Refusal { denial, peer, head: &[], started, protocol });
+        let refuse =
+            |protocol, is_told| self.gateway.refuse(Refusal { denial, peer, head: &[], started, protocol, is_told });
         let Some(entered) = self.caps.turn_away() else {
-            refused(PROTOCOL);
+            refuse(PROTOCOL, false);
             return;
         };
         if speaks_http2 && let Ok(Some(ahead)) = timeout(DRAIN_TIMEOUT, preface::read(&mut stream)).await {
-            Box::pin(http2::turn_away(stream, ahead, entered, &self.gateway.limits(), refused(http2::PROTOCOL))).await;
+            Box::pin(http2::turn_away(stream, ahead, entered, &self.gateway.limits(), refuse(http2::PROTOCOL, true)))
+                .await;
         } else {
-            answer(stream, Some(entered), &written(&refused(PROTOCOL))).await;
+            answer(stream, Some(entered), &written(&refuse(PROTOCOL, true))).await;
         }
     }
 }

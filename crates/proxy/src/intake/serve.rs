@@ -53,7 +53,8 @@ where
                 Next::Head(head, checked) => (head, checked),
                 Next::Closed => return,
                 Next::Refused(denial, started) => {
-                    let refusal = Refusal { denial, peer, head: gate.ahead(), started, protocol: PROTOCOL };
+                    let refusal =
+                        Refusal { denial, peer, head: gate.ahead(), started, protocol: PROTOCOL, is_told: true };
                     let bytes = written(&self.gateway.refuse(refusal));
                     if let Some((stream, entered)) = gate.into_parts() {
                         answer(stream, Some(entered), &bytes).await;

@@ -60,14 +60,9 @@ impl Refuse for FrontDoor {
         let mut reply = render(&installed, &refusal.denial, &id, &line, ended);
         let status = reply.status;
         complete(&installed, &mut reply, &id, line.method == Some(b"HEAD"));
+        let bytes = if refusal.is_told { reply.body.len() } else { 0 };
         count(&self.shared, &installed, &refusal.denial, status, ended.since(refusal.started));
-        log(
-            &installed,
-            &refusal,
-            &id,
-            &line,
-            Answer { status, bytes: reply.body.len(), duration: ended.since(refusal.started) },
-        );
+        log(&installed, &refusal, &id, &line, Answer { status, bytes, duration: ended.since(refusal.started) });
         let unread = Unread {
             request_id: id,
             client: refusal.peer.map(|peer| peer.ip()),

@@ -24,6 +24,7 @@ async fn what_does_not_become_a_request_is_cut() {
     let greeting = [PREFACE, &Frame::settings(&[]).bytes()].concat();
     let half_head = [greeting.as_slice(), &Frame::headers(1, &head, true).bytes()[..12]].concat();
     let open_head = [greeting.as_slice(), &Frame::headers_begun(1, &head, true).bytes()].concat();
+    let mut open = Vec::new();
     for (what, bytes) in [
         ("nothing", &b""[..]),
         ("one byte", b"P"),
@@ -37,8 +38,10 @@ async fn what_does_not_become_a_request_is_cut() {
     ] {
         let mut wire = Wire::connect(gateway.address("listen")).await.unwrap();
         wire.write(bytes).await.unwrap();
-        let rest = wire.rest().await;
-        assert!(rest.is_ok(), "{what}: still open");
+        open.push((what, wire));
+    }
+    for (what, mut wire) in open {
+        assert!(wire.rest().await.is_ok(), "{what}: still open");
     }
     until("their end", async || (connections_open(&gateway).await < 1.0).then_some(())).await;
     assert_eq!(gateway.upstream(0).connections(), 0);
@@ -153,12 +156,38 @@ async fn a_request_sees_the_config_that_it_began_with() {
     assert_ne!(old["configRevision"], new["configRevision"], "{old}");
 }
 
+/// Over HTTP/1.1 each of them ends its connection.
+#[tokio::test]
+async fn a_client_that_is_refused_again_and_again_is_sent_away() {
+    let gateway = with_echo(OPEN).await;
+    let mut wire = gateway.http2_wire().await;
+    wire.send(&[Frame::headers(1, &post("/under-way", &[]).block(), false)]).await.unwrap();
+    let mut refused = 0;
+    while wire.goaway().is_none() {
+        assert!(refused < 100, "nobody minds");
+        let request = get("/", &[]).field("content_length", "1");
+        let end = wire.exchange(refused * 2 + 3, &request).await.unwrap();
+        assert!(matches!(&end, End::Answered(answer) if answer.status == 400), "{refused}: {end:?}");
+        refused += 1;
+    }
+    wire.send(&[Frame::data(1, b"body", true)]).await.unwrap();
+    let end = wire.end(1).await.unwrap();
+    assert!(matches!(&end, End::Answered(answer) if answer.json()["body"] == "body"), "{end:?}");
+    assert_eq!(wire.ended().await.unwrap().map(|(_, code)| code), Some(Code::NO_ERROR));
+    // What policies refuse is another matter.
+    let connection = gateway.http2().await;
+    for _ in 0..50 {
+        assert_eq!(connection.send(&get("/a%2fb", &[])).await.status, 400);
+    }
+}
+
 /// RFC 9113, 5.4.1: what leaves no sense in the connection ends it, with the reason. The library does not name every reason as the RFC
 /// does, so that any but "no error" will do.
 #[tokio::test]
 async fn a_broken_connection_is_given_up() {
     let gateway = with_echo(OPEN).await;
     let head = get("/", &[]).block();
+    let mut broken = 0;
     for (what, frame) in [
         ("DATA without a stream", Frame::data(0, b"x", false)),
         ("HEADERS without a stream", Frame::headers(0, &head, true)),
@@ -180,6 +209,9 @@ async fn a_broken_connection_is_given_up() {
         wire.send(&[frame]).await.unwrap();
         let said = wire.ended().await.unwrap();
         assert!(said.is_some_and(|(_, code)| code != Code::NO_ERROR), "{what}: {said:?}");
+        broken += 1;
+        let line = until(what, async || gateway.log_lines().into_iter().nth(broken - 1)).await;
+        assert_eq!((&line["reason"], &line["protocol"]), (&"protocol_violated".into(), &"HTTP/2".into()), "{what}");
     }
     let mut wire = gateway.http2_wire().await;
     let unknown = Frame::new(Kind(0xfa), 0xff, 0, *b"whatever");

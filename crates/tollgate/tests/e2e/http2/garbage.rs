@@ -7,7 +7,7 @@ use testkit::http2::{Code, End, Frame, Kind, PREFACE, Wire};
 
 const CONNECTIONS: usize = 2_000;
 /// Connections that are open at once.
-const AT_ONCE: usize = 50;
+const AT_ONCE: usize = 500;
 
 /// Frames that mean something and frames that mean nothing, in an order that means nothing; always the same for the same number.
 fn frames(number: usize) -> Vec<u8> {

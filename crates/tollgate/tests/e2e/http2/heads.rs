@@ -65,6 +65,8 @@ fn refused() -> Vec<(&'static str, Reason, Request)> {
         ("TRACE", Reason::MethodNotAllowed, Request::new("TRACE", HOST, "/")),
         ("Content_Length", Reason::FramingAmbiguous, get("/").field("content_length", "3")),
         ("Transfer_Encoding", Reason::FramingAmbiguous, get("/").field("transfer_encoding", "chunked")),
+        ("a blank before a value", Reason::HeaderMalformed, get("/").field("x-tier", " gold")),
+        ("a tab behind a value", Reason::HeaderMalformed, get("/").field("x-tier", "gold\t")),
         ("Expect that nobody knows", Reason::HeaderMalformed, get("/").field("expect", "200-ok")),
         ("600 bytes of target", Reason::UriTooLong, get(&format!("/{}", long(600)))),
         ("5 KiB in one field", Reason::HeadersTooLarge, get("/").field("x-a", long(5_000))),
