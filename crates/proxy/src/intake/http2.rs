@@ -7,6 +7,8 @@ mod answer;
 mod exchange;
 mod frames;
 mod receiving;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use super::gate::Gate;
