@@ -219,6 +219,22 @@ async fn a_ping_does_not_keep_a_body_alive() {
     assert_eq!(wire.answered(1), Some(408), "after {pings} pings");
 }
 
+/// A hundred bodies that nobody reads are far more than a connection has room for.
+#[tokio::test]
+async fn refused_bodies_leave_their_room() {
+    let gateway = with_echo(CONFIG).await;
+    let connection = gateway.http2().await;
+    for number in 0..100 {
+        let (target, status) = [("/nowhere", 404), ("/small", 413), ("/a%2fb", 400)][number % 3];
+        let sent = Request::new("POST", "a.example", target).pieces([vec![b'x'; 30_000], vec![b'x'; 30_000]]);
+        let response = connection.send(&sent).await;
+        assert_eq!(response.status, status, "{number}: {response}");
+    }
+    let large = "x".repeat(2_000_000);
+    let response = connection.send(&post("/open", &[]).body(&large)).await;
+    assert!(response.json()["body"] == large, "{} bytes came back", response.body.len());
+}
+
 /// What was told at the beginning is asked for nothing more.
 #[tokio::test]
 async fn a_refusal_lets_the_client_stop() {

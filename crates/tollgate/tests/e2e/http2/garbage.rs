@@ -102,6 +102,23 @@ async fn streams_that_are_reset_at_once_leave_nothing_behind() {
     assert!(counted.abs() < 1e-9, "{counted} internal errors");
 }
 
+/// RFC 7541, 7.3: one field that is packed into a byte a thousand times is four million bytes.
+#[tokio::test]
+async fn a_head_that_unpacks_to_millions_is_refused() {
+    let gateway = with_echo(OPEN).await;
+    // With indexing, so that the next byte can name it again.
+    let mut block = get("/", &[]).block();
+    block.extend([0x40, 1, b'x', 0x7f, 0xa1, 0x1e]);
+    block.extend([b'y'; 4_000]);
+    block.extend([0xbe; 1_000]);
+    let mut wire = gateway.http2_wire().await;
+    wire.send(&[Frame::headers(1, &block, true)]).await.unwrap();
+    let end = wire.end(1).await.unwrap();
+    let fine = matches!(&end, End::GoAway(Code::ENHANCE_YOUR_CALM));
+    assert!(fine || matches!(&end, End::Answered(answer) if answer.status == 431), "{end:?}");
+    assert_eq!(gateway.upstream(0).connections(), 0);
+}
+
 /// No end of CONTINUATION (CVE-2024-24549 and its kin): a head has a bound, however it comes.
 #[tokio::test]
 async fn a_head_without_an_end_is_not_collected() {

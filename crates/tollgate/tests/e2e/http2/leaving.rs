@@ -8,6 +8,7 @@ use serde_json::Value;
 use testkit::client::Response;
 use testkit::gateway::Gateway;
 use testkit::http2::{Code, Connection, Fault};
+use testkit::upstream::Misbehaviour;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -189,6 +190,27 @@ async fn a_client_that_reads_slowly_is_not_the_upstreams_delay() {
     let mut got = 0;
     while got < MUCH {
         got += body.next().await.unwrap().unwrap_or_else(|| panic!("ended behind {got} bytes")).len();
+    }
+}
+
+/// The endpoint resets the connection that was kept: the same request goes over a new one, body and all.
+#[tokio::test]
+async fn a_request_is_sent_again_where_that_does_no_harm() {
+    let upstream = testkit::upstream::misbehaving(Misbehaviour::ResetReused);
+    let gateway = gateway(OPEN).http2().upstream(upstream).start().await;
+    let connection = gateway.http2().await;
+    let large = "x".repeat(50_000);
+    for body in ["", "first", "second", &large] {
+        let sent = as_http2(&request("PUT", "/", &[], body));
+        let response = connection.send(&sent).await;
+        assert_eq!(response.status, 200, "{response}");
+        assert_eq!(gateway.upstream(0).received().last().unwrap().body, body.as_bytes());
+        let pieces = post("/", &[]).with(":method", "PUT").pieces([body]);
+        let response = connection.send(&pieces).await;
+        assert_eq!(response.status, 200, "{response}");
+        let line = gateway.log_line(response.header("x-request-id").unwrap()).await;
+        assert_eq!(line["attempts"], 2, "{line}");
+        assert_eq!(gateway.upstream(0).received().last().unwrap().body, body.as_bytes());
     }
 }
 

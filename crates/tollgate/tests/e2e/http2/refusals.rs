@@ -1,6 +1,7 @@
 //! Refusals are the same documents as over HTTP/1.1, and cost one stream.
 
 use super::{as_http2, logged, with_echo};
+use crate::own_answers;
 use crate::support::{get, request};
 use serde_json::Value;
 use testkit::client::Response;
@@ -89,6 +90,36 @@ async fn what_else_would_do_is_told() {
     assert_eq!(shape.json()["errors"].as_array().map(Vec::len), Some(2), "{shape}");
     let key = send(get("/keyed", &[])).await;
     assert_eq!((key.status, key.header("x-help")), (401, Some("https://docs.example.com")), "{key}");
+}
+
+/// Answers of the gateway's own that are no refusals.
+#[tokio::test]
+async fn what_a_route_says_itself_does_not_depend_on_the_protocol() {
+    let gateway = own_answers::builder().http2().start().await;
+    let connection = gateway.http2().await;
+    let json = "Content-Type: application/json";
+    let large = format!("{{\"id\":\"{}\"}}", "x".repeat(200_000));
+    for (status, bytes) in [
+        (308, get("/v1/orders/1/2?a=b", &[])),
+        (308, get("/slash/?key=good", &[])),
+        (203, get("/hello/you?key=good", &[])),
+        (202, request("POST", "/gathered", &[json], r#"{"id":1}"#)),
+        (202, request("POST", "/gathered", &[json], &large)),
+        (422, request("POST", "/gathered", &[json], "{}")),
+        (200, get("/page", &[])),
+        (200, request("HEAD", "/page", &[], "")),
+        (204, get("/nothing", &[])),
+        (410, get("/ended", &[])),
+    ] {
+        let sent = as_http2(&bytes);
+        let (one, other) = (gateway.send(&bytes).await, connection.send(&sent).await);
+        assert_eq!((other.status, other.cut.as_ref()), (status, None), "{sent}: {other}");
+        let aside = |mut told: (u16, Vec<String>, Value)| {
+            told.1.retain(|field| !field.starts_with("x-ratelimit") && !field.starts_with("ratelimit"));
+            told
+        };
+        assert_eq!(aside(told(&one)), aside(told(&other)), "{sent}");
+    }
 }
 
 /// A browser asks first, whatever it speaks.
