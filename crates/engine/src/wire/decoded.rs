@@ -56,8 +56,10 @@ impl Decoded<'_> {
     /// Checks the head; `written_out` is what [`Self::written_out`] gave. `headerBytes` and `headers` count what is written out.
     pub fn check(&self, written_out: &[u8], limits: &HeadLimits) -> Result<CheckedHead, Denial> {
         let checked = check_head(written_out, limits)?;
-        if checked.target.of(written_out) != self.path.as_bytes() {
-            return Err(refuse(Reason::PathMalformed, "the target holds a line end", "RFC 9113, 10.3", None));
+        // Neither has a line end in it that made another line.
+        let (method, target) = (checked.method.of(written_out), checked.target.of(written_out));
+        if method != self.method.as_bytes() || target != self.path.as_bytes() {
+            return Err(refuse(Reason::PathMalformed, "method or target hold a line end", "RFC 9113, 10.3", None));
         }
         if let Some(authority) = self.authority
             && self.fields.get_all(header::HOST).iter().any(|host| host.as_bytes() != authority.as_bytes())
@@ -107,6 +109,7 @@ mod tests {
     use crate::reason::Reason;
     use crate::wire::{HeadLimits, Version};
     use http::{HeaderMap, HeaderName, HeaderValue};
+    use proptest::prelude::*;
 
     const LIMITS: HeadLimits = HeadLimits { head_bytes_max: 200, lines_max: 10, uri_bytes_max: 100 };
 
@@ -152,6 +155,7 @@ mod tests {
         check(("GET", "/a HTTP/1.1\r\nhost: a.example\r\n\r\nGET /b"), None, &[], Err(Reason::HeaderMalformed));
         check(("GET", "/a\\b"), HOST, &[], Err(Reason::PathMalformed));
         check(("GET", "/\r\nx: y"), HOST, &[], Err(Reason::HeaderMalformed));
+        check(("\r\nGET", "/"), HOST, &[], Err(Reason::PathMalformed));
         check(("CONNECT", ""), HOST, &[], Err(Reason::MethodNotAllowed));
         check(("TRACE", "/"), HOST, &[], Err(Reason::MethodNotAllowed));
         check(("POST", "/"), HOST, &[("content-length", "+1")], Err(Reason::FramingAmbiguous));
@@ -190,5 +194,48 @@ mod tests {
         check(&["a=1"], Some("a=1"));
         check(&["a=1; b=2"], Some("a=1; b=2"));
         check(&["a=1", "b=2", "c=3"], Some("a=1; b=2; c=3"));
+    }
+
+    /// Text that is likely to be taken for more than one thing.
+    fn tricky() -> impl Strategy<Value = String> {
+        let part = prop_oneof![
+            Just("\r\n".to_owned()),
+            Just(" HTTP/1.1".to_owned()),
+            Just(": ".to_owned()),
+            Just("/".to_owned()),
+            Just("host".to_owned()),
+            Just("a.example".to_owned()),
+            "[ -~]{0,3}",
+        ];
+        prop::collection::vec(part, 0..5).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        /// Who reads what passed as HTTP/1 finds what came, and nothing else.
+        #[test]
+        fn what_passes_has_one_reading(
+            method in prop_oneof![Just("GET".to_owned()), tricky()],
+            path in prop_oneof![Just("/".to_owned()), tricky().prop_map(|path| format!("/{path}"))],
+            authority in prop_oneof![Just(None), Just(Some("a.example".to_owned())), tricky().prop_map(Some)],
+            lines in prop::collection::vec((prop_oneof![Just("host"), Just("cookie"), Just("x-a")], tricky()), 0..4),
+        ) {
+            let mut fields = HeaderMap::new();
+            for (name, value) in &lines {
+                if let Ok(value) = HeaderValue::from_str(value) {
+                    fields.append(HeaderName::from_static(name), value);
+                }
+            }
+            let decoded = Decoded { method: &method, path: &path, authority: authority.as_deref(), fields: &fields };
+            let head = decoded.written_out();
+            if decoded.check(&head, &LIMITS).is_ok() {
+                let head = String::from_utf8(head).unwrap();
+                let mut read = head.strip_suffix("\r\n\r\n").unwrap().split("\r\n");
+                prop_assert_eq!(read.next().unwrap(), format!("{method} {path} HTTP/1.1"));
+                let host = authority.iter().map(|host| format!("host: {host}"));
+                let others = fields.iter().filter(|(name, _)| authority.is_none() || *name != "host");
+                let others = others.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
+                prop_assert!(read.eq(host.chain(others)), "{head}");
+            }
+        }
     }
 }
