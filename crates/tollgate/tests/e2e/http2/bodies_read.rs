@@ -2,10 +2,10 @@
 
 use super::{as_http2, check_refusal, get, logged, post};
 use crate::reading;
-use crate::support::{gateway, request};
+use crate::support::{gateway, request, until};
 use engine::reason::Reason;
 use testkit::gateway::Gateway;
-use testkit::http2::Request;
+use testkit::http2::{Code, Request};
 use testkit::upstream::echo;
 
 const GOOD: &[u8] = br#"{"orderId":"A-1","items":[1]}"#;
@@ -102,6 +102,28 @@ async fn upstream_is_asked_whether_it_wants_a_body() {
     // Who does not wait is not made to.
     let hasty = Request::new("POST", "a.example", "/").field("expect", "100-continue").body("body");
     assert_eq!(connection.send(&hasty).await.json()["body"], "body");
+}
+
+/// What is held of bodies counts together, whichever stream it came on; what ends gives back.
+#[tokio::test]
+async fn held_bodies_have_one_bound() {
+    let config = super::OPEN.replace("auth:", "body: { schema: { type: object } }, auth:");
+    let gateway = super::with_echo(&format!("limits: {{ heldBodyBytes: 1MiB }}\n{config}")).await;
+    let connection = gateway.http2().await;
+    let half = " ".repeat(600_000);
+    let held = async || gateway.metric("tollgate_held_body_bytes", &[]).await;
+    let mut first = connection.begin(&post("/", &["Content-Length: 600002"])).await.unwrap();
+    first.sending.write(half.as_bytes(), false).await.unwrap();
+    until("what is held", async || (held().await >= 600_000.0).then_some(())).await;
+    let second = connection.send(&post("/", &[]).body(&half)).await;
+    check_refusal(&gateway, &second, Reason::BodyBufferFull).await;
+    first.sending.write(b"{}", true).await.unwrap();
+    assert_eq!(first.answering.read().await.unwrap().status, 200);
+    let mut left = connection.begin(&post("/", &["Content-Length: 600002"])).await.unwrap();
+    left.sending.write(half.as_bytes(), false).await.unwrap();
+    until("what is held", async || (held().await >= 600_000.0).then_some(())).await;
+    left.sending.reset(Code::CANCEL);
+    until("what was given back", async || (held().await < 1.0).then_some(())).await;
 }
 
 /// Two bodies are read at once on one connection, each at its own pace.

@@ -131,10 +131,11 @@ async fn a_silent_connection_too_many_is_ended() {
     let gateway = with_echo(&config).await;
     let first = gateway.http2().await;
     assert_eq!(first.send(&get("/", &[])).await.status, 200);
-    for bytes in [&b""[..], &PREFACE[..12], PREFACE] {
+    for (bytes, told) in [(&b""[..], &b"HTTP/1.1 503 "[..]), (&PREFACE[..12], b"HTTP/1.1 503 "), (PREFACE, b"")] {
         let mut second = Wire::connect(gateway.address("listen")).await.unwrap();
         second.write(bytes).await.unwrap();
-        assert!(second.rest().await.is_ok(), "{} bytes", bytes.len());
+        let rest = second.rest().await.unwrap();
+        assert!(rest.starts_with(told), "{} bytes: {}", bytes.len(), rest.escape_ascii());
     }
     assert_eq!(first.send(&get("/", &[])).await.status, 200);
 }
@@ -179,6 +180,48 @@ async fn a_client_that_is_refused_again_and_again_is_sent_away() {
     for _ in 0..50 {
         assert_eq!(connection.send(&get("/a%2fb", &[])).await.status, 400);
     }
+}
+
+/// What a listener speaks is fixed like its address: a reload that would change it is refused, and does not only look applied.
+#[tokio::test]
+async fn a_listener_cannot_learn_or_forget_a_protocol() {
+    let gateway = with_echo(OPEN).await;
+    gateway.reload_refused_with(&format!("listeners: [{{ address: \"{{{{listen}}}}\" }}]\n{OPEN}")).await;
+    assert_eq!(gateway.http2().await.send(&get("/", &[])).await.status, 200);
+    let gateway = crate::support::with_echo(OPEN).await;
+    gateway.reload_refused_with(&format!("listeners: [{{ address: \"{{{{listen}}}}\", http2: true }}]\n{OPEN}")).await;
+    assert_eq!(gateway.send(&crate::support::get("/", &[])).await.status, 200);
+}
+
+#[tokio::test]
+async fn each_listener_speaks_what_it_was_told_to() {
+    let listeners = "listeners: [{ address: \"{{listen}}\" }, { address: \"{{listen2}}\", http2: true }]\n";
+    let gateway = crate::support::with_echo(&format!("{listeners}{OPEN}")).await;
+    let both = Connection::open(gateway.address("listen2")).await.unwrap();
+    assert_eq!(both.send(&get("/", &[])).await.status, 200);
+    for place in ["listen", "listen2"] {
+        let response = client::Client::new(gateway.address(place)).send(&crate::support::get("/", &[])).await;
+        assert_eq!(response.status, 200, "{place}: {response}");
+    }
+    let mut wire = Wire::open(gateway.address("listen")).await.unwrap();
+    wire.request(1, &get("/", &[])).await.ok();
+    let said = wire.rest().await.unwrap();
+    assert!(said.starts_with(b"HTTP/1.1 400 "), "{}", said.escape_ascii());
+}
+
+/// RFC 9113, 6.8: a client that will send no more still wants its answers.
+#[tokio::test]
+async fn a_client_that_says_farewell_gets_its_answers() {
+    let gateway = with_echo(OPEN).await;
+    let mut wire = gateway.http2_wire().await;
+    wire.request(1, &get("/__misbehave/delay-head/300", &[])).await.unwrap();
+    wire.request(3, &get("/__misbehave/delay-body/300", &[])).await.unwrap();
+    wire.send(&[Frame::goaway(0, Code::NO_ERROR)]).await.unwrap();
+    for (stream, text) in [(1, "late"), (3, "halfrest")] {
+        let end = wire.end(stream).await.unwrap();
+        assert!(matches!(&end, End::Answered(answer) if answer.body == text.as_bytes()), "{end:?}");
+    }
+    wire.ended().await.unwrap();
 }
 
 /// RFC 9113, 5.4.1: what leaves no sense in the connection ends it, with the reason. The library does not name every reason as the RFC

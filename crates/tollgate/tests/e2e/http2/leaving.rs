@@ -7,7 +7,7 @@ use engine::reason::Reason;
 use serde_json::Value;
 use testkit::client::Response;
 use testkit::gateway::Gateway;
-use testkit::http2::{Code, Connection, Fault};
+use testkit::http2::{Code, Connection, Fault, Frame};
 use testkit::upstream::Misbehaviour;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -71,6 +71,28 @@ async fn what_a_client_gives_up_is_given_up_upstream() {
     assert_eq!((told.recv().await, told.recv().await), (Some("ended"), Some("ended")), "the connection is gone");
     line_of(&gateway, Reason::ClientClosedRequest, 4).await;
     assert_eq!(gateway.log_lines().len(), 5);
+}
+
+/// Not a word, just the end of the connection, in the middle of bodies that pass through and that are read.
+#[tokio::test]
+async fn a_connection_that_breaks_takes_its_requests_along() {
+    let config = OPEN.replace(
+        "routes: [",
+        "routes: [{ name: read, paths: [/read], upstream: echo, auth: { none: {} }, body: { schema: {} } }, ",
+    );
+    let gateway = with_echo(&config).await;
+    let mut wire = gateway.http2_wire().await;
+    for (stream, target) in [(1, "/passed"), (3, "/read")] {
+        let head = post(target, &["Content-Length: 8"]).block();
+        wire.send(&[Frame::headers(stream, &head, false), Frame::data(stream, b"half", false)]).await.unwrap();
+    }
+    until("its way upstream", async || (gateway.upstream(0).connections() == 1).then_some(())).await;
+    drop(wire);
+    for nth in 0..2 {
+        line_of(&gateway, Reason::ClientClosedRequest, nth).await;
+    }
+    let whole = gateway.upstream(0).received().into_iter().filter(|received| received.fault.is_none()).count();
+    assert_eq!((whole, gateway.log_lines().len()), (0, 2));
 }
 
 #[tokio::test]
