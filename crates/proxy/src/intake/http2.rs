@@ -5,15 +5,14 @@
 
 mod answer;
 mod exchange;
-mod frames;
+pub(super) mod frames;
 mod receiving;
 #[cfg(test)]
 mod tests;
 mod wire;
 
+use super::closing::{DRAIN_TIMEOUT, stopped};
 use super::gate::Gate;
-use super::refuse::DRAIN_TIMEOUT;
-use super::serve::stopped;
 use super::{Intake, IntakeLimits, Refusal};
 use crate::connection::{CONNECTION, Connection, Peer};
 use crate::deadline::Alarm;

@@ -1,9 +1,9 @@
 //! One connection from its first request to its last.
 
+use super::closing::{DRAIN_BYTES_MAX, DRAIN_TIMEOUT, PROTOCOL, answer, stopped, written};
 use super::gate::Gate;
 use super::preface::{Spoken, spoken};
 use super::read::{Next, next_head};
-use super::refuse::{DRAIN_BYTES_MAX, DRAIN_TIMEOUT, PROTOCOL, answer, written};
 use super::{Intake, Pace, Refusal};
 use crate::connection::CONNECTION;
 use bytes::BytesMut;
@@ -74,13 +74,6 @@ where
             (gate, settings) = (returned, kept);
         }
     }
-}
-
-/// Ends when the gateway does.
-pub(super) async fn stopped(shutdown: &ShutdownWatch) {
-    let mut shutdown = shutdown.clone();
-    // An error is a sender that is gone, which also means the end.
-    drop(shutdown.wait_for(|stopping| *stopping).await);
 }
 
 fn session(

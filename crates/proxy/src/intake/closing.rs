@@ -1,15 +1,11 @@
-//! How a connection ends with a refusal: the answer, our end, and a moment in which the client may read it.
+//! How a connection ends: with a refusal, our end, and a moment in which the client may read it; or because the gateway stops.
 
-use super::{Intake, Refusal, http2, preface};
-use engine::denial::Denial;
 use engine::reply::Reply;
 use http::StatusCode;
-use limits::clock;
 use limits::gauge::Entered;
 use pingora::protocols::Stream;
-use pingora_proxy::ProxyHttp;
+use pingora::server::ShutdownWatch;
 use std::io::Write as _;
-use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
@@ -20,31 +16,6 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const DRAIN_BYTES_MAX: u64 = 64 * 1024;
 /// For how long.
 pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
-
-impl<G: ProxyHttp> Intake<G> {
-    /// For a connection that is one too many.
-    pub(super) async fn turn_away(
-        &self,
-        mut stream: Stream,
-        peer: Option<SocketAddr>,
-        denial: Denial,
-        speaks_http2: bool,
-    ) {
-        let started = clock::now();
-        let refuse =
-            |protocol, is_told| self.gateway.refuse(Refusal { denial, peer, head: &[], started, protocol, is_told });
-        let Some(entered) = self.caps.turn_away() else {
-            refuse(PROTOCOL, false);
-            return;
-        };
-        if speaks_http2 && let Ok(Some(ahead)) = timeout(DRAIN_TIMEOUT, preface::read(&mut stream)).await {
-            Box::pin(http2::turn_away(stream, ahead, entered, &self.gateway.limits(), refuse(http2::PROTOCOL, true)))
-                .await;
-        } else {
-            answer(stream, Some(entered), &written(&refuse(PROTOCOL, true))).await;
-        }
-    }
-}
 
 /// What the log says of a connection whose client has not said otherwise.
 pub(super) const PROTOCOL: &str = "HTTP/1.1";
@@ -89,4 +60,11 @@ pub(super) async fn linger(mut stream: Stream, entered: Option<Entered>) {
     let _ = drained.await;
     drop(stream);
     drop(entered);
+}
+
+/// Ends when the gateway does.
+pub(super) async fn stopped(shutdown: &ShutdownWatch) {
+    let mut shutdown = shutdown.clone();
+    // An error is a sender that is gone, which also means the end.
+    drop(shutdown.wait_for(|stopping| *stopping).await);
 }
