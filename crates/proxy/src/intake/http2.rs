@@ -247,6 +247,7 @@ fn decoded(parts: &Parts) -> Decoded<'_> {
     Decoded {
         method: parts.method.as_str(),
         path: parts.uri.path_and_query().map_or("", |path| path.as_str()),
+        scheme: parts.uri.scheme_str(),
         authority: parts.uri.authority().map(http::uri::Authority::as_str),
         fields: &parts.headers,
     }
