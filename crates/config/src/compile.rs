@@ -52,7 +52,7 @@ use crate::spans::Spans;
 use desk::Desk;
 use names::Names;
 
-pub use process::{LogTarget, Process};
+pub use process::{Listener, LogTarget, Process};
 pub use scenarios::{AuthAnswer, Expect, TestCase, TestRequest};
 pub use store::{Redis, RedisTls};
 

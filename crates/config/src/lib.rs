@@ -32,7 +32,7 @@ mod yaml_help;
 
 use std::path::Path;
 
-pub use compile::{AuthAnswer, Config, Expect, LogTarget, Process, Redis, RedisTls, TestCase, TestRequest};
+pub use compile::{AuthAnswer, Config, Expect, Listener, LogTarget, Process, Redis, RedisTls, TestCase, TestRequest};
 use diagnostic::{Code, Diagnostic, Diagnostics, Place};
 use engine::live::Live;
 use include::Loader;

@@ -5,30 +5,11 @@
 
 #[macro_use]
 mod declare;
+mod fault;
 #[cfg(test)]
 mod tests;
 
-/// Who has to act so that the refusal ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The caller: its request or its credentials.
-    Client,
-    /// The gateway's operator: its config, its stores, its capacity.
-    Operator,
-    /// The service behind the gateway or the network towards it.
-    Upstream,
-}
-
-impl Fault {
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Client => "client",
-            Self::Operator => "operator",
-            Self::Upstream => "upstream",
-        }
-    }
-}
+pub use fault::Fault;
 
 reasons! {
     /// The request breaks HTTP or could be read in two ways. The connection is closed.
@@ -41,6 +22,8 @@ reasons! {
         PathMalformed "path_malformed" "The request target is not valid.",
         /// The Host header is absent, repeated or not a host (RFC 9112, 3.2).
         HostMissing "host_missing" "The request names no valid host.",
+        /// The connection breaks HTTP/2 itself (RFC 9113), or floods it with frames. It is closed with GOAWAY, which names the code.
+        ProtocolViolated "protocol_violated" "The connection does not follow HTTP/2.",
     }
     /// The request target is longer than `limits.uriBytes`.
     UriTooLong "uri_too_long" 414 "URI too long" Client {

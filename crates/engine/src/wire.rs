@@ -6,6 +6,7 @@
 pub mod chunked;
 mod class;
 mod connection;
+pub mod decoded;
 mod fault;
 mod fields;
 mod framing;

@@ -1,5 +1,5 @@
-//! What a request shares with the connection that it came over: the deadline it waits under, whether its answer may go out yet, and
-//! its peer as fields name it.
+//! What a request shares with the connection that it came over, or with its stream where many share one: the deadline it waits under,
+//! whether its answer may go out yet, and its peer as fields name it.
 
 use crate::deadline::Deadline;
 use crate::fields::value_of;
@@ -21,7 +21,7 @@ pub(crate) struct Connection {
     /// The current request was announced with a body, which may still turn out to be empty.
     announces_body: AtomicBool,
     /// None for a connection that has no address (a Unix socket).
-    pub(crate) peer: Option<Peer>,
+    pub(crate) peer: Option<Arc<Peer>>,
 }
 
 /// The other end, written out once for all requests.
@@ -35,8 +35,8 @@ pub(crate) struct Peer {
 }
 
 impl Connection {
-    pub(crate) fn new(peer: Option<IpAddr>) -> Self {
-        Self { peer: peer.map(Peer::new), ..Self::default() }
+    pub(crate) fn new(peer: Option<Arc<Peer>>) -> Self {
+        Self { peer, ..Self::default() }
     }
 
     pub(crate) fn announces_body(&self) -> bool {

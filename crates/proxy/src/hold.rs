@@ -1,9 +1,10 @@
 //! What becomes of the bytes that are written to a client. The head of an answer whose body is still to be judged is kept by the
 //! connection's gate, until the body is found good or a refusal takes its place.
 //!
-//! The request says here what it wants; the gate does it (`intake::gate::kept`), and has the bytes.
+//! The request says here what it wants; who has the bytes does it (`intake::gate::kept`, `intake::http2::answer`).
 
 use bytes::Bytes;
+use pingora::http::ResponseHeader;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -13,7 +14,14 @@ pub(crate) struct Hold {
     /// A [`Will`].
     will: AtomicU8,
     // std's Mutex: never held across an await.
-    instead: Mutex<Bytes>,
+    instead: Mutex<Option<Box<Substitute>>>,
+}
+
+/// A whole answer that goes out in place of one that was kept.
+#[derive(Debug)]
+pub(crate) struct Substitute {
+    pub(crate) head: ResponseHeader,
+    pub(crate) body: Bytes,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,14 +65,14 @@ impl Hold {
     }
 
     /// This goes out instead of what was kept, and is the last that the client gets.
-    pub(crate) fn replace(&self, instead: Bytes) {
-        *self.instead.lock().unwrap_or_else(PoisonError::into_inner) = instead;
+    pub(crate) fn replace(&self, instead: Box<Substitute>) {
+        *self.instead.lock().unwrap_or_else(PoisonError::into_inner) = Some(instead);
         self.set(Will::Replace);
     }
 
-    /// What [`Self::replace`] was given; the gate asks again and again, and gets it once.
-    pub(crate) fn take_instead(&self) -> Bytes {
-        std::mem::take(&mut self.instead.lock().unwrap_or_else(PoisonError::into_inner))
+    /// What [`Self::replace`] was given; who asks again gets it once.
+    pub(crate) fn take_instead(&self) -> Option<Box<Substitute>> {
+        self.instead.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Nothing is kept any more.

@@ -2,25 +2,30 @@
 //!
 //! A connection is counted ([`caps`]); each head is read under one deadline ([`read`]), checked by [`engine::wire`], and handed to
 //! the proxy together with a stream that ends where the request's body does ([`gate`]). What Pingora sees is therefore always one
-//! checked head and its body; bytes behind it wait for their own check. Routes and policies are not known here.
+//! checked head and its body; bytes behind it wait for their own check. Where a listener speaks HTTP/2, the first bytes of a connection
+//! tell ([`preface`]), and each stream becomes a session of its own behind the same check ([`http2`]). Routes and policies are not known
+//! here.
 
 mod caps;
 mod fault;
 mod gate;
+mod http2;
 mod pace;
+mod preface;
 mod read;
 mod refuse;
 mod serve;
 
 use async_trait::async_trait;
 use engine::denial::Denial;
+use engine::reply::Reply;
 use engine::wire::HeadLimits;
 use limits::clock::Now;
 use pingora::apps::{HttpServerApp, ServerApp};
 use pingora::protocols::Stream;
 use pingora::server::ShutdownWatch;
 use pingora_proxy::{HttpProxy, ProxyHttp};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,14 +58,18 @@ pub(crate) struct Refusal<'a> {
     pub(crate) head: &'a [u8],
     /// When the first of these bytes was there.
     pub(crate) started: Now,
+    /// As the access log names it.
+    pub(crate) protocol: &'static str,
+    /// Whether somebody gets the answer.
+    pub(crate) is_told: bool,
 }
 
 /// The gateway as the intake sees it.
 pub(crate) trait Refuse: Send + Sync + 'static {
     fn limits(&self) -> IntakeLimits;
 
-    /// The whole HTTP/1.1 response, `Connection: close` included. Also writes log and metrics.
-    fn refuse(&self, refusal: Refusal<'_>) -> Vec<u8>;
+    /// The whole answer but what its protocol adds. Also writes log and metrics.
+    fn refuse(&self, refusal: Refusal<'_>) -> Reply;
 }
 
 /// One listener's application: Pingora's proxy behind the checks.
@@ -68,13 +77,30 @@ pub(crate) struct Intake<G: ProxyHttp> {
     proxy: Arc<HttpProxy<G>>,
     gateway: Arc<dyn Refuse>,
     caps: Caps,
+    /// The listeners that speak HTTP/2 as well.
+    http2: Box<[SocketAddr]>,
 }
 
 impl<G: ProxyHttp> Intake<G> {
     /// `proxy` comes from [`pingora_proxy::http_proxy`]; `caps` is the same for all listeners.
-    pub(crate) fn new(proxy: HttpProxy<G>, gateway: Arc<dyn Refuse>, caps: Caps) -> Self {
-        Self { proxy: Arc::new(proxy), gateway, caps }
+    pub(crate) fn new(proxy: HttpProxy<G>, gateway: Arc<dyn Refuse>, caps: Caps, http2: Box<[SocketAddr]>) -> Self {
+        Self { proxy: Arc::new(proxy), gateway, caps, http2 }
     }
+
+    /// Whether the listener that took this connection speaks HTTP/2.
+    fn speaks_http2(&self, stream: &Stream) -> bool {
+        if self.http2.is_empty() {
+            return false;
+        }
+        let digest = stream.get_socket_digest();
+        let local = digest.and_then(|digest| digest.local_addr().and_then(|local| local.as_inet().copied()));
+        local.is_some_and(|local| self.http2.iter().any(|listener| takes(*listener, local)))
+    }
+}
+
+fn takes(listener: SocketAddr, local: SocketAddr) -> bool {
+    let same = |one: IpAddr, other: IpAddr| one.to_canonical() == other.to_canonical();
+    listener.port() == local.port() && (listener.ip().is_unspecified() || same(listener.ip(), local.ip()))
 }
 
 #[async_trait]
@@ -87,9 +113,14 @@ where
         let digest = stream.get_socket_digest();
         let peer = digest.and_then(|digest| digest.peer_addr().and_then(|peer| peer.as_inet().copied()));
         let address = peer.map(|peer| peer.ip());
+        let speaks_http2 = self.speaks_http2(&stream);
         match self.caps.admit(peer, &self.gateway.limits()) {
-            Ok(entered) => self.serve(gate::Gate::new(stream, entered, address), peer, shutdown).await,
-            Err(denial) => self.turn_away(stream, peer, denial).await,
+            Ok(entered) if speaks_http2 => {
+                // Boxed: the others need no room for it.
+                Box::pin(self.serve_either(gate::Gate::new(stream, entered, address), peer, shutdown)).await;
+            }
+            Ok(entered) => self.serve(gate::Gate::new(stream, entered, address), peer, shutdown, None).await,
+            Err(denial) => self.turn_away(stream, peer, denial, speaks_http2).await,
         }
         None
     }

@@ -35,5 +35,5 @@ pub use installed::LogSettings;
 pub use key_sets::KeySetReport;
 pub use listeners::ListenError;
 pub use records::{Decider, Denied, Record};
-pub use server::{Handle, OpenLog, Parts, ServeError, Server, Settings, Stop};
+pub use server::{Handle, Listener, OpenLog, Parts, ServeError, Server, Settings, Stop};
 pub use storms::{Retried, habit_name};

@@ -39,12 +39,20 @@ use tokio::sync::{mpsc, oneshot};
 /// What the process is started with; none of it changes while it runs.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    pub listeners: Vec<SocketAddr>,
+    pub listeners: Vec<Listener>,
     pub telemetry: Option<SocketAddr>,
     /// Worker threads; none is one for each core.
     pub threads: Option<usize>,
     /// How long requests under way may take once the process is told to stop.
     pub drain: Duration,
+}
+
+/// Where clients connect.
+#[derive(Clone, Copy, Debug)]
+pub struct Listener {
+    pub address: SocketAddr,
+    /// Clients may speak HTTP/2 in clear text, by prior knowledge (RFC 9113, 3.3), beside HTTP/1.
+    pub http2: bool,
 }
 
 /// What serves, put together by the program.
@@ -197,12 +205,14 @@ impl Server {
         listening: impl FnOnce() + Send + 'static,
         drained: impl Fn() + Send + Sync + 'static,
     ) -> Result<(), ServeError> {
-        let sockets = bind(settings.listeners.iter().chain(&settings.telemetry).copied())?;
+        let addresses = settings.listeners.iter().map(|listener| listener.address);
+        let sockets = bind(addresses.clone().chain(settings.telemetry))?;
         let failing = Arc::new(Failing::default());
         let mut server = pingora::server::Server::new_with_opt_and_conf(None, configuration(settings));
         server.bootstrap();
-        let mut service = receive::service(&server.configuration, &self.shared);
-        for address in &settings.listeners {
+        let http2 = settings.listeners.iter().filter(|listener| listener.http2).map(|listener| listener.address);
+        let mut service = receive::service(&server.configuration, &self.shared, http2.collect());
+        for address in addresses {
             service.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers()));
         }
         // The first request finds the limits that all nodes share, or a gateway that knows that it must do without.

@@ -228,6 +228,7 @@ impl Connection {
                 body: body.bytes,
                 interim,
                 cut: body.fault.map(|fault| fault.to_string()),
+                trailers: Headers::new(),
                 raw: self.wire.take_raw(),
             });
         }
@@ -255,7 +256,9 @@ pub struct Response {
     pub interim: Vec<u16>,
     /// Why the body is not whole; none if it is.
     pub cut: Option<String>,
-    /// Every byte as it came, interim responses and framing included.
+    /// The fields behind the body; over HTTP/1.1 they are not read.
+    pub trailers: Headers,
+    /// Every byte as it came, interim responses and framing included; nothing over HTTP/2.
     pub raw: Vec<u8>,
 }
 

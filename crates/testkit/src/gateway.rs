@@ -12,8 +12,9 @@ pub use nix::sys::signal::Signal;
 pub use request::GatewayRequest;
 
 use crate::client::{Client, DEADLINE, Response};
+use crate::http2;
 use crate::upstream::Upstream;
-use config::Places;
+use config::{Places, Protocols};
 use process::{Directory, Process};
 use scrape::Scrape;
 use serde_json::Value;
@@ -44,6 +45,7 @@ pub fn gateway(binary: impl Into<PathBuf>, config: &str) -> Builder {
         upstreams: Vec::new(),
         files: Vec::new(),
         variables: Vec::new(),
+        protocols: Protocols::Http1,
     }
 }
 
@@ -54,6 +56,7 @@ pub struct Builder {
     upstreams: Vec<Upstream>,
     files: Vec<(String, Vec<u8>)>,
     variables: Vec<(String, String)>,
+    protocols: Protocols,
 }
 
 impl Builder {
@@ -75,6 +78,13 @@ impl Builder {
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The listener of a config that says nothing of listeners speaks HTTP/2 as well.
+    #[must_use]
+    pub fn http2(mut self) -> Self {
+        self.protocols = Protocols::Both;
         self
     }
 
@@ -112,7 +122,8 @@ impl Builder {
         for (name, content) in &self.files {
             directory.write(name, content).map_err(failed)?;
         }
-        let places = Places::new(&directory.path, self.upstreams.iter().map(Upstream::address).collect());
+        let upstreams = self.upstreams.iter().map(Upstream::address).collect();
+        let places = Places::new(&directory.path, upstreams, self.protocols);
         let config = places.complete(&self.config).map_err(failed)?;
         directory.write(config::FILE, config.as_bytes()).map_err(failed)?;
         let telemetry = places.telemetry().map_err(failed)?;
@@ -162,6 +173,28 @@ impl Gateway {
         match self.places.address(place) {
             Some(address) => address,
             None => panic!("the config has no {{{{{place}}}}}"),
+        }
+    }
+
+    /// An HTTP/2 connection to the first listener.
+    ///
+    /// # Panics
+    /// If it does not come about.
+    pub async fn http2(&self) -> http2::Connection {
+        match http2::Connection::open(self.address("listen")).await {
+            Ok(connection) => connection,
+            Err(fault) => panic!("no HTTP/2 connection: {fault}; the gateway said\n{}", self.said()),
+        }
+    }
+
+    /// An HTTP/2 connection to the first listener, on which any frames may be sent.
+    ///
+    /// # Panics
+    /// If it does not come about.
+    pub async fn http2_wire(&self) -> http2::Wire {
+        match http2::Wire::open(self.address("listen")).await {
+            Ok(wire) => wire,
+            Err(fault) => panic!("no HTTP/2 connection: {fault}; the gateway said\n{}", self.said()),
         }
     }
 

@@ -6,6 +6,7 @@ pub mod client;
 pub mod gateway;
 pub mod heads;
 mod http1;
+pub mod http2;
 pub mod idp;
 pub mod ports;
 pub mod redis;

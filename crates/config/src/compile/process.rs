@@ -10,13 +10,13 @@ use super::desk::Desk;
 use super::fields;
 use super::store::{self, Redis};
 use crate::diagnostic::{Code, Diagnostic, quoted};
-use crate::raw::{AccessLogFormat, RawConfig, Threads};
+use crate::raw::{self, AccessLogFormat, RawConfig, Threads};
 use crate::text::Size;
 
 /// What a process is started with. Only the access log can change while it runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Process {
-    pub listeners: Vec<SocketAddr>,
+    pub listeners: Vec<Listener>,
     pub telemetry: Option<SocketAddr>,
     /// None is one for each core.
     pub threads: Option<usize>,
@@ -30,6 +30,14 @@ pub struct Process {
     pub store: Option<Redis>,
 }
 
+/// Where clients connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listener {
+    pub address: SocketAddr,
+    /// In clear text, by prior knowledge, beside HTTP/1.
+    pub http2: bool,
+}
+
 /// Where the access log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogTarget {
@@ -39,7 +47,8 @@ pub enum LogTarget {
 }
 
 pub(super) fn compile(raw: &RawConfig, desk: &mut Desk<'_>) -> Option<Process> {
-    let listeners: Vec<SocketAddr> = raw.listeners.iter().map(|listener| listener.address.get()).collect();
+    let listener = |raw: &raw::Listener| Listener { address: raw.address.get(), http2: raw.http2 };
+    let listeners: Vec<Listener> = raw.listeners.iter().map(listener).collect();
     let telemetry = raw.telemetry.as_ref().map(|telemetry| telemetry.address.get());
     let sound = addresses(&listeners, telemetry, desk);
     for (index, network) in raw.trusted_proxies.iter().enumerate() {
@@ -80,10 +89,10 @@ pub(super) fn compile(raw: &RawConfig, desk: &mut Desk<'_>) -> Option<Process> {
 }
 
 /// Whether each address can be listened on beside the others. Two of one text have been reported by their names.
-fn addresses(listeners: &[SocketAddr], telemetry: Option<SocketAddr>, desk: &mut Desk<'_>) -> bool {
+fn addresses(listeners: &[Listener], telemetry: Option<SocketAddr>, desk: &mut Desk<'_>) -> bool {
     let mut sound = true;
     let listening =
-        listeners.iter().enumerate().map(|(index, address)| (format!("/listeners/{index}/address"), *address));
+        listeners.iter().enumerate().map(|(index, listener)| (format!("/listeners/{index}/address"), listener.address));
     let listening: Vec<(String, SocketAddr)> = listening.collect();
     let telemetry = telemetry.map(|address| ("/telemetry/address".to_owned(), address));
     for (index, (pointer, address)) in listening.iter().chain(&telemetry).enumerate() {

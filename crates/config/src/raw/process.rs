@@ -36,6 +36,10 @@ impl Default for Server {
 pub struct Listener {
     /// IP address and port, as in `0.0.0.0:8080` or `[::]:8080`.
     pub address: ListenAddress,
+    /// Whether clients may speak HTTP/2 as well, in clear text and by prior knowledge (RFC 9113, 3.3): the first bytes of a connection tell
+    /// which it is. `Upgrade: h2c` is not answered.
+    #[serde(default)]
+    pub http2: bool,
 }
 
 /// Where the gateway tells how it is.

@@ -226,6 +226,7 @@ pub(super) fn proxy_error(reason: Reason) -> Option<&'static str> {
         | Reason::FramingAmbiguous
         | Reason::PathMalformed
         | Reason::HostMissing
+        | Reason::ProtocolViolated
         | Reason::UriTooLong
         | Reason::HeadersTooLarge
         | Reason::HeadTimeout

@@ -49,6 +49,10 @@ pub(super) fn read(cursor: &mut Cursor<'_>, limits: &HeadLimits) -> Result<Reque
             cursor.take_line_end("the request line")?;
             return Err(malformed("the request line goes on behind the version", "RFC 9112, 3", byte));
         }
+        [b'H', b'T', b'T', b'P', b'/', b'2', ..] => {
+            let rule = "HTTP/2 is for listeners with http2, and begins with its preface";
+            return Err(malformed(rule, "RFC 9113, 3.4", None));
+        }
         _ => return Err(malformed("the version is neither HTTP/1.1 nor HTTP/1.0", "RFC 9112, 2.3", first(cursor))),
     };
     cursor.take(10);

@@ -9,7 +9,7 @@ mod kept;
 
 use super::pace::{Pace, Progress};
 use super::refuse::linger;
-use crate::connection::Connection;
+use crate::connection::{Connection, Peer};
 use crate::deadline::Alarm;
 use bytes::{Buf, BufMut, BytesMut};
 use engine::wire::Framing;
@@ -102,7 +102,7 @@ impl Gate {
             progress: Progress::default(),
             stall: None,
             kept: Kept::default(),
-            alarm: Alarm::new(Arc::new(Connection::new(peer))),
+            alarm: Alarm::new(Arc::new(Connection::new(peer.map(|peer| Arc::new(Peer::new(peer)))))),
         })
     }
 
@@ -161,7 +161,7 @@ impl Gate {
         self.body.is_done()
     }
 
-    /// Takes the connection out, to be closed by hand.
+    /// Takes the connection out, to be closed by hand or served in another way.
     pub(super) fn into_parts(mut self) -> Option<(Stream, Entered)> {
         Some((self.stream.take()?, self.entered.take()?))
     }

@@ -22,16 +22,18 @@ pub(super) enum Next {
     Closed,
 }
 
-/// `stopping` ends when the gateway does; it is polled again for each head of a connection.
+/// `stopping` ends when the gateway does; it is polled again for each head of a connection. `begun`: since then the head is waited for
+/// already, and its time runs.
 pub(super) async fn next_head(
     gate: &mut Gate,
     limits: &IntakeLimits,
     stopping: Pin<&mut (impl Future<Output = ()> + Send)>,
+    begun: Option<Now>,
 ) -> Next {
     if gate.ahead().is_empty() && !first_bytes(gate, limits, stopping).await {
         return Next::Closed;
     }
-    let mut started = None;
+    let mut started = begun;
     let checked = match whole_head(gate, limits, &mut started).await {
         Ok((length, checked)) => {
             let mut head = gate.open(length, checked.framing, limits.pace, limits.head.head_bytes_max);
@@ -69,7 +71,7 @@ enum Ended {
 }
 
 /// False: there will be none.
-async fn first_bytes(
+pub(super) async fn first_bytes(
     gate: &mut Gate,
     limits: &IntakeLimits,
     mut stopping: Pin<&mut (impl Future<Output = ()> + Send)>,

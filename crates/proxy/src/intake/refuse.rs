@@ -1,11 +1,14 @@
 //! How a connection ends with a refusal: the answer, our end, and a moment in which the client may read it.
 
-use super::{Intake, Refusal};
+use super::{Intake, Refusal, http2, preface};
 use engine::denial::Denial;
+use engine::reply::Reply;
+use http::StatusCode;
 use limits::clock;
 use limits::gauge::Entered;
 use pingora::protocols::Stream;
 use pingora_proxy::ProxyHttp;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,12 +23,47 @@ pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl<G: ProxyHttp> Intake<G> {
     /// For a connection that is one too many.
-    pub(super) async fn turn_away(&self, stream: Stream, peer: Option<SocketAddr>, denial: Denial) {
-        let bytes = self.gateway.refuse(Refusal { denial, peer, head: &[], started: clock::now() });
-        if let Some(entered) = self.caps.turn_away() {
-            answer(stream, Some(entered), &bytes).await;
+    pub(super) async fn turn_away(
+        &self,
+        mut stream: Stream,
+        peer: Option<SocketAddr>,
+        denial: Denial,
+        speaks_http2: bool,
+    ) {
+        let started = clock::now();
+        let refuse =
+            |protocol, is_told| self.gateway.refuse(Refusal { denial, peer, head: &[], started, protocol, is_told });
+        let Some(entered) = self.caps.turn_away() else {
+            refuse(PROTOCOL, false);
+            return;
+        };
+        if speaks_http2 && let Ok(Some(ahead)) = timeout(DRAIN_TIMEOUT, preface::read(&mut stream)).await {
+            Box::pin(http2::turn_away(stream, ahead, entered, &self.gateway.limits(), refuse(http2::PROTOCOL, true)))
+                .await;
+        } else {
+            answer(stream, Some(entered), &written(&refuse(PROTOCOL, true))).await;
         }
     }
+}
+
+/// What the log says of a connection whose client has not said otherwise.
+pub(super) const PROTOCOL: &str = "HTTP/1.1";
+
+/// The answer as HTTP/1.1 has it. The connection ends behind it.
+pub(super) fn written(reply: &Reply) -> Vec<u8> {
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::BAD_REQUEST);
+    let mut out = Vec::with_capacity(512);
+    let phrase = status.canonical_reason().unwrap_or("Error");
+    // Writing to a vector cannot fail.
+    let _ = write!(out, "HTTP/1.1 {} {phrase}\r\nConnection: close\r\n", status.as_u16());
+    for (name, value) in &reply.headers {
+        let _ = write!(out, "{name}: ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(&reply.body);
+    out
 }
 
 /// Writes the answer and closes.

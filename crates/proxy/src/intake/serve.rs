@@ -1,37 +1,61 @@
 //! One connection from its first request to its last.
 
 use super::gate::Gate;
+use super::preface::{Spoken, spoken};
 use super::read::{Next, next_head};
-use super::refuse::{DRAIN_BYTES_MAX, DRAIN_TIMEOUT, answer};
+use super::refuse::{DRAIN_BYTES_MAX, DRAIN_TIMEOUT, PROTOCOL, answer, written};
 use super::{Intake, Pace, Refusal};
 use crate::connection::CONNECTION;
 use bytes::BytesMut;
 use engine::wire::{CheckedHead, Framing};
+use limits::clock::Now;
 use pingora::apps::{HttpPersistentSettings, HttpServerApp};
 use pingora::protocols::http::ServerSession;
 use pingora::server::ShutdownWatch;
 use pingora_proxy::ProxyHttp;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 
 impl<G> Intake<G>
 where
     G: ProxyHttp + Send + Sync + 'static,
     G::CTX: Send + Sync,
 {
-    pub(super) async fn serve(&self, mut gate: Box<Gate>, peer: Option<SocketAddr>, shutdown: &ShutdownWatch) {
-        let mut stopped = shutdown.clone();
-        // An error is a sender that is gone, which also means the end.
-        let stopping = async move { drop(stopped.wait_for(|stopping| *stopping).await) };
-        let mut stopping = pin!(stopping);
+    /// A connection that may speak either protocol: its first bytes tell.
+    pub(super) async fn serve_either(
+        self: &Arc<Self>,
+        mut gate: Box<Gate>,
+        peer: Option<SocketAddr>,
+        shutdown: &ShutdownWatch,
+    ) {
+        let stopping = pin!(stopped(shutdown));
+        match spoken(&mut gate, &self.gateway.limits(), stopping).await {
+            Spoken::Http1(begun) => self.serve(gate, peer, shutdown, Some(begun)).await,
+            Spoken::Http2 => self.serve_http2(gate, peer, shutdown).await,
+            Spoken::Nothing => {}
+        }
+    }
+
+    /// `begun`: since then the first head is waited for already.
+    pub(super) async fn serve(
+        &self,
+        mut gate: Box<Gate>,
+        peer: Option<SocketAddr>,
+        shutdown: &ShutdownWatch,
+        mut begun: Option<Now>,
+    ) {
+        let mut stopping = pin!(stopped(shutdown));
         let mut settings = None;
         loop {
             let limits = self.gateway.limits();
-            let (head, checked) = match next_head(&mut gate, &limits, stopping.as_mut()).await {
+            let (head, checked) = match next_head(&mut gate, &limits, stopping.as_mut(), begun.take()).await {
                 Next::Head(head, checked) => (head, checked),
                 Next::Closed => return,
                 Next::Refused(denial, started) => {
-                    let bytes = self.gateway.refuse(Refusal { denial, peer, head: gate.ahead(), started });
+                    let refusal =
+                        Refusal { denial, peer, head: gate.ahead(), started, protocol: PROTOCOL, is_told: true };
+                    let bytes = written(&self.gateway.refuse(refusal));
                     if let Some((stream, entered)) = gate.into_parts() {
                         answer(stream, Some(entered), &bytes).await;
                     }
@@ -50,6 +74,13 @@ where
             (gate, settings) = (returned, kept);
         }
     }
+}
+
+/// Ends when the gateway does.
+pub(super) async fn stopped(shutdown: &ShutdownWatch) {
+    let mut shutdown = shutdown.clone();
+    // An error is a sender that is gone, which also means the end.
+    drop(shutdown.wait_for(|stopping| *stopping).await);
 }
 
 fn session(

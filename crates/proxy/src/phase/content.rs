@@ -199,7 +199,7 @@ pub(crate) async fn read_whole(session: &mut Session, context: &mut RequestConte
 /// Of a client that waits to be asked (RFC 9110, 10.1.1).
 async fn ask_for_body(session: &mut Session) -> Result<()> {
     let request = session.req_header();
-    if request.version == Version::HTTP_11 && expects_continue(&request.headers) {
+    if request.version >= Version::HTTP_11 && expects_continue(&request.headers) {
         // Any head that is written before the body has ended is taken for an answer in haste, which costs the connection.
         session.as_mut().set_close_on_response_before_downstream_finish(false);
         session.as_mut().write_continue_response().await?;
@@ -339,7 +339,7 @@ fn reading_of<'i>(context: &RequestContext, installed: &'i Installed) -> Option<
     installed.snapshot.route(context.admission()?.route())?.rules.reading.as_deref()
 }
 
-/// RFC 9110, 10.1.1: asked by HTTP/1.1 only.
+/// RFC 9110, 10.1.1: not asked by HTTP/1.0.
 fn expects_continue(headers: &HeaderMap) -> bool {
     headers.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }

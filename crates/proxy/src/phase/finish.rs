@@ -205,7 +205,11 @@ fn log(session: &Session, context: &RequestContext, status: u16, sizes: Sizes, r
         method: Some(request.method.as_str().as_bytes()),
         host: Some(context.host.as_bytes()).filter(|host| !host.is_empty()),
         path: Some(context.path.as_deref().unwrap_or_else(|| request.uri.path()).as_bytes()),
-        protocol: if request.version == http::Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" },
+        protocol: match request.version {
+            http::Version::HTTP_2 => "HTTP/2",
+            http::Version::HTTP_10 => "HTTP/1.0",
+            _ => "HTTP/1.1",
+        },
         route: context.route.and_then(|id| snapshot.route(id)).map(|route| &*route.name),
         deprecated: is_of_deprecated_route(context),
         consumer: identity.consumer_id().map(|id| &**id),

@@ -208,6 +208,7 @@ fn tell_origin(session: &Session, headers: &mut HeaderMap, context: &RequestCont
     const HTTP: HeaderValue = HeaderValue::from_static("http");
     const VIA: HeaderValue = HeaderValue::from_static("1.1 tollgate");
     const VIA_1_0: HeaderValue = HeaderValue::from_static("1.0 tollgate");
+    const VIA_2: HeaderValue = HeaderValue::from_static("2.0 tollgate");
     let trusted = context.peer_trusted;
     let host = headers.get(header::HOST).cloned();
     if let Some(peer) = context.connection.as_ref().and_then(|connection| connection.peer.as_ref()) {
@@ -237,7 +238,11 @@ fn tell_origin(session: &Session, headers: &mut HeaderMap, context: &RequestCont
     if !trusted {
         headers.remove(X_FORWARDED_PORT);
     }
-    let via = if session.req_header().version == http::Version::HTTP_10 { VIA_1_0 } else { VIA };
+    let via = match session.req_header().version {
+        http::Version::HTTP_2 => VIA_2,
+        http::Version::HTTP_10 => VIA_1_0,
+        _ => VIA,
+    };
     headers.append(header::VIA, via);
 }
 

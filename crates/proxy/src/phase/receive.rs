@@ -8,20 +8,25 @@ use crate::shared::Shared;
 use engine::denial::Denial;
 use engine::reply::{Occurrence, Reply};
 use engine::wire::HeadLimits;
+use http::header::{self, HeaderValue};
 use limits::clock::{Now, now};
 use pingora::server::configuration::ServerConf;
 use pingora::services::listening::Service;
-use std::io::Write as _;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use telemetry::access_log::Entry;
 use telemetry::request_id::RequestId;
 
-/// The service that clients connect to: the intake, with Pingora's proxy behind it.
-pub(crate) fn service(configuration: &Arc<ServerConf>, shared: &Arc<Shared>) -> Service<Intake<Gateway>> {
+/// The service that clients connect to: the intake, with Pingora's proxy behind it. `http2`: the listeners that speak it.
+pub(crate) fn service(
+    configuration: &Arc<ServerConf>,
+    shared: &Arc<Shared>,
+    http2: Box<[SocketAddr]>,
+) -> Service<Intake<Gateway>> {
     let proxy = pingora_proxy::http_proxy(configuration, Gateway { shared: Arc::clone(shared) });
     let front: Arc<dyn Refuse> = Arc::new(FrontDoor { shared: Arc::clone(shared) });
-    Service::new("gateway".into(), intake::Intake::new(proxy, front, Caps::clone(&shared.connections)))
+    Service::new("gateway".into(), intake::Intake::new(proxy, front, Caps::clone(&shared.connections), http2))
 }
 
 /// The gateway as the intake sees it.
@@ -47,22 +52,17 @@ impl Refuse for FrontDoor {
         }
     }
 
-    fn refuse(&self, refusal: Refusal<'_>) -> Vec<u8> {
+    fn refuse(&self, refusal: Refusal<'_>) -> Reply {
         let installed = self.shared.installed.load();
         let id = RequestId::new(refusal.started.unix_ms, telemetry::random::bits128());
         let ended = now();
         let line = RequestLine::of(refusal.head);
-        let reply = render(&installed, &refusal.denial, &id, &line, ended);
+        let mut reply = render(&installed, &refusal.denial, &id, &line, ended);
         let status = reply.status;
-        let bytes = written(&installed, &reply, &id, line.method == Some(b"HEAD"));
+        complete(&installed, &mut reply, &id, line.method == Some(b"HEAD"));
+        let bytes = if refusal.is_told { reply.body.len() } else { 0 };
         count(&self.shared, &installed, &refusal.denial, status, ended.since(refusal.started));
-        log(
-            &installed,
-            &refusal,
-            &id,
-            &line,
-            Answer { status, bytes: bytes.len(), duration: ended.since(refusal.started) },
-        );
+        log(&installed, &refusal, &id, &line, Answer { status, bytes, duration: ended.since(refusal.started) });
         let unread = Unread {
             request_id: id,
             client: refusal.peer.map(|peer| peer.ip()),
@@ -73,7 +73,7 @@ impl Refuse for FrontDoor {
             ended,
         };
         self.shared.records.note_unread(&installed, &refusal.denial, unread);
-        bytes
+        reply
     }
 }
 
@@ -118,27 +118,18 @@ fn render(installed: &Installed, denial: &Denial, id: &RequestId, line: &Request
     })
 }
 
-/// The reply as bytes: there is no session yet that could write it.
-fn written(installed: &Installed, reply: &Reply, id: &RequestId, head_only: bool) -> Vec<u8> {
-    let status = http::StatusCode::from_u16(reply.status).unwrap_or(http::StatusCode::BAD_REQUEST);
-    let mut out = Vec::with_capacity(512);
-    let phrase = status.canonical_reason().unwrap_or("Error");
-    // Writing to a vector cannot fail.
-    let _ = write!(out, "HTTP/1.1 {} {phrase}\r\nConnection: close\r\n", status.as_u16());
+/// What every answer has. There is no session yet that could say it.
+fn complete(installed: &Installed, reply: &mut Reply, id: &RequestId, head_only: bool) {
     let named = &installed.snapshot.request_id.header;
-    if !reply.headers.iter().any(|(name, _)| name == named) {
-        let _ = write!(out, "{named}: {}\r\n", id.as_str());
+    if !reply.headers.iter().any(|(name, _)| name == named)
+        && let Ok(value) = HeaderValue::from_str(id.as_str())
+    {
+        reply.headers.push((named.clone(), value));
     }
-    for (name, value) in &reply.headers {
-        let _ = write!(out, "{name}: ");
-        out.extend_from_slice(value.as_bytes());
-        out.extend_from_slice(b"\r\n");
+    reply.headers.push((header::CONTENT_LENGTH, HeaderValue::from(reply.body.len())));
+    if head_only {
+        reply.body.clear();
     }
-    let _ = write!(out, "Content-Length: {}\r\n\r\n", reply.body.len());
-    if !head_only {
-        out.extend_from_slice(&reply.body);
-    }
-    out
 }
 
 fn count(shared: &Shared, installed: &Installed, denial: &Denial, status: u16, duration: Duration) {
@@ -166,7 +157,7 @@ fn log(installed: &Installed, refusal: &Refusal<'_>, id: &RequestId, line: &Requ
         method: line.method,
         host: None,
         path: line.path,
-        protocol: "HTTP/1.1",
+        protocol: refusal.protocol,
         route: None,
         deprecated: false,
         consumer: None,

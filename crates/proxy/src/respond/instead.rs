@@ -1,10 +1,9 @@
-//! A refusal in place of an answer that has begun for Pingora and not for the client: the gate has kept its head. Pingora writes a head
-//! only once, so this one goes past it; the connection ends behind it.
+//! A refusal in place of an answer that has begun for Pingora and not for the client: its head was kept. Pingora writes a head only once,
+//! so this one goes past it; the connection ends behind it, or the stream.
 
 use super::{Made, made, render};
 use crate::context::RequestContext;
-use crate::hold::Hold;
-use bytes::{BufMut, Bytes, BytesMut};
+use crate::hold::{Hold, Substitute};
 use engine::denial::Denial;
 use engine::response::Author;
 use http::header::{self, HeaderValue};
@@ -20,9 +19,6 @@ pub(crate) struct Instead {
     pub(crate) body_bytes: usize,
 }
 
-/// Room for a head of usual length.
-const HEAD_BYTES: usize = 1024;
-
 /// Whether the client has got nothing of the answer, although Pingora has written its head.
 pub(crate) fn is_kept(session: &Session, context: &RequestContext) -> bool {
     context.hold().is_some_and(Hold::keeps)
@@ -36,9 +32,10 @@ pub(crate) async fn refuse_instead(session: &mut Session, context: &mut RequestC
     head.insert_header(header::DATE, get_cached_date())?;
     head.insert_header(header::CONNECTION, HeaderValue::from_static("close"))?;
     let Some(hold) = context.hold() else { return Ok(()) };
-    hold.replace(written(&head, &body));
-    context.instead = Some(Box::new(Instead { head, body_bytes: body.len() }));
-    // The gate writes what goes out instead before it ends the connection.
+    let body_bytes = body.len();
+    hold.replace(Box::new(Substitute { head: head.clone(), body }));
+    context.instead = Some(Box::new(Instead { head, body_bytes }));
+    // What goes out instead is written before the end.
     session.as_mut().shutdown().await;
     Ok(())
 }
@@ -50,18 +47,4 @@ pub(crate) fn told<'a>(session: &'a Session, context: &'a RequestContext) -> Opt
         None if is_kept(session, context) => None,
         None => session.response_written(),
     }
-}
-
-/// As Pingora would write it.
-fn written(head: &ResponseHeader, body: &Bytes) -> Bytes {
-    let mut out = BytesMut::with_capacity(HEAD_BYTES.saturating_add(body.len()));
-    out.put_slice(b"HTTP/1.1 ");
-    out.put_slice(head.status.as_str().as_bytes());
-    out.put_u8(b' ');
-    out.put_slice(head.get_reason_phrase().unwrap_or_default().as_bytes());
-    out.put_slice(b"\r\n");
-    head.header_to_h1_wire(&mut out);
-    out.put_slice(b"\r\n");
-    out.put_slice(body);
-    out.freeze()
 }

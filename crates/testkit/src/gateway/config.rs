@@ -18,22 +18,37 @@ const COMPLETION: [(&str, &str); 4] = [
     ("accessLog", "accessLog: { path: \"{{accessLog}}\" }"),
 ];
 
+/// The listener that also speaks HTTP/2, where one is asked for.
+const HTTP2: (&str, &str) = ("listeners", "listeners: [{ address: \"{{listen}}\", http2: true }]");
+
+/// The protocols of the listener that is completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocols {
+    Http1,
+    Both,
+}
+
 /// What the places of a config stand for; the same for all configs of one gateway.
 pub(super) struct Places {
     directory: PathBuf,
     upstreams: Vec<SocketAddr>,
+    protocols: Protocols,
     addresses: Mutex<BTreeMap<String, SocketAddr>>,
 }
 
 impl Places {
-    pub(super) fn new(directory: &Path, upstreams: Vec<SocketAddr>) -> Self {
-        Self { directory: directory.to_owned(), upstreams, addresses: Mutex::default() }
+    pub(super) fn new(directory: &Path, upstreams: Vec<SocketAddr>, protocols: Protocols) -> Self {
+        Self { directory: directory.to_owned(), upstreams, protocols, addresses: Mutex::default() }
     }
 
     /// Fills the places in. Others in double braces are left alone: they are the config's own.
     pub(super) fn complete(&self, config: &str) -> io::Result<String> {
         let mut text = config.to_owned();
-        for (key, line) in COMPLETION {
+        let completion = COMPLETION.map(|completion| match self.protocols {
+            Protocols::Both if completion.0 == HTTP2.0 => HTTP2,
+            Protocols::Both | Protocols::Http1 => completion,
+        });
+        for (key, line) in completion {
             let said = text.lines().any(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')));
             if !said {
                 text = format!("{line}\n{text}");
@@ -115,7 +130,7 @@ mod tests {
     use super::*;
 
     fn places() -> Places {
-        Places::new(Path::new("/tmp/x"), vec![([127, 0, 0, 1], 1).into(), ([127, 0, 0, 1], 2).into()])
+        Places::new(Path::new("/tmp/x"), vec![([127, 0, 0, 1], 1).into(), ([127, 0, 0, 1], 2).into()], Protocols::Http1)
     }
 
     #[test]
@@ -151,6 +166,17 @@ mod tests {
             assert_eq!(text.lines().filter(|line| line.starts_with(&format!("{key}:"))).count(), 1, "{key}");
         }
         assert!(places.telemetry().is_ok() && places.address("listen").is_some());
+    }
+
+    #[test]
+    fn the_listener_speaks_http2_where_that_is_asked_for() {
+        let places = Places::new(Path::new("/tmp/x"), Vec::new(), Protocols::Both);
+        for config in ["routes: []\n", "routes: [1]\n"] {
+            let text = places.complete(config).unwrap();
+            let listen = places.address("listen").unwrap();
+            assert!(text.contains(&format!("listeners: [{{ address: \"{listen}\", http2: true }}]")), "{text}");
+        }
+        assert_eq!(places.complete("listeners: []\n").unwrap().matches("http2").count(), 0, "what is said is kept");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::origin::Origin;
 use config::Process;
 use engine::live::Live;
 use limits::clock::now;
-use proxy::{Parts, Server, Settings};
+use proxy::{Listener, Parts, Server, Settings};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use telemetry::metrics::Metrics;
@@ -63,7 +63,7 @@ pub(crate) fn serve(
     };
     let server = Server::new(parts, now()).map_err(|error| start(Box::new(error)))?;
     let settings = Settings {
-        listeners: process.listeners.clone(),
+        listeners: process.listeners.iter().map(|it| Listener { address: it.address, http2: it.http2 }).collect(),
         telemetry: process.telemetry,
         threads: process.threads,
         drain: process.drain,
@@ -83,7 +83,8 @@ pub(crate) fn serve(
         &settings,
         stop,
         move || {
-            info!(listeners = ?process.listeners, telemetry = ?process.telemetry, "serving");
+            let listeners: Vec<_> = process.listeners.iter().map(|listener| listener.address).collect();
+            info!(?listeners, telemetry = ?process.telemetry, "serving");
             listening(&process);
         },
         // Drained before the time was over: Pingora would sleep through the rest of it.

@@ -6,7 +6,7 @@ use testkit::client::Connection;
 use testkit::gateway::Gateway;
 use testkit::upstream::echo;
 
-const CONFIG: &str = r#"
+pub const CONFIG: &str = r#"
 upstreams:
   echo: { endpoints: ["{{upstream}}"], timeouts: { firstByte: 60s } }
   hasty: { endpoints: ["{{upstream}}"], timeouts: { firstByte: 100ms, idle: 100ms } }

@@ -9,7 +9,7 @@ use testkit::upstream::fixed;
 const APP: &str = "Origin: https://app.example.com";
 const EVIL: &str = "Origin: https://app.example.com.evil.com";
 
-const CONFIG: &str = r#"
+pub const CONFIG: &str = r#"
 upstreams: { echo: { endpoints: ["{{upstream}}"] }, gone: { endpoints: ["127.0.0.1:1"] } }
 consumers: [{ id: acme, apiKeys: [{ value: good }] }]
 errors: { headers: { X-Help: "https://docs.example.com" } }

@@ -3,7 +3,7 @@
 use crate::support::{Scenario, Steps, get, play, request, with_echo};
 use engine::reason::Reason;
 
-const CONFIG: &str = r#"
+pub const CONFIG: &str = r#"
 upstreams: { echo: { endpoints: ["{{upstream}}"] } }
 trustedProxies: [127.0.0.1, 10.0.0.0/8]
 consumers: [{ id: acme, apiKeys: [{ value: good }] }]

@@ -3,7 +3,7 @@
 use crate::support::{get, request, with_echo};
 use testkit::client::Connection;
 
-const CONFIG: &str = r#"
+pub const CONFIG: &str = r#"
 upstreams: { echo: { endpoints: ["{{upstream}}"] } }
 defaults: { upstream: echo, auth: { none: {} } }
 routes:

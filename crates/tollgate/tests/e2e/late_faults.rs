@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-const CONFIG: &str = r#"
+pub const CONFIG: &str = r#"
 limits: { heldBodyBytes: 1MiB }
 upstreams:
   late: { endpoints: ["LATE"] }
@@ -36,7 +36,7 @@ routes:
 "#;
 
 /// Without a wish of its own a client would get the template.
-fn get(target: &str, fields: &[&str]) -> Vec<u8> {
+pub fn get(target: &str, fields: &[&str]) -> Vec<u8> {
     let wish =
         if fields.iter().any(|field| field.starts_with("Accept:")) { None } else { Some("Accept: application/json") };
     request("GET", target, &fields.iter().copied().chain(wish).collect::<Vec<_>>(), "")
@@ -73,7 +73,7 @@ fn chunk(text: &str) -> String {
 }
 
 /// Each permit lets one answer go on.
-async fn upstream() -> (String, Arc<Semaphore>) {
+pub async fn upstream() -> (String, Arc<Semaphore>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let permits = Arc::new(Semaphore::new(0));

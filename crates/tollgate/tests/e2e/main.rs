@@ -15,6 +15,7 @@ mod errors;
 mod forwarding;
 mod garbage;
 mod guide;
+mod http2;
 mod identity;
 mod ip_access;
 mod keep_alive;

@@ -48,9 +48,13 @@ pub fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-async fn started() -> testkit::gateway::Gateway {
+pub fn builder() -> testkit::gateway::Builder {
     let page = "<p>{{not.a.variable}}</p>\n";
-    gateway(CONFIG).upstream(testkit::upstream::echo()).file("page.html", page).start().await
+    gateway(CONFIG).upstream(testkit::upstream::echo()).file("page.html", page)
+}
+
+async fn started() -> testkit::gateway::Gateway {
+    builder().start().await
 }
 
 fn location(response: &Response) -> (u16, Option<&str>) {

@@ -4,7 +4,7 @@ use crate::support::{Scenario, Steps, get, play, until, with_echo};
 use engine::reason::Reason;
 use serde_json::json;
 
-const CONFIG: &str = r#"
+pub const CONFIG: &str = r#"
 upstreams: { echo: { endpoints: ["{{upstream}}"] } }
 consumers: [{ id: acme, apiKeys: [{ value: good }] }]
 defaults: { upstream: echo, auth: { none: {} } }

@@ -6,7 +6,7 @@ use flate2::Compression;
 use serde_json::{Value, json};
 use std::io::Write as _;
 use testkit::client::{Connection, Response};
-use testkit::gateway::Gateway;
+use testkit::gateway::{Builder, Gateway};
 use testkit::upstream::Misbehaviour;
 
 const CONFIG: &str = r#"
@@ -40,8 +40,12 @@ const ORDER: &str = r#"{
 
 const JSON: &str = "Content-Type: application/json";
 
+pub fn builder() -> Builder {
+    crate::support::gateway(CONFIG).file("order.schema.json", ORDER).upstream(testkit::upstream::echo())
+}
+
 async fn start() -> Gateway {
-    crate::support::gateway(CONFIG).file("order.schema.json", ORDER).upstream(testkit::upstream::echo()).start().await
+    builder().start().await
 }
 
 fn post(target: &str, fields: &[&str], body: &[u8]) -> Vec<u8> {
@@ -51,7 +55,7 @@ fn post(target: &str, fields: &[&str], body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()

@@ -3,7 +3,7 @@
 use crate::support::{Scenario, Steps, get, play, with_echo};
 use engine::reason::Reason;
 
-const CONFIG: &str = r#"
+pub const CONFIG: &str = r#"
 upstreams: { echo: { endpoints: ["{{upstream}}"] } }
 plans: { free: { routes: [keyed, busy, counted], rateLimit: { requestsPerSecond: 1000 } } }
 consumers:

@@ -5,7 +5,7 @@ use engine::reason::Reason;
 use testkit::client::{Connection, Response};
 use testkit::gateway::Gateway;
 
-const CONFIG: &str = r#"
+pub const CONFIG: &str = r#"
 limits: { bodyTimeout: 200ms }
 upstreams: { echo: { endpoints: ["{{upstream}}"] } }
 defaults: { upstream: echo, auth: { none: {} } }

@@ -2,10 +2,14 @@
 
 use crate::support::{Doing, Scenario, Seen, Steps, get, play, request, with_echo};
 use engine::reason::Reason;
-use testkit::client::{Client, Connection};
+use testkit::client::{Client, Connection, DEADLINE};
 use testkit::gateway::Gateway;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
-const CONFIG: &str = r#"
+pub const CONFIG: &str = r#"
+listeners: [{ address: "{{listen}}", http2: true }]
 limits: { headerBytes: 4KiB, headers: 20, uriBytes: 512B, headerTimeout: 200ms }
 upstreams: { echo: { endpoints: ["{{upstream}}"] } }
 routes: [{ name: all, paths: ["/*"], upstream: echo, auth: { none: {} } }]
@@ -46,6 +50,7 @@ pub fn scenarios() -> Vec<Scenario> {
         send(Reason::HeadersTooLarge, "5 KiB in one field", &get("/", &[&format!("X-A: {}", "a".repeat(5_000))])),
         send(Reason::HeadersTooLarge, "30 lines", &get("/", &many)),
         send(Reason::HeadTimeout, "half a head", b"GET / HTTP/1.1\r\nHost: a.ex"),
+        Scenario::new(Reason::ProtocolViolated, "data on the stream that has none", Steps::Do(data_on_stream_0)),
         send(malformed, "HEAD gets no body", &request("HEAD", "/", &["X-A : 1"], "")),
     ]
 }
@@ -57,6 +62,22 @@ pub fn all_connections() -> Vec<Scenario> {
 pub fn connections_of_an_address() -> Vec<Scenario> {
     let third = Scenario::new(Reason::AddressConnectionsExhausted, "the third of two", Steps::Do(one_too_many));
     vec![third]
+}
+
+/// RFC 9113, 6.1.
+fn data_on_stream_0(gateway: &Gateway) -> Doing<'_> {
+    const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const DATA: &[u8] = &[0, 0, 1, 0, 0, 0, 0, 0, 0, b'x'];
+    Box::pin(async move {
+        let mut connection = TcpStream::connect(gateway.address("listen")).await.unwrap();
+        let bytes = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", SETTINGS, DATA].concat();
+        connection.write_all(&bytes).await.unwrap();
+        let mut frames = Vec::new();
+        timeout(DEADLINE, connection.read_to_end(&mut frames)).await.unwrap().unwrap();
+        // GOAWAY with PROTOCOL_ERROR.
+        assert_eq!(frames.get(frames.len() - 17..), Some(&[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1][..]));
+        Seen::Nothing
+    })
 }
 
 fn one_too_many(gateway: &Gateway) -> Doing<'_> {

@@ -183,14 +183,16 @@ fn forbidden() -> Vec<Scenario> {
     ]
 }
 
-#[tokio::test]
-async fn tokens() {
-    let gateway = gateway(CONFIG)
+pub fn builder() -> testkit::gateway::Builder {
+    gateway(CONFIG)
         .upstream(echo())
         .file("ec.pem", ec().public_pem())
         .file("rsa.pem", Signer::fixed(Algorithm::RS256, None).public_pem())
-        .start()
-        .await;
+}
+
+#[tokio::test]
+async fn tokens() {
+    let gateway = builder().start().await;
     play(&gateway, &scenarios()).await;
     assert_eq!(gateway.upstream(0).count(), 0, "no hostile token got through");
     for genuine in [ec().token(&claims()), Signer::fixed(Algorithm::RS256, Some("rsa")).token(&claims())] {

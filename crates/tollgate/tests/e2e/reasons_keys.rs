@@ -3,6 +3,7 @@
 use crate::key_sets::{config, signer, token};
 use crate::support::{Scenario, Steps, gateway, get, play};
 use engine::reason::Reason;
+use testkit::gateway::Builder;
 use testkit::upstream::echo;
 
 pub fn scenarios() -> Vec<Scenario> {
@@ -12,9 +13,13 @@ pub fn scenarios() -> Vec<Scenario> {
     vec![scenario.on("profile").by("routes.profile.auth")]
 }
 
+pub fn builder() -> Builder {
+    let config = config("http://127.0.0.1:1/jwks.json", "gatesReadiness: false");
+    gateway(&config).upstream(echo())
+}
+
 #[tokio::test]
 async fn all_of_them() {
-    let config = config("http://127.0.0.1:1/jwks.json", "gatesReadiness: false");
-    let gateway = gateway(&config).upstream(echo()).start().await;
+    let gateway = builder().start().await;
     play(&gateway, &scenarios()).await;
 }

@@ -4,7 +4,7 @@ use crate::support::{Scenario, Steps, get, play, request, with_echo};
 use engine::reason::Reason;
 use testkit::client::Connection;
 
-const CONFIG: &str = r#"
+pub const CONFIG: &str = r#"
 upstreams: { echo: { endpoints: ["{{upstream}}"] } }
 defaults: { upstream: echo, auth: { none: {} } }
 routes:

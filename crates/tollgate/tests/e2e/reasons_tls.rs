@@ -3,7 +3,7 @@
 use crate::support::{Scenario, Steps, gateway, get, play};
 use engine::reason::Reason;
 use std::net::{Ipv4Addr, SocketAddr};
-use testkit::gateway::Gateway;
+use testkit::gateway::Builder;
 use testkit::tls_upstream::{Authority, TlsUpstream, Validity};
 use testkit::upstream::echo;
 use tokio::io::AsyncWriteExt;
@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 const NAME: &str = "orders.internal";
 
-struct Upstreams {
+pub struct Upstreams {
     good: TlsUpstream,
     expired: TlsUpstream,
     early: TlsUpstream,
@@ -32,7 +32,7 @@ async fn plain() -> SocketAddr {
     address
 }
 
-async fn start() -> (Gateway, Upstreams) {
+pub async fn builder() -> (Builder, Upstreams) {
     let (authority, another) = (Authority::new("ours"), Authority::new("not ours"));
     let tls = |authority: &Authority, name, validity| TlsUpstream::start(authority.certify(name, validity), echo());
     let upstreams = Upstreams {
@@ -59,7 +59,7 @@ async fn start() -> (Gateway, Upstreams) {
     let routes =
         all.map(|(name, _)| format!("  - {{ name: {name}, paths: [/{name}], upstream: {name}, {auth} }}\n")).concat();
     let config = format!("upstreams:\n{upstreams_of}routes:\n{routes}");
-    (gateway(&config).file("ca.pem", authority.pem()).start().await, upstreams)
+    (gateway(&config).file("ca.pem", authority.pem()), upstreams)
 }
 
 pub fn scenarios() -> Vec<Scenario> {
@@ -77,7 +77,8 @@ pub fn scenarios() -> Vec<Scenario> {
 
 #[tokio::test]
 async fn certificates() {
-    let (gateway, upstreams) = start().await;
+    let (builder, upstreams) = builder().await;
+    let gateway = builder.start().await;
     play(&gateway, &scenarios()).await;
     let Upstreams { good, expired, early, stranger, misnamed, plain: _ } = &upstreams;
     for wrong in [expired, early, stranger, misnamed] {

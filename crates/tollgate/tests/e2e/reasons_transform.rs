@@ -67,9 +67,13 @@ pub fn scenarios() -> Vec<Scenario> {
     ]
 }
 
+pub fn builder() -> testkit::gateway::Builder {
+    gateway(CONFIG).upstream(echo()).upstream(faulty())
+}
+
 #[tokio::test]
 async fn what_cannot_be_given_its_shape() {
-    let gateway = gateway(CONFIG).upstream(echo()).upstream(faulty()).start().await;
+    let gateway = builder().start().await;
     play(&gateway, &scenarios()).await;
     let targets: Vec<String> = gateway.upstream(0).received().into_iter().map(|received| received.target).collect();
     assert!(!targets.iter().any(|target| target.contains("..")), "{targets:?}");
@@ -77,7 +81,7 @@ async fn what_cannot_be_given_its_shape() {
 
 #[tokio::test]
 async fn a_body_above_the_bound_is_too_large() {
-    let gateway = gateway(CONFIG).upstream(echo()).upstream(faulty()).start().await;
+    let gateway = builder().start().await;
     let body = format!("{{\"order\":\"{}\"}}", "x".repeat(80));
     let json = "Content-Type: application/json";
     let refused = gateway.send(&request("POST", "/edited", &[json], &body)).await;

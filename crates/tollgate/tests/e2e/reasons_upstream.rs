@@ -3,7 +3,7 @@
 use crate::support::{Doing, Scenario, Seen, Steps, gateway, get, play, request};
 use engine::reason::Reason;
 use testkit::client::Connection;
-use testkit::gateway::Gateway;
+use testkit::gateway::{Builder, Gateway};
 use testkit::ports::BlackHole;
 use testkit::upstream::echo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -108,11 +108,17 @@ fn gone(gateway: &Gateway) -> Doing<'_> {
     })
 }
 
-#[tokio::test]
-async fn faults() {
+/// The black hole is one for as long as it is kept.
+pub async fn builder() -> (Builder, BlackHole) {
     let silent = BlackHole::open().await.unwrap();
     let config = CONFIG.replace("BLACK_HOLE", &silent.address().to_string());
-    let gateway = gateway(&config).upstream(echo()).start().await;
+    (gateway(&config).upstream(echo()), silent)
+}
+
+#[tokio::test]
+async fn faults() {
+    let (builder, _silent) = builder().await;
+    let gateway = builder.start().await;
     play(&gateway, &scenarios()).await;
     for (upstream, outcome) in
         [("nobody", "connection_refused"), ("hasty", "first_byte_timeout"), ("calm", "upstream_reset")]
@@ -125,9 +131,8 @@ async fn faults() {
 /// RFC 9209.
 #[tokio::test]
 async fn proxy_status_names_the_fault() {
-    let silent = BlackHole::open().await.unwrap();
-    let config = CONFIG.replace("BLACK_HOLE", &silent.address().to_string());
-    let gateway = gateway(&config).upstream(echo()).start().await;
+    let (builder, _silent) = builder().await;
+    let gateway = builder.start().await;
     for (host, target, expected) in [
         ("nobody", "/", "tollgate; error=connection_refused"),
         ("nameless", "/", "tollgate; error=dns_error"),
@@ -143,9 +148,8 @@ async fn proxy_status_names_the_fault() {
 /// `firstByte` begins when the request has been sent. The clock here is another request: one that runs into its own 200 ms.
 #[tokio::test]
 async fn a_slow_upload_is_not_the_upstreams_delay() {
-    let silent = BlackHole::open().await.unwrap();
-    let config = CONFIG.replace("BLACK_HOLE", &silent.address().to_string());
-    let gateway = gateway(&config).upstream(echo()).start().await;
+    let (builder, _silent) = builder().await;
+    let gateway = builder.start().await;
     for (framing, first, rest, body) in [
         ("Content-Length: 8", "half", "half", "halfhalf"),
         ("Transfer-Encoding: chunked", "4\r\nhalf\r\n", "4\r\nhalf\r\n0\r\n\r\n", "halfhalf"),
@@ -171,9 +175,8 @@ const MUCH: usize = 24 << 20;
 /// `idle` is about upstream. The clock is another request once more.
 #[tokio::test]
 async fn a_client_that_reads_slowly_is_not_the_upstreams_delay() {
-    let silent = BlackHole::open().await.unwrap();
-    let config = CONFIG.replace("BLACK_HOLE", &silent.address().to_string());
-    let gateway = gateway(&config).upstream(echo()).start().await;
+    let (builder, _silent) = builder().await;
+    let gateway = builder.start().await;
     let mut slow = TcpStream::connect(gateway.address("listen")).await.unwrap();
     slow.write_all(&get("/__misbehave/flood", &["Host: hasty.example"])).await.unwrap();
     for _ in 0..3 {

@@ -43,8 +43,12 @@ routes:
   - { name: open, paths: [/open], auth: { none: {} } }
 "#;
 
+pub fn builder() -> testkit::gateway::Builder {
+    crate::support::gateway(CONFIG).upstream(echo()).upstream(gatekeeper())
+}
+
 pub async fn start() -> Gateway {
-    crate::support::gateway(CONFIG).upstream(echo()).upstream(gatekeeper()).start().await
+    builder().start().await
 }
 
 pub fn basic(credentials: &str) -> String {

@@ -118,15 +118,20 @@ impl Scenario {
 
     /// Plays it and checks all that the gateway says about it: to the client, to the log, to the metrics.
     pub async fn play(&self, gateway: &Gateway) {
+        self.play_by(gateway, async |bytes| self.send(gateway, bytes).await).await;
+    }
+
+    /// As [`Self::play`], where requests are sent in a way of the caller's own.
+    pub async fn play_by(&self, gateway: &Gateway, exchange: impl AsyncFn(&[u8]) -> Response) {
         let before = self.counted(gateway).await;
         let (seen, sent) = match &self.steps {
-            Steps::Send(bytes) => (Seen::Refusal(self.send(gateway, bytes).await), bytes.as_slice()),
+            Steps::Send(bytes) => (Seen::Refusal(exchange(bytes).await), bytes.as_slice()),
             Steps::After(times, bytes) => {
                 for _ in 0..*times {
-                    let response = self.send(gateway, bytes).await;
+                    let response = exchange(bytes).await;
                     assert_eq!(response.status, 200, "{}: {response}", self.what);
                 }
-                (Seen::Refusal(self.send(gateway, bytes).await), bytes.as_slice())
+                (Seen::Refusal(exchange(bytes).await), bytes.as_slice())
             }
             Steps::Do(steps) => (steps(gateway).await, [].as_slice()),
         };

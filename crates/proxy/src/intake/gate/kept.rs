@@ -2,8 +2,8 @@
 //! refusal does, as the request says ([`Hold`](crate::hold::Hold)).
 
 use super::Gate;
-use crate::hold::Will;
-use bytes::{Buf, Bytes, BytesMut};
+use crate::hold::{Substitute, Will};
+use bytes::{Buf, BufMut, BytesMut};
 use std::io::{ErrorKind, Result};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -54,9 +54,18 @@ impl Kept {
         self.due = self.bytes.len();
     }
 
-    fn replace(&mut self, instead: &[u8]) {
+    /// Written as Pingora would.
+    fn replace(&mut self, instead: &Substitute) {
+        let Substitute { head, body } = instead;
         self.bytes.truncate(self.due);
-        self.bytes.extend_from_slice(instead);
+        self.bytes.put_slice(b"HTTP/1.1 ");
+        self.bytes.put_slice(head.status.as_str().as_bytes());
+        self.bytes.put_u8(b' ');
+        self.bytes.put_slice(head.get_reason_phrase().unwrap_or_default().as_bytes());
+        self.bytes.put_slice(b"\r\n");
+        head.header_to_h1_wire(&mut self.bytes);
+        self.bytes.put_slice(b"\r\n");
+        self.bytes.put_slice(body);
         self.let_go();
     }
 }
@@ -89,8 +98,7 @@ impl Gate {
                 Way::Out
             }
             Will::Replace => {
-                let instead: Bytes = self.alarm.connection.hold.take_instead();
-                if !instead.is_empty() {
+                if let Some(instead) = self.alarm.connection.hold.take_instead() {
                     self.kept.replace(&instead);
                 }
                 Way::Nowhere

@@ -3,8 +3,10 @@
 use crate::intake::{Caps, Intake, IntakeLimits, Pace, Refusal, Refuse, body_fault};
 use async_trait::async_trait;
 use engine::reason::Kind;
+use engine::reply::Reply;
 use engine::wire::chunked::Chunks;
 use engine::wire::{CheckedHead, Framing, HeadEnd, HeadLimits, check_head, head_end};
+use http::header::{self, HeaderValue};
 use pingora::http::ResponseHeader;
 use pingora::protocols::l4::stream::Stream as SocketStream;
 use pingora::protocols::{GetSocketDigest, SocketDigest};
@@ -58,14 +60,15 @@ impl Refuse for Front {
         self.limits
     }
 
-    fn refuse(&self, refusal: Refusal<'_>) -> Vec<u8> {
+    fn refuse(&self, refusal: Refusal<'_>) -> Reply {
         assert!(refusal.peer.is_some(), "a TCP peer has an address");
         assert!(refusal.started <= limits::clock::now());
         let one_too_many = refusal.denial.kind() == Kind::ConnectionLimitReached;
         assert_eq!(refusal.head.is_empty(), one_too_many, "{}", refusal.head.escape_ascii());
         self.refused.lock().unwrap().push(refusal.denial.reason.code());
         let status = refusal.denial.kind().status();
-        format!("HTTP/1.1 {status} Refused\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno").into_bytes()
+        let length = (header::CONTENT_LENGTH, HeaderValue::from_static("2"));
+        Reply { status, headers: vec![length], body: b"no".into() }
     }
 }
 
@@ -112,7 +115,7 @@ pub(super) async fn gateway(limits: IntakeLimits) -> Gateway {
     let mut proxy = http_proxy(&Arc::new(ServerConf::default()), PassThrough { upstream: upstream.address });
     proxy.server_options = None;
     let front = Arc::new(Front { limits, refused: Mutex::default() });
-    let intake = Arc::new(Intake::new(proxy, Arc::clone(&front) as Arc<dyn Refuse>, Caps::new()));
+    let intake = Arc::new(Intake::new(proxy, Arc::clone(&front) as Arc<dyn Refuse>, Caps::new(), Box::default()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopping) = watch::channel(false);

@@ -1,10 +1,12 @@
 use super::KEPT_BYTES_MAX;
+use crate::hold::Substitute;
 use crate::intake::gate::Gate;
 use crate::intake::tests::{LIMITS, PATIENCE};
 use crate::intake::{Caps, Pace};
 use Step::{Flush, Keep, LetGo, Next, Out, Replace, Shutdown, Write, WriteParts};
 use bytes::Bytes;
 use engine::wire::Framing;
+use pingora::http::ResponseHeader;
 use std::io::{ErrorKind, IoSlice};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -25,6 +27,14 @@ enum Step {
     Next,
     /// The client has got so much in all, and no more.
     Out(&'static str),
+}
+
+/// What `Replace("no")` comes to.
+const NO: &str = "HTTP/1.1 502 Bad Gateway\r\n\r\nno";
+
+fn substitute(body: &str) -> Box<Substitute> {
+    let head = ResponseHeader::build(502, None).unwrap();
+    Box::new(Substitute { head, body: Bytes::copy_from_slice(body.as_bytes()) })
 }
 
 fn gate(room: usize, pace: Pace) -> (Box<Gate>, DuplexStream) {
@@ -49,7 +59,7 @@ async fn take(gate: &mut Gate, step: Step) {
         Shutdown => gate.shutdown().await.unwrap(),
         Keep => gate.connection().hold.keep(),
         LetGo => gate.connection().hold.let_go(),
-        Replace(text) => gate.connection().hold.replace(Bytes::from_static(text.as_bytes())),
+        Replace(text) => gate.connection().hold.replace(substitute(text)),
         Next => drop(gate.open(0, Framing::None, Pace::DEFAULT, 0)),
         Out(_) => {}
     }
@@ -117,18 +127,21 @@ async fn what_is_written_goes_out_or_waits() {
 
 #[tokio::test]
 async fn something_else_goes_out() {
-    check("with the end", &[Keep, Write(HEAD), Flush, Replace("no"), Out(""), Shutdown, Out("no")]).await;
-    check("with a flush", &[Keep, Write(HEAD), Replace("no"), Flush, Out("no"), Flush, Shutdown, Out("no")]).await;
-    check("and nothing after it", &[Keep, Write("a"), Replace("no"), Write("b"), Out("no"), Write("c"), Out("no")])
-        .await;
-    check("in parts", &[Keep, Write("a"), Replace("no"), WriteParts(&["b", "c"]), Shutdown, Out("no")]).await;
-    check("behind what has gone", &[Write("a"), Keep, Write("b"), Replace("no"), Flush, Out("ano")]).await;
+    check("with the end", &[Keep, Write(HEAD), Flush, Replace("no"), Out(""), Shutdown, Out(NO)]).await;
+    check("with a flush", &[Keep, Write(HEAD), Replace("no"), Flush, Out(NO), Flush, Shutdown, Out(NO)]).await;
+    check("and nothing after it", &[Keep, Write("a"), Replace("no"), Write("b"), Out(NO), Write("c"), Out(NO)]).await;
+    check("in parts", &[Keep, Write("a"), Replace("no"), WriteParts(&["b", "c"]), Shutdown, Out(NO)]).await;
+    check(
+        "behind what has gone",
+        &[Write("a"), Keep, Write("b"), Replace("no"), Flush, Out(concat!("a", "HTTP/1.1 502 Bad Gateway\r\n\r\nno"))],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn an_interim_head_is_not_kept() {
     check("goes at once", &[Keep, Write(EARLY), Flush, Out(EARLY)]).await;
-    let refused = "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nno";
+    let refused = "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 502 Bad Gateway\r\n\r\nno";
     let steps = [Keep, Write(EARLY), Flush, Write(HEAD), Flush, Out(EARLY), Replace("no"), Shutdown, Out(refused)];
     check("ahead of a refusal", &steps).await;
     let twice = "HTTP/1.0 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n";
@@ -141,7 +154,20 @@ async fn an_interim_head_is_not_kept() {
 #[tokio::test]
 async fn a_connection_that_lives_on_begins_anew() {
     check("kept", &[Keep, Write("a"), Next, Write("b"), Flush, Out("b")]).await;
-    check("replaced", &[Keep, Write("a"), Replace("no"), Flush, Next, Write("b"), Flush, Out("nob")]).await;
+    check(
+        "replaced",
+        &[
+            Keep,
+            Write("a"),
+            Replace("no"),
+            Flush,
+            Next,
+            Write("b"),
+            Flush,
+            Out(concat!("HTTP/1.1 502 Bad Gateway\r\n\r\nno", "b")),
+        ],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -165,7 +191,7 @@ async fn a_client_that_does_not_read_is_given_up() {
         hold.keep();
         gate.write_all(&[b'a'; 1_000]).await.unwrap();
         if refused {
-            hold.replace(vec![b'b'; 1_000].into());
+            hold.replace(substitute(&"b".repeat(1_000)));
         } else {
             hold.let_go();
         }
