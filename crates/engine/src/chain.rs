@@ -101,7 +101,7 @@ pub enum Outcome {
 }
 
 /// What the steps have found out and taken, filled in place: it is large, and every move of it is a copy on each request.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Gathered {
     identity: Identity,
     limited: Limited,

@@ -77,8 +77,12 @@ impl Upstream {
     /// The endpoint whose turn it is. `None` when no endpoint takes requests.
     #[must_use]
     pub fn pick(&self) -> Option<(usize, &Endpoint)> {
-        let index = self.cursor.turn().checked_rem(self.turns.len())?;
-        let endpoint = usize::try_from(*self.turns.get(index)?).ok()?;
+        let turn = match &*self.turns {
+            // Where there is no choice, the cursor would only be a line of memory that all threads write to.
+            [only] => only,
+            turns => turns.get(self.cursor.turn().checked_rem(turns.len())?)?,
+        };
+        let endpoint = usize::try_from(*turn).ok()?;
         Some((endpoint, self.endpoints.get(endpoint)?))
     }
 }

@@ -29,8 +29,6 @@ pub(crate) struct RequestContext {
     /// None where the connection is not one of ours (unit tests).
     pub(crate) connection: Option<Arc<Connection>>,
     pub(crate) request_id: RequestId,
-    /// The same as a field's value, made once for upstream and client; empty until admission has named the request.
-    pub(crate) request_id_value: HeaderValue,
     pub(crate) trace: Option<TraceContext>,
     pub(crate) trail: Trail,
     pub(crate) client: Option<IpAddr>,
@@ -97,6 +95,12 @@ impl Default for Attempt {
     }
 }
 
+impl Attempt {
+    pub(crate) fn total_is_over(&self, now: Now) -> bool {
+        self.total_ends_ns.is_some_and(|end| now.monotonic_ns >= end)
+    }
+}
+
 impl RequestContext {
     pub(crate) fn new(installed: Arc<Installed>, received: Now, connection: Option<Arc<Connection>>) -> Self {
         Self {
@@ -104,7 +108,6 @@ impl RequestContext {
             received,
             connection,
             request_id: RequestId::new(received.unix_ms, telemetry::random::bits128()),
-            request_id_value: HeaderValue::from_static(""),
             trace: None,
             trail: Trail::default(),
             client: None,
@@ -120,6 +123,12 @@ impl RequestContext {
             reshaping: None,
             instead: None,
         }
+    }
+
+    /// The ID as a field's value. Made anew for upstream and for the client: two that share their bytes have to count who holds them.
+    pub(crate) fn request_id_value(&self) -> HeaderValue {
+        // An ID consists of what may stand in a field.
+        HeaderValue::from_str(self.request_id.as_str()).unwrap_or(HeaderValue::from_static(""))
     }
 
     pub(crate) fn identity(&self) -> &Identity {
@@ -158,7 +167,7 @@ impl RequestContext {
 
     /// Whether the whole exchange has had its time.
     pub(crate) fn total_is_over(&self, now: Now) -> bool {
-        self.attempt.total_ends_ns.is_some_and(|end| now.monotonic_ns >= end)
+        self.attempt.total_is_over(now)
     }
 
     /// Moves the connection's deadline to `within` from now, but never past the end of the whole exchange.

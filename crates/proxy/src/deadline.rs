@@ -8,7 +8,7 @@ use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::time::Sleep;
 
@@ -67,11 +67,13 @@ pub(crate) struct Alarm {
     /// Set too early rather than too often: it is only moved when it fires.
     sleep: Option<Pin<Box<Sleep>>>,
     armed_ns: u64,
+    /// Whom the sleep wakes already: it need not be told again with every look.
+    told: Option<Waker>,
 }
 
 impl Alarm {
     pub(crate) fn new(connection: Arc<Connection>) -> Self {
-        Self { connection, sleep: None, armed_ns: 0 }
+        Self { connection, sleep: None, armed_ns: 0, told: None }
     }
 
     /// Ready once the deadline has passed; pending, and woken in time, until then.
@@ -82,7 +84,12 @@ impl Alarm {
             if let Some(sleep) = &mut self.sleep
                 && self.armed_ns <= at
             {
+                let wakes_us = self.told.as_ref().is_some_and(|told| told.will_wake(context.waker()));
+                if wakes_us && !sleep.is_elapsed() {
+                    return Poll::Pending;
+                }
                 if sleep.as_mut().poll(context).is_pending() {
+                    self.told = Some(context.waker().clone());
                     return Poll::Pending;
                 }
                 self.sleep = None;
@@ -94,6 +101,7 @@ impl Alarm {
             }
             self.sleep = Some(Box::pin(tokio::time::sleep(Duration::from_nanos(at.saturating_sub(now_ns)))));
             self.armed_ns = at;
+            self.told = None;
         }
     }
 }

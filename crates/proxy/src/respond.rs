@@ -5,8 +5,8 @@ mod instead;
 pub(crate) use instead::{Instead, is_kept, refuse_instead, told};
 
 use crate::context::RequestContext;
-use crate::fields::{edit_response, value_of};
-use bytes::{Bytes, BytesMut};
+use crate::fields::edit_response;
+use bytes::Bytes;
 use engine::denial::{Denial, Detail};
 use engine::reason::Kind;
 use engine::reply::{Occurrence, Reply};
@@ -19,6 +19,7 @@ use limits::clock::{Now, now};
 use pingora::Result;
 use pingora::http::ResponseHeader;
 use pingora_proxy::Session;
+use std::cell::RefCell;
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -140,7 +141,7 @@ fn made(author: Option<Author>, session: &Session, context: &RequestContext, rep
 }
 
 pub(crate) fn add_request_id(fields: &mut HeaderMap, context: &RequestContext) {
-    fields.insert(context.installed.snapshot.request_id.header.clone(), context.request_id_value.clone());
+    fields.insert(context.installed.snapshot.request_id.header.clone(), context.request_id_value());
 }
 
 /// Where the caller stands with each of its limits.
@@ -157,40 +158,51 @@ fn limit_fields<'a>(
     standings: impl Iterator<Item = (&'a PolicyInfo, &'a Standing)> + Clone,
     mut add: impl FnMut(HeaderName, HeaderValue),
 ) {
-    // Both fields in one piece of memory; the second waits in place while the first grows.
-    let mut policies = BytesMut::with_capacity(ITEMS_BYTES);
-    for (policy, standing) in standings.clone() {
-        if let Some(field) = &policy.rate_limit {
-            if !policies.is_empty() {
-                policies.extend_from_slice(b", ");
-            }
-            policies.extend_from_slice(field.policy_item().as_bytes());
-        }
+    thread_local! {
+        /// Where a field is put together, so that its value is one piece of memory of just its size.
+        static ITEMS: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(256));
+    }
+    for (_, standing) in standings.clone() {
         if let Some(quota) = standing.quota {
             quota_fields(quota, standing.remaining, &mut add);
         }
     }
-    if policies.is_empty() {
-        return;
+    let fields = standings.filter_map(|(policy, standing)| Some((policy.rate_limit.as_ref()?, standing)));
+    let (policies, items) = ITEMS.with_borrow_mut(|items| {
+        let policies = joined(items, fields.clone(), |out, (field, _)| {
+            out.extend_from_slice(field.policy_item().as_bytes());
+        });
+        let items = joined(items, fields, |out, (field, standing)| {
+            out.extend_from_slice(field.item_name().as_bytes());
+            out.extend_from_slice(b";r=");
+            out.extend_from_slice(itoa::Buffer::new().format(standing.remaining).as_bytes());
+            out.extend_from_slice(b";t=");
+            out.extend_from_slice(itoa::Buffer::new().format(standing.reset_s).as_bytes());
+        });
+        (policies, items)
+    });
+    if let (Some(policies), Some(items)) = (policies, items) {
+        add(RATE_LIMIT_POLICY, policies);
+        add(RATE_LIMIT, items);
     }
-    let mut items = policies.split_off(policies.len());
-    for (policy, standing) in standings {
-        let Some(field) = &policy.rate_limit else { continue };
-        if !items.is_empty() {
-            items.extend_from_slice(b", ");
-        }
-        items.extend_from_slice(field.item_name().as_bytes());
-        items.extend_from_slice(b";r=");
-        items.extend_from_slice(itoa::Buffer::new().format(standing.remaining).as_bytes());
-        items.extend_from_slice(b";t=");
-        items.extend_from_slice(itoa::Buffer::new().format(standing.reset_s).as_bytes());
-    }
-    add(RATE_LIMIT_POLICY, value_of(policies));
-    add(RATE_LIMIT, value_of(items));
 }
 
-/// Room for both fields of two limits with names of usual length.
-const ITEMS_BYTES: usize = 256;
+/// A list as a field has it; none if there is nothing in it.
+fn joined<T>(
+    out: &mut Vec<u8>,
+    items: impl Iterator<Item = T>,
+    append: impl Fn(&mut Vec<u8>, T),
+) -> Option<HeaderValue> {
+    out.clear();
+    for item in items {
+        if !out.is_empty() {
+            out.extend_from_slice(b", ");
+        }
+        append(out, item);
+    }
+    // Names in the config are names that a field can have.
+    HeaderValue::from_bytes(out).ok().filter(|value| !value.is_empty())
+}
 
 fn quota_fields(quota: QuotaStanding, remaining: u64, add: &mut impl FnMut(HeaderName, HeaderValue)) {
     if quota.headers.limit {

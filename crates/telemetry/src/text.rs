@@ -59,6 +59,7 @@ impl<const N: usize> fmt::Debug for Text<N> {
 }
 
 /// Writes `bytes` as lower-case hex to the front of `out`, as far as there is room.
+#[inline]
 pub(crate) fn hex(bytes: &[u8], out: &mut [u8]) {
     for (byte, pair) in bytes.iter().zip(out.as_chunks_mut::<2>().0) {
         *pair = [digit(byte >> 4), digit(byte & 0xf)];

@@ -224,7 +224,7 @@ impl<'r> Merged<'r> {
             .boxed(),
             rules: Rules {
                 cors,
-                ip_access,
+                ip_access: ip_access.map(Box::new),
                 deprecation,
                 throttles_before_identity: before,
                 auth: auth?,
@@ -235,7 +235,7 @@ impl<'r> Merged<'r> {
                 parameters: None,
                 payload,
                 quota,
-                reading,
+                reading: reading.map(Box::new),
             },
             transform: None,
             compression,

@@ -1,7 +1,7 @@
 //! The end of the chain: quotas, and the proof that a request may go on.
 
 use super::shared::{self, SharedCharge};
-use super::{Gathered, Limited, Room, Slots, allowance, quotas};
+use super::{Gathered, Limited, Room, allowance, quotas};
 use crate::counted::Caller;
 use crate::denial::Denial;
 use crate::identity::Identity;
@@ -25,14 +25,9 @@ pub const QUOTAS_MAX: usize = 2;
 /// Admitted by everything but its quotas.
 #[derive(Debug)]
 pub struct Pending {
-    route: RouteId,
-    upstream: Option<UpstreamId>,
-    identity: Identity,
-    standings: Standings,
-    slots: Slots,
-    allowance: Allowance,
+    /// What [`settle`] makes of this: filled in place, because every move of it is a copy on each request.
+    admission: Admission,
     charges: ArrayVec<(Mode, QuotaCharge), QUOTAS_MAX>,
-    shared: Vec<SharedCharge>,
 }
 
 /// What the store said of one charge.
@@ -54,34 +49,32 @@ pub enum Counted {
 pub struct Admission {
     route: RouteId,
     upstream: Option<UpstreamId>,
-    identity: Identity,
-    standings: Standings,
-    /// Held as long as this is: to the end of the request.
-    slots: Slots,
+    /// The slots among it are held as long as this is: to the end of the request. Of the charges that all nodes share, those that were
+    /// charged are left.
+    gathered: Gathered,
     allowance: Allowance,
     charged: ArrayVec<QuotaCharge, QUOTAS_MAX>,
-    charged_shared: Vec<SharedCharge>,
 }
 
 impl Pending {
-    pub(super) fn new(room: Room<'_>, gathered: Gathered) -> Self {
-        let Gathered { identity, limited, slots } = gathered;
+    pub(super) fn new(room: Room<'_>, mut gathered: Gathered) -> Self {
         let Room { snapshot, live: _, now, id, route, head: _ } = room;
-        let caller = room.caller(&identity);
-        let Limited { standings, mut shared } = limited;
+        let Gathered { identity, limited, slots: _ } = &mut gathered;
+        let caller = room.caller(identity);
         let mut charges = ArrayVec::new();
-        for quota in quotas(snapshot, route, &identity).take(QUOTAS_MAX) {
+        for quota in quotas(snapshot, route, identity).take(QUOTAS_MAX) {
             match quota.scope {
                 Scope::Node => charges.push((quota.mode, quota.charge(caller, now))),
                 Scope::Cluster(sync) => {
                     let charge = quota.shared_charge(caller, sync);
-                    shared.push(SharedCharge::new(Step::Quota, quota.policy, quota.mode, charge));
+                    limited.shared.push(SharedCharge::new(Step::Quota, quota.policy, quota.mode, charge));
                 }
             }
         }
         let allowance = allowance(route.rules.payload.as_ref());
         let upstream = route.target.upstream();
-        Self { route: id, upstream, identity, standings, slots, allowance, charges, shared }
+        let admission = Admission { route: id, upstream, gathered, allowance, charged: ArrayVec::new() };
+        Self { admission, charges }
     }
 
     /// What has to be charged: all enforced ones or none of them, those in dry run each for itself.
@@ -92,31 +85,32 @@ impl Pending {
     /// Whether the store that all nodes share has to be asked.
     #[must_use]
     pub fn is_shared(&self) -> bool {
-        !self.shared.is_empty()
+        !self.admission.gathered.limited.shared.is_empty()
     }
 
     /// What has to be asked of the store that all nodes share, in this order and before [`Pending::charges`]; each wants an answer.
     pub fn shared(&mut self) -> &mut [SharedCharge] {
-        &mut self.shared
+        &mut self.admission.gathered.limited.shared
     }
 
     /// What people call the counter of the `index`th charge of a request with this head. Allocates; asked once for each counter.
     #[must_use]
     pub fn counter_name(&self, index: usize, snapshot: &Snapshot, head: &RequestHead<'_>) -> Option<CounterName> {
-        let route = snapshot.route(self.route)?;
-        let quota = of_node(snapshot, route, &self.identity).nth(index)?;
-        let caller = Caller { head, identity: &self.identity, route: self.route, route_name: &route.name };
+        let (id, identity) = (self.route(), self.identity());
+        let route = snapshot.route(id)?;
+        let quota = of_node(snapshot, route, identity).nth(index)?;
+        let caller = Caller { head, identity, route: id, route_name: &route.name };
         Some(quota.counter_name(caller))
     }
 
     #[must_use]
     pub const fn identity(&self) -> &Identity {
-        &self.identity
+        self.admission.identity()
     }
 
     #[must_use]
     pub const fn route(&self) -> RouteId {
-        self.route
+        self.admission.route
     }
 }
 
@@ -128,11 +122,12 @@ pub fn settle(
     now: Now,
     trail: &mut Trail,
 ) -> Result<Admission, (Denial, Identity)> {
-    let Pending { route, upstream, identity, mut standings, slots, allowance, charges, mut shared } = pending;
-    let mut charged = ArrayVec::new();
-    let mut refusal = shared::judge(&shared, snapshot, now, trail, &mut standings);
-    if let Some(rules) = snapshot.route(route) {
-        let judged = of_node(snapshot, rules, &identity).zip(&charges).zip(counted);
+    let Pending { mut admission, charges } = pending;
+    let Admission { route, gathered: Gathered { identity, limited, slots: _ }, charged, .. } = &mut admission;
+    let Limited { standings, shared } = limited;
+    let mut refusal = shared::judge(shared, snapshot, now, trail, standings);
+    if let Some(rules) = snapshot.route(*route) {
+        let judged = of_node(snapshot, rules, identity).zip(&charges).zip(counted);
         for ((quota, (mode, charge)), counted) in judged {
             let result = verdict(quota, charge, *counted, now);
             match trail.judge(Step::Quota, Some(quota.policy), *mode, result) {
@@ -153,10 +148,9 @@ pub fn settle(
     match refusal {
         None => {
             shared.retain(|shared| matches!(shared.charge.limit, Limit::Count { .. }));
-            let charged_shared = shared;
-            Ok(Admission { route, upstream, identity, standings, slots, allowance, charged, charged_shared })
+            Ok(admission)
         }
-        Some(denial) => Err((denial, identity)),
+        Some(denial) => Err((denial, admission.gathered.identity)),
     }
 }
 
@@ -199,18 +193,18 @@ impl Admission {
 
     #[must_use]
     pub const fn identity(&self) -> &Identity {
-        &self.identity
+        &self.gathered.identity
     }
 
     #[must_use]
     pub const fn standings(&self) -> &Standings {
-        &self.standings
+        &self.gathered.limited.standings
     }
 
     /// How many concurrency limits this request occupies a slot of.
     #[must_use]
     pub const fn slots(&self) -> usize {
-        self.slots.len()
+        self.gathered.slots.len()
     }
 
     /// Counts body bytes as they arrive.
@@ -225,6 +219,6 @@ impl Admission {
 
     /// The same of the quotas that all nodes share.
     pub fn take_shared_charges(&mut self) -> Vec<SharedCharge> {
-        std::mem::take(&mut self.charged_shared)
+        std::mem::take(&mut self.gathered.limited.shared)
     }
 }

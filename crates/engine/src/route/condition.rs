@@ -16,8 +16,8 @@ pub struct Conditions {
 /// [`Conditions`] ready to be asked: decoded, sorted, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Asked {
-    headers: Vec<(HeaderName, Box<str>)>,
-    query: Vec<Parameter>,
+    headers: Box<[(HeaderName, Box<str>)]>,
+    query: Box<[Parameter]>,
 }
 
 /// Name and value, decoded; not always UTF-8.
@@ -38,7 +38,7 @@ impl Asked {
             .collect();
         query.sort_unstable();
         query.dedup();
-        Self { headers, query }
+        Self { headers: headers.into(), query: query.into() }
     }
 
     /// More wins.

@@ -4,12 +4,31 @@ use http::Method;
 
 /// GET includes HEAD (RFC 9110, 9.3.2).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Methods(Vec<Method>);
+pub struct Methods {
+    /// Each once, sorted. None is any method.
+    list: Vec<Method>,
+    /// Those of the list that HTTP itself has, a bit for each: so a request finds its method without a look at the list.
+    usual: u16,
+}
+
+/// 0 for a method that HTTP does not have.
+const fn bit(method: &Method) -> u16 {
+    match *method {
+        Method::GET => 1,
+        Method::HEAD => 2,
+        Method::POST => 4,
+        Method::PUT => 8,
+        Method::PATCH => 16,
+        Method::DELETE => 32,
+        Method::OPTIONS => 64,
+        _ => 0,
+    }
+}
 
 impl Methods {
     #[must_use]
     pub const fn any() -> Self {
-        Self(Vec::new())
+        Self { list: Vec::new(), usual: 0 }
     }
 
     /// An empty list is any method.
@@ -20,31 +39,33 @@ impl Methods {
         }
         methods.sort_unstable_by(|left, right| left.as_str().cmp(right.as_str()));
         methods.dedup();
-        Self(methods)
+        let usual = methods.iter().fold(0, |usual, method| usual | bit(method));
+        Self { list: methods, usual }
     }
 
     #[must_use]
     pub fn contains(&self, method: &Method) -> bool {
-        self.0.is_empty() || self.0.contains(method)
+        self.usual & bit(method) != 0 || self.list.is_empty() || (bit(method) == 0 && self.list.contains(method))
     }
 
     /// Whether a method exists that both contain.
     #[must_use]
     pub fn overlap(&self, other: &Self) -> bool {
-        self.0.is_empty() || other.0.is_empty() || self.0.iter().any(|method| other.0.contains(method))
+        self.list.is_empty() || other.list.is_empty() || self.list.iter().any(|method| other.list.contains(method))
     }
 
     /// Whether each of these methods is in one of `others`.
     #[must_use]
     pub fn covered_by(&self, others: &[&Self]) -> bool {
         let within = |method: &Method| others.iter().any(|other| other.contains(method));
-        others.iter().any(|other| other.0.is_empty()) || (!self.0.is_empty() && self.0.iter().all(within))
+        others.iter().any(|other| other.list.is_empty()) || (!self.list.is_empty() && self.list.iter().all(within))
     }
 
     /// `Allow` for several routes together: sorted, each method once. Any method has no such list; the text is empty then.
     #[must_use]
     pub fn allow<'a>(all: impl IntoIterator<Item = &'a Self>) -> String {
-        let mut names: Vec<&str> = all.into_iter().flat_map(|methods| methods.0.iter().map(Method::as_str)).collect();
+        let mut names: Vec<&str> =
+            all.into_iter().flat_map(|methods| methods.list.iter().map(Method::as_str)).collect();
         names.sort_unstable();
         names.dedup();
         names.join(", ")

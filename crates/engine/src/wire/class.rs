@@ -63,7 +63,21 @@ pub(super) fn value_run(bytes: &[u8]) -> usize {
     // Without an early end inside a chunk: so the compiler compares it whole.
     let whole = |chunk: &&[u8]| chunk.iter().fold(true, |all, byte| all & fits(byte));
     let certain = bytes.chunks_exact(AT_ONCE).take_while(whole).count().saturating_mul(AT_ONCE);
+    let (words, _) = bytes.get(certain..).unwrap_or_default().as_chunks();
+    let words = words.iter().map(|word| u64::from_le_bytes(*word)).take_while(|word| !holds_control(*word)).count();
+    let certain = certain.saturating_add(words.saturating_mul(size_of::<u64>()));
+    // The last look is at each byte: a tab may stand here.
     certain.saturating_add(run(bytes.get(certain..).unwrap_or_default(), VALUE))
+}
+
+/// Whether one of eight bytes is below 0x20, or is 0x7f. A subtraction borrows where a byte is below another; what the borrow does to
+/// the bytes above is of no account then.
+const fn holds_control(word: u64) -> bool {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let deleted = word ^ (HIGH - ONES);
+    let below_space = word.wrapping_sub(ONES << 5) & !word;
+    (below_space | deleted.wrapping_sub(ONES) & !deleted) & HIGH != 0
 }
 
 /// Without the spaces and tabs around (RFC 9110, 5.6.3).

@@ -192,7 +192,7 @@ pub fn with_addresses(mut snapshot: Snapshot) -> Snapshot {
     };
     for route in &mut snapshot.routes {
         let (allow, deny) = (Some(networks(0x7f00_0000)), networks(0x0a00_0000));
-        route.rules.ip_access = Some(IpAccess { policy: PolicyId(1), mode: Mode::Enforce, allow, deny });
+        route.rules.ip_access = Some(Box::new(IpAccess { policy: PolicyId(1), mode: Mode::Enforce, allow, deny }));
     }
     snapshot
 }

@@ -11,7 +11,7 @@ use engine::identity::Identity;
 use engine::reason::Reason;
 use engine::reply::Reply;
 use engine::request::{RequestHead, RequestParts};
-use engine::snapshot::AcceptRequestId;
+use engine::snapshot::{AcceptRequestId, Snapshot};
 use http::{HeaderName, HeaderValue};
 use limits::clock::Now;
 use limits::counts::QuotaCharge;
@@ -151,7 +151,7 @@ fn decide(shared: &Shared, header: &RequestHeader, peer: IpAddr, context: &mut R
         Outcome::Pending(pending) if !pending.is_shared() => {
             context.route = Some(pending.route());
             let counted = charge_own(&shared.counters, &pending, snapshot, &head, now);
-            Verdict::Decided(settled(pending, &counted, &head, now, context))
+            Verdict::Decided(settled(pending, &counted, snapshot, &head, now, context))
         }
         outcome @ (Outcome::Waiting(_) | Outcome::Ask(_) | Outcome::Pending(_)) => Verdict::Paused(Box::new(outcome)),
         outcome @ (Outcome::Denied { .. }
@@ -194,7 +194,7 @@ async fn wait(
             Outcome::Pending(mut pending) => {
                 context.route = Some(pending.route());
                 let counted = charge(&shared.counters, &shared.limits, &mut pending, snapshot, &head, now).await;
-                return settled(pending, &counted, &head, now, context);
+                return settled(pending, &counted, snapshot, &head, now, context);
             }
             outcome @ (Outcome::Denied { .. }
             | Outcome::Redirect { .. }
@@ -236,12 +236,11 @@ fn ended(shared: &Shared, outcome: Outcome, head: &RequestHead<'_>, context: &mu
 fn settled(
     pending: Pending,
     counted: &[Counted],
+    snapshot: &Snapshot,
     head: &RequestHead<'_>,
     now: Now,
     context: &mut RequestContext,
 ) -> Decision {
-    let installed = std::sync::Arc::clone(&context.installed);
-    let snapshot = &installed.snapshot;
     match chain::settle(pending, snapshot, counted, now, &mut context.trail) {
         Ok(admission) => {
             let reply = match admission.upstream() {
@@ -295,9 +294,6 @@ fn name_request(header: &RequestHeader, context: &mut RequestContext, peer_trust
     {
         context.request_id = id;
     }
-    // An ID consists of what may stand in a field.
-    context.request_id_value =
-        HeaderValue::from_str(context.request_id.as_str()).unwrap_or(HeaderValue::from_static(""));
     // A trace that nobody began is not begun here: unsampled, it would switch off the sampling of services behind the gateway.
     if header.headers.contains_key(TRACEPARENT) {
         context.trace = Some(TraceContext::continue_or_start(

@@ -34,7 +34,7 @@ async fn of_service(shared: &Shared, context: &RequestContext, question: &Servic
         return ServiceAnswer::Failed("it is not in the config".into());
     };
     let mut fields = question.fields.clone();
-    fields.push((installed.snapshot.request_id.header.clone(), context.request_id_value.clone()));
+    fields.push((installed.snapshot.request_id.header.clone(), context.request_id_value()));
     let trace = context.trace.as_ref().and_then(|trace| http::HeaderValue::from_bytes(&trace.header()).ok());
     fields.extend(trace.map(|trace| (TRACEPARENT, trace)));
     let asked = now();

@@ -3,8 +3,10 @@
 use crate::context::RequestContext;
 use crate::fault::Progress;
 use crate::resolve::ANSWER_TIMEOUT;
+use engine::chain::Admission;
 use engine::denial::Denial;
 use engine::reason::Reason;
+use engine::upstream::Address;
 use limits::clock::now;
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
@@ -16,37 +18,40 @@ pub(crate) const DECIDED: ErrorType = ErrorType::Custom("decided by the gateway"
 
 /// The endpoint whose turn it is. Called again when a request is tried again.
 pub(crate) async fn peer(context: &mut RequestContext) -> Result<Box<HttpPeer>> {
+    next(context).await.map_err(|denial| decided(context, denial))
+}
+
+async fn next(context: &mut RequestContext) -> Result<Box<HttpPeer>, Denial> {
     let now = now();
-    let installed = std::sync::Arc::clone(&context.installed);
-    let found = context.admission().and_then(|admission| installed.upstream(admission.upstream()?));
-    let Some((upstream, prepared)) = found else {
-        return Err(decided(context, Denial::new(Reason::InternalError).because("no admission or no upstream")));
+    let upstream = context.admission().and_then(Admission::upstream);
+    let RequestContext { installed, attempt, connection, .. } = context;
+    let Some((upstream, prepared)) = upstream.and_then(|upstream| installed.upstream(upstream)) else {
+        return Err(Denial::new(Reason::InternalError).because("no admission or no upstream"));
     };
-    let attempt = &mut context.attempt;
     attempt.count = attempt.count.saturating_add(1);
     attempt.progress = Progress::Unconnected;
     attempt.began.get_or_insert(now);
     if attempt.total_ends_ns.is_none() {
         attempt.total_ends_ns = upstream.timeouts.total.map(|total| now.plus(total).monotonic_ns);
-        if let (Some(connection), Some(end)) = (&context.connection, attempt.total_ends_ns) {
+        if let (Some(connection), Some(end)) = (connection, attempt.total_ends_ns) {
             connection.deadline.bound(end);
         }
     }
     let Some((index, endpoint)) = upstream.pick() else {
         let denial = Denial::new(Reason::NoHealthyEndpoint);
-        return Err(decided(
-            context,
-            denial.because(format!("upstream {} has no endpoint with a weight", upstream.name)),
-        ));
+        return Err(denial.because(format!("upstream {} has no endpoint with a weight", upstream.name)));
     };
     attempt.endpoint = Some(index);
     let left = attempt.total_ends_ns.map(|end| Duration::from_nanos(end.saturating_sub(now.monotonic_ns)));
     let Some(mut peer) = prepared.peer(index, left.unwrap_or(ANSWER_TIMEOUT)).await else {
-        let reason = if context.total_is_over(limits::clock::now()) { Reason::TotalTimeout } else { Reason::DnsFailed };
-        return Err(decided(context, Denial::new(reason).because(format!("{} has no address", endpoint.label))));
+        let over = attempt.total_is_over(limits::clock::now());
+        let reason = if over { Reason::TotalTimeout } else { Reason::DnsFailed };
+        return Err(Denial::new(reason).because(format!("{} has no address", endpoint.label)));
     };
-    if let Some(end) = context.attempt.total_ends_ns {
-        let left = Duration::from_nanos(end.saturating_sub(limits::clock::now().monotonic_ns));
+    if let Some(end) = attempt.total_ends_ns {
+        // Only a name can have been waited for.
+        let now = if matches!(endpoint.address, Address::Name { .. }) { limits::clock::now() } else { now };
+        let left = Duration::from_nanos(end.saturating_sub(now.monotonic_ns));
         for timeout in [&mut peer.options.connection_timeout, &mut peer.options.total_connection_timeout] {
             *timeout = Some(timeout.map_or(left, |timeout| timeout.min(left)));
         }

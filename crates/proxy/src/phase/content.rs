@@ -316,7 +316,7 @@ async fn judge_elsewhere(
     let Some(route) = context.admission().map(engine::chain::Admission::route) else { return Err(lost()) };
     let (wanted, bytes) = (held.wanted.clone(), std::mem::take(&mut held.bytes));
     let judging = tokio::task::spawn_blocking(move || {
-        let reading = installed.snapshot.route(route).and_then(|route| route.rules.reading.as_ref());
+        let reading = installed.snapshot.route(route).and_then(|route| route.rules.reading.as_deref());
         let judged = reading.map_or_else(|| Err(lost()), |reading| reading.judge(&wanted, &bytes));
         drop(turn);
         (bytes, judged)
@@ -336,7 +336,7 @@ fn verdict(
 }
 
 fn reading_of<'i>(context: &RequestContext, installed: &'i Installed) -> Option<&'i Reading> {
-    installed.snapshot.route(context.admission()?.route())?.rules.reading.as_ref()
+    installed.snapshot.route(context.admission()?.route())?.rules.reading.as_deref()
 }
 
 /// RFC 9110, 10.1.1: not asked by HTTP/1.0.

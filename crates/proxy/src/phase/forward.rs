@@ -98,7 +98,10 @@ fn rewrite_target(
 
 /// That of a target in absolute form.
 fn authority(target: &str) -> Option<&str> {
-    let (_, rest) = target.split_once("://").filter(|_| !target.starts_with('/'))?;
+    if target.starts_with('/') {
+        return None;
+    }
+    let (_, rest) = target.split_once("://")?;
     rest.split(['/', '?', '#']).next()
 }
 
@@ -256,7 +259,7 @@ fn forwarded(earlier: Option<String>, peer: &Peer, host: Option<&HeaderValue>) -
 
 /// The request ID, and the trace where the caller takes part in one: a trace that the gateway would begin here, nobody could find.
 fn tell_trace(headers: &mut HeaderMap, snapshot: &Snapshot, context: &RequestContext) {
-    headers.insert(snapshot.request_id.header.clone(), context.request_id_value.clone());
+    headers.insert(snapshot.request_id.header.clone(), context.request_id_value());
     // Only a request that came with a `traceparent` has a trace.
     let Some(trace) = &context.trace else {
         // State without its parent is nobody's (W3C Trace Context, 3.3).

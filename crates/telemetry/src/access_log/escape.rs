@@ -53,26 +53,49 @@ fn append_unicode(character: char, out: &mut Vec<u8>) {
 
 /// Whether nothing has to be escaped. Compares sixteen bytes at once, the last ones twice: most values are short, and nearly all plain.
 fn is_all_plain(text: &[u8]) -> bool {
-    let (chunks, rest) = text.as_chunks::<AT_ONCE>();
-    if !chunks.iter().all(is_plain) {
-        return false;
+    match text.last_chunk() {
+        Some(last) => text.as_chunks::<AT_ONCE>().0.iter().all(is_plain) && is_plain(last),
+        None => is_short_plain(text),
     }
-    if let Some(last) = text.last_chunk() {
-        return is_plain(last);
+}
+
+/// The same for less than sixteen bytes. Two words that overlap, where a copy with room to spare would have to be written first and
+/// read back.
+fn is_short_plain(text: &[u8]) -> bool {
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        return is_plain_word(u64::from_le_bytes(*first)) && is_plain_word(u64::from_le_bytes(*last));
     }
-    let mut padded = [b' '; AT_ONCE];
-    if let Some(place) = padded.get_mut(..rest.len()) {
-        place.copy_from_slice(rest);
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        return is_plain_word(u64::from(first) << 32 | u64::from(last));
     }
-    is_plain(&padded)
+    text.iter().all(|byte| is_plain_byte(*byte))
+}
+
+/// Eight bytes as one number. A byte below another is seen by the borrow of a subtraction; what the borrow does to the bytes above it is
+/// of no account then.
+const fn is_plain_word(word: u64) -> bool {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    const fn below(word: u64, bound: u8) -> u64 {
+        word.wrapping_sub(ONES * bound as u64) & !word
+    }
+    const fn holds(word: u64, byte: u8) -> u64 {
+        below(word ^ (ONES * byte as u64), 1)
+    }
+    let found = word | below(word, b' ') | holds(word, b'"') | holds(word, b'\\') | holds(word, 0x7f);
+    found & HIGH == 0
 }
 
 const AT_ONCE: usize = 16;
 
 /// Without an early end: so the compiler compares all of it together.
 fn is_plain(chunk: &[u8; AT_ONCE]) -> bool {
-    let fits = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
-    chunk.iter().fold(true, |plain, byte| plain & fits(*byte))
+    chunk.iter().fold(true, |plain, byte| plain & is_plain_byte(*byte))
+}
+
+const fn is_plain_byte(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
 }
 
 #[cfg(test)]

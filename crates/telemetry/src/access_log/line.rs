@@ -211,9 +211,9 @@ fn append_number(opening: &[u8], number: u64, out: &mut Vec<u8>) {
 
 /// To the microsecond, as `12.345`.
 fn append_milliseconds(opening: &[u8], duration: Duration, out: &mut Vec<u8>) {
-    let microseconds = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-    append_number(opening, microseconds / 1_000, out);
-    let [hundreds, tens, ones] = three_digits(microseconds % 1_000);
+    let milliseconds = duration.as_secs().saturating_mul(1_000).saturating_add(u64::from(duration.subsec_millis()));
+    append_number(opening, milliseconds, out);
+    let [hundreds, tens, ones] = three_digits(u64::from(duration.subsec_micros() % 1_000));
     out.extend_from_slice(&[b'.', hundreds, tens, ones]);
 }
 
