@@ -1,6 +1,6 @@
 //! One deadline for what a request is waiting for, where Pingora has only a time-out for each read. While a request waits for its
-//! upstream, Pingora listens to the client as well; when the deadline passes, the gate lets that read end in an error. The client can
-//! still be written to, so it gets its 504.
+//! upstream, Pingora listens to the client as well; when the deadline passes, the gate, or the stream of HTTP/2, lets that read end in an
+//! error. The client can still be written to, so it gets its 504.
 
 use crate::connection::Connection;
 use limits::clock::now;
@@ -48,6 +48,14 @@ impl Deadline {
         let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
         let last = Some(self.last_ns.load(Ordering::Relaxed)).filter(|last| *last != 0).unwrap_or(u64::MAX);
         self.set(at.saturating_add(by).min(last.max(at)));
+    }
+
+    /// How long it is to the end of everything, which nothing puts off.
+    pub(crate) fn left(&self, now_ns: u64) -> Duration {
+        match self.last_ns.load(Ordering::Relaxed) {
+            0 => Duration::MAX,
+            last => Duration::from_nanos(last.saturating_sub(now_ns)),
+        }
     }
 
     /// Whether it has passed.
@@ -131,7 +139,9 @@ mod tests {
         check(100, 0, u64::MAX, Some(u64::MAX));
         check(0, 0, 50, None);
         let deadline = Deadline::default();
+        assert_eq!(deadline.left(u64::MAX), Duration::MAX);
         deadline.bound(120);
+        assert_eq!((deadline.left(100), deadline.left(130)), (Duration::from_nanos(20), Duration::ZERO));
         deadline.begin_anew();
         deadline.set(100);
         deadline.put_off(Duration::from_nanos(50));

@@ -26,7 +26,7 @@ use pingora::apps::{HttpServerApp, ServerApp};
 use pingora::protocols::Stream;
 use pingora::server::ShutdownWatch;
 use pingora_proxy::{HttpProxy, ProxyHttp};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +34,8 @@ pub(crate) use caps::Caps;
 pub(crate) use fault::body_fault;
 pub(crate) use pace::Pace;
 
-/// What may be asked of a connection. Read anew for each connection and each request, so that a reload applies to both.
+/// What may be asked of a connection. Read anew for each connection and each request, so that a reload applies to both; what the frames
+/// of an HTTP/2 connection may be stays as it was when that began.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct IntakeLimits {
     pub(crate) head: HeadLimits,
@@ -78,30 +79,44 @@ pub(crate) struct Intake<G: ProxyHttp> {
     proxy: Arc<HttpProxy<G>>,
     gateway: Arc<dyn Refuse>,
     caps: Caps,
-    /// The listeners that speak HTTP/2 as well.
-    http2: Box<[SocketAddr]>,
+    listeners: Box<[Listener]>,
+}
+
+/// Where clients connect.
+#[derive(Clone, Copy, Debug)]
+pub struct Listener {
+    pub address: SocketAddr,
+    /// Clients may speak HTTP/2 in clear text, by prior knowledge (RFC 9113, 3.3), beside HTTP/1.
+    pub http2: bool,
 }
 
 impl<G: ProxyHttp> Intake<G> {
     /// `proxy` comes from [`pingora_proxy::http_proxy`]; `caps` is the same for all listeners.
-    pub(crate) fn new(proxy: HttpProxy<G>, gateway: Arc<dyn Refuse>, caps: Caps, http2: Box<[SocketAddr]>) -> Self {
-        Self { proxy: Arc::new(proxy), gateway, caps, http2 }
+    pub(crate) fn new(proxy: HttpProxy<G>, gateway: Arc<dyn Refuse>, caps: Caps, listeners: Box<[Listener]>) -> Self {
+        Self { proxy: Arc::new(proxy), gateway, caps, listeners }
     }
 
     /// Whether the listener that took this connection speaks HTTP/2.
     fn speaks_http2(&self, stream: &Stream) -> bool {
-        if self.http2.is_empty() {
+        if !self.listeners.iter().any(|listener| listener.http2) {
             return false;
         }
         let digest = stream.get_socket_digest();
         let local = digest.and_then(|digest| digest.local_addr().and_then(|local| local.as_inet().copied()));
-        local.is_some_and(|local| self.http2.iter().any(|listener| takes(*listener, local)))
+        local.and_then(|local| taker(&self.listeners, local)).is_some_and(|listener| listener.http2)
     }
 }
 
-fn takes(listener: SocketAddr, local: SocketAddr) -> bool {
-    let same = |one: IpAddr, other: IpAddr| one.to_canonical() == other.to_canonical();
-    listener.port() == local.port() && (listener.ip().is_unspecified() || same(listener.ip(), local.ip()))
+/// Who takes what arrives at this address: the listener that names it, or else the one for all of its family. A connection of IPv4 that
+/// `[::]` has taken has an address of IPv6.
+fn taker(listeners: &[Listener], local: SocketAddr) -> Option<&Listener> {
+    let takes_all = |listener: &&Listener| {
+        listener.address.ip().is_unspecified()
+            && listener.address.port() == local.port()
+            && listener.address.is_ipv4() == local.is_ipv4()
+    };
+    let named = listeners.iter().find(|listener| listener.address == local);
+    named.or_else(|| listeners.iter().find(takes_all))
 }
 
 #[async_trait]

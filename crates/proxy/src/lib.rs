@@ -33,8 +33,9 @@ mod storms;
 pub const LOG_FILTER: &str = "info,pingora=warn,pingora_proxy=error,pingora_pool=error";
 
 pub use installed::LogSettings;
+pub use intake::Listener;
 pub use key_sets::KeySetReport;
 pub use listeners::ListenError;
 pub use records::{Decider, Denied, Record};
-pub use server::{Handle, Listener, OpenLog, Parts, ServeError, Server, Settings, Stop};
+pub use server::{Handle, OpenLog, Parts, ServeError, Server, Settings, Stop};
 pub use storms::{Retried, habit_name};

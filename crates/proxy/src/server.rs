@@ -2,7 +2,7 @@
 
 use crate::callout::Callouts;
 use crate::installed::{Installed, LogSettings};
-use crate::intake::Caps;
+use crate::intake::{Caps, Listener};
 use crate::key_sets::{self, KeySetReport, KeySets};
 use crate::listeners::{Bound, Failing, ListenError, bind};
 use crate::passwords::Passwords;
@@ -45,14 +45,6 @@ pub struct Settings {
     pub threads: Option<usize>,
     /// How long requests under way may take once the process is told to stop.
     pub drain: Duration,
-}
-
-/// Where clients connect.
-#[derive(Clone, Copy, Debug)]
-pub struct Listener {
-    pub address: SocketAddr,
-    /// Clients may speak HTTP/2 in clear text, by prior knowledge (RFC 9113, 3.3), beside HTTP/1.
-    pub http2: bool,
 }
 
 /// What serves, put together by the program.
@@ -210,8 +202,8 @@ impl Server {
         let failing = Arc::new(Failing::default());
         let mut server = pingora::server::Server::new_with_opt_and_conf(None, configuration(settings));
         server.bootstrap();
-        let http2 = settings.listeners.iter().filter(|listener| listener.http2).map(|listener| listener.address);
-        let mut service = receive::service(&server.configuration, &self.shared, http2.collect());
+        let listeners = settings.listeners.clone().into();
+        let mut service = receive::service(&server.configuration, &self.shared, listeners);
         for address in addresses {
             service.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers()));
         }

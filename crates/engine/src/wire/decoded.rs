@@ -23,7 +23,7 @@ pub struct Decoded<'a> {
 }
 
 /// Fields of one HTTP/1 connection (RFC 9113, 8.2.2).
-static CONNECTION_SPECIFIC: [HeaderName; 5] = [
+pub static CONNECTION_SPECIFIC: [HeaderName; 5] = [
     header::CONNECTION,
     header::TRANSFER_ENCODING,
     header::UPGRADE,

@@ -49,8 +49,8 @@ pub(super) async fn answer(mut stream: Stream, entered: Option<Entered>, bytes: 
 }
 
 /// Sends our end and reads on for a moment: closing with bytes unread resets the connection, and takes the answer with it. The
-/// connection counts as open until then.
-pub(super) async fn linger(mut stream: Stream, entered: Option<Entered>) {
+/// connection counts as open until then, by what is `entered`.
+pub(super) async fn linger(mut stream: Stream, entered: impl Send) {
     let drained = timeout(DRAIN_TIMEOUT, async {
         stream.flush().await?;
         AsyncWriteExt::shutdown(&mut stream).await?;

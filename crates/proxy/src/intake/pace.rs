@@ -43,15 +43,26 @@ impl Progress {
 
     /// Fails if the body is no longer fast enough.
     pub(super) fn arrived(&mut self, bytes: usize, pace: &Pace, now: impl FnOnce() -> Now) -> Result<(), SlowBody> {
-        self.bytes = self.bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        self.bytes = self.bytes.saturating_add(count(bytes));
         let Some(since) = self.waiting_since.take() else { return Ok(()) };
         self.waited = self.waited.saturating_add(now().since(since));
-        let asked = self.waited.as_millis().saturating_mul(u128::from(pace.body_bytes_per_second_min)) / 1_000;
-        if self.waited <= pace.grace || u128::from(self.bytes) >= asked {
-            return Ok(());
-        }
-        Err(SlowBody { bytes: self.bytes, waited: self.waited })
+        judge(self.bytes, self.waited, pace)
     }
+
+    /// The same while a piece is under way, of which so many bytes have come.
+    pub(super) fn is_under_way(&self, bytes: usize, pace: &Pace, now: Now) -> Result<(), SlowBody> {
+        let waiting = self.waiting_since.map_or(Duration::ZERO, |since| now.since(since));
+        judge(self.bytes.saturating_add(count(bytes)), self.waited.saturating_add(waiting), pace)
+    }
+}
+
+fn count(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+fn judge(bytes: u64, waited: Duration, pace: &Pace) -> Result<(), SlowBody> {
+    let asked = waited.as_millis().saturating_mul(u128::from(pace.body_bytes_per_second_min)) / 1_000;
+    if waited <= pace.grace || u128::from(bytes) >= asked { Ok(()) } else { Err(SlowBody { bytes, waited }) }
 }
 
 /// A body that would take for ever.
@@ -89,6 +100,20 @@ mod tests {
             now = now.plus(Duration::from_secs(*worked));
         }
         assert_eq!(found, expected, "{name}");
+    }
+
+    #[test]
+    fn a_piece_under_way_counts_for_what_has_come() {
+        let pace = Pace { grace: Duration::from_secs(10), body_bytes_per_second_min: 100, ..Pace::DEFAULT };
+        let mut progress = Progress::default();
+        progress.wait(|| START);
+        let check = |seconds: u64, bytes: usize, expected: bool| {
+            let now = START.plus(Duration::from_secs(seconds));
+            assert_eq!(progress.is_under_way(bytes, &pace, now).is_ok(), expected, "{seconds} {bytes}");
+        };
+        check(10, 0, true);
+        check(11, 1_099, false);
+        check(11, 1_100, true);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 mod agreement;
 mod harness;
+mod listeners;
 
 use super::{IntakeLimits, Pace};
 use harness::{Client, Seen, gateway};

@@ -33,7 +33,7 @@ async fn next(context: &mut RequestContext) -> Result<Box<HttpPeer>, Denial> {
     attempt.began.get_or_insert(now);
     if attempt.total_ends_ns.is_none() {
         attempt.total_ends_ns = upstream.timeouts.total.map(|total| now.plus(total).monotonic_ns);
-        if let (Some(connection), Some(end)) = (connection, attempt.total_ends_ns) {
+        if let (Some(connection), Some(end)) = (&*connection, attempt.total_ends_ns) {
             connection.deadline.bound(end);
         }
     }
@@ -54,6 +54,11 @@ async fn next(context: &mut RequestContext) -> Result<Box<HttpPeer>, Denial> {
         let left = Duration::from_nanos(end.saturating_sub(now.monotonic_ns));
         for timeout in [&mut peer.options.connection_timeout, &mut peer.options.total_connection_timeout] {
             *timeout = Some(timeout.map_or(left, |timeout| timeout.min(left)));
+        }
+        // An upstream that takes nothing more of a body, and gives no answer: nobody listens to the client then, whose deadline would
+        // have passed.
+        if connection.as_ref().is_some_and(|connection| connection.announces_body()) {
+            peer.options.read_timeout = Some(left);
         }
     }
     Ok(peer)

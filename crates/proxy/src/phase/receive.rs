@@ -2,7 +2,7 @@
 
 use crate::gateway::Gateway;
 use crate::installed::Installed;
-use crate::intake::{self, Caps, Intake, IntakeLimits, Pace, Refusal, Refuse};
+use crate::intake::{self, Caps, Intake, IntakeLimits, Listener, Pace, Refusal, Refuse};
 use crate::records::Unread;
 use crate::shared::Shared;
 use engine::denial::Denial;
@@ -12,21 +12,20 @@ use http::header::{self, HeaderValue};
 use limits::clock::{Now, now};
 use pingora::server::configuration::ServerConf;
 use pingora::services::listening::Service;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use telemetry::access_log::Entry;
 use telemetry::request_id::RequestId;
 
-/// The service that clients connect to: the intake, with Pingora's proxy behind it. `http2`: the listeners that speak it.
+/// The service that clients connect to: the intake, with Pingora's proxy behind it.
 pub(crate) fn service(
     configuration: &Arc<ServerConf>,
     shared: &Arc<Shared>,
-    http2: Box<[SocketAddr]>,
+    listeners: Box<[Listener]>,
 ) -> Service<Intake<Gateway>> {
     let proxy = pingora_proxy::http_proxy(configuration, Gateway { shared: Arc::clone(shared) });
     let front: Arc<dyn Refuse> = Arc::new(FrontDoor { shared: Arc::clone(shared) });
-    Service::new("gateway".into(), intake::Intake::new(proxy, front, Caps::clone(&shared.connections), http2))
+    Service::new("gateway".into(), intake::Intake::new(proxy, front, Caps::clone(&shared.connections), listeners))
 }
 
 /// The gateway as the intake sees it.

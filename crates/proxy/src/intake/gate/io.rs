@@ -38,11 +38,15 @@ impl AsyncRead for Gate {
 
 impl Gate {
     /// Lets a write that makes no headway fail once `write_timeout` is over. What the client takes for it is not upstream's delay: while
-    /// it reads nothing, nobody reads what upstream sends.
+    /// it reads nothing, nobody reads what upstream sends. But the end of the whole exchange is the end of that, too.
     pub(super) fn settle<T>(&mut self, context: &mut Context<'_>, written: Poll<Result<T>>) -> Poll<Result<T>> {
         if written.is_pending() {
-            let timeout = self.pace.write_timeout;
-            let begin = || Stall { since: clock::now(), sleep: Box::pin(tokio::time::sleep(timeout)) };
+            let (timeout, deadline) = (self.pace.write_timeout, &self.alarm.connection.deadline);
+            let begin = || {
+                let since = clock::now();
+                let within = deadline.left(since.monotonic_ns).min(timeout);
+                Stall { since, sleep: Box::pin(tokio::time::sleep(within)) }
+            };
             ready!(self.stall.get_or_insert_with(begin).sleep.as_mut().poll(context));
         }
         if let Some(stall) = self.stall.take() {

@@ -5,10 +5,11 @@ use super::receiving::gone;
 use crate::connection::Connection;
 use crate::hold::{Substitute, Will};
 use bytes::Bytes;
+use engine::wire::decoded::CONNECTION_SPECIFIC;
 use h2::server::SendResponse;
 use h2::{Reason, SendStream};
-use http::header::{self, HeaderName};
-use http::{HeaderMap, Response};
+use http::header;
+use http::{HeaderMap, Response, StatusCode};
 use limits::clock;
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::date::get_cached_date;
@@ -22,15 +23,6 @@ use std::time::Duration;
 /// Of body bytes that are kept. An answer that goes beyond is let go, as over HTTP/1.
 const KEPT_BYTES_MAX: usize = 256 * 1024;
 
-/// Fields of an HTTP/1 connection (RFC 9113, 8.2.2).
-static CONNECTION_SPECIFIC: [HeaderName; 5] = [
-    header::CONNECTION,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-];
-
 pub(super) struct Answer {
     respond: SendResponse<Bytes>,
     /// There once the head has gone out.
@@ -38,10 +30,11 @@ pub(super) struct Answer {
     head: Option<Box<ResponseHeader>>,
     /// Said, and not sent yet.
     pieces: VecDeque<Bytes>,
+    pieces_bytes: usize,
+    /// The request is one that asks for the head alone.
+    is_to_head: bool,
     /// Nothing more will be said.
     is_whole: bool,
-    /// There is an end of it that nobody will say.
-    is_broken: bool,
     /// Everything has gone out.
     is_ended: bool,
     bytes: usize,
@@ -50,14 +43,20 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    pub(super) fn new(respond: SendResponse<Bytes>, write_timeout: Duration, connection: Arc<Connection>) -> Self {
+    pub(super) fn new(
+        respond: SendResponse<Bytes>,
+        is_to_head: bool,
+        write_timeout: Duration,
+        connection: Arc<Connection>,
+    ) -> Self {
         Self {
             respond,
             stream: None,
             head: None,
             pieces: VecDeque::new(),
+            pieces_bytes: 0,
+            is_to_head,
             is_whole: false,
-            is_broken: false,
             is_ended: false,
             bytes: 0,
             write_timeout,
@@ -101,17 +100,38 @@ impl Answer {
         Ok(())
     }
 
-    /// Upstream has not said all of it. A head that was said and did not go out must not be taken for the whole.
+    /// Upstream will not say all of it. A head that has not gone out is none: the client can still be told what went wrong.
     pub(super) fn breaks_off(&mut self) {
-        self.is_broken = self.head.is_some();
+        if self.stream.is_none() {
+            self.head = None;
+            self.forget_pieces();
+        } else {
+            self.reset();
+        }
     }
 
     pub(super) async fn say_piece(&mut self, piece: Bytes, ends: bool) -> Result<()> {
         self.is_whole |= ends;
-        if !piece.is_empty() {
+        if !piece.is_empty() && self.has_body() {
+            self.pieces_bytes = self.pieces_bytes.saturating_add(piece.len());
             self.pieces.push_back(piece);
         }
         self.go().await
+    }
+
+    /// RFC 9110, 6.4.1.
+    fn has_body(&self) -> bool {
+        let is_bare = |head: &ResponseHeader| matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        !self.is_to_head && !self.head().is_some_and(is_bare)
+    }
+
+    fn says_empty(&self) -> bool {
+        self.head().and_then(|head| head.headers.get(header::CONTENT_LENGTH)).is_some_and(|length| length == "0")
+    }
+
+    fn forget_pieces(&mut self) {
+        self.pieces.clear();
+        self.pieces_bytes = 0;
     }
 
     pub(super) async fn say_end(&mut self) -> Result<()> {
@@ -135,6 +155,7 @@ impl Answer {
         }
         self.send_head()?;
         while let Some(piece) = self.pieces.pop_front() {
+            self.pieces_bytes = self.pieces_bytes.saturating_sub(piece.len());
             let ends = self.is_whole && self.pieces.is_empty();
             self.send_piece(piece, ends).await?;
         }
@@ -149,8 +170,7 @@ impl Answer {
         if self.connection.hold.is_open() {
             return Ok(true);
         }
-        let kept: usize = self.pieces.iter().map(Bytes::len).sum();
-        if kept > KEPT_BYTES_MAX {
+        if self.pieces_bytes > KEPT_BYTES_MAX {
             self.connection.hold.let_go();
         }
         match self.connection.hold.will() {
@@ -170,7 +190,7 @@ impl Answer {
     /// What was said before is forgotten, and nothing is heard any more.
     async fn replace(&mut self, instead: Substitute) -> Result<()> {
         let Substitute { mut head, body } = instead;
-        self.pieces.clear();
+        self.forget_pieces();
         for name in &CONNECTION_SPECIFIC {
             head.remove_header(name);
         }
@@ -203,7 +223,8 @@ impl Answer {
         Ok(())
     }
 
-    /// How much the client takes at the moment, at least one byte. What it takes to do so is not upstream's delay.
+    /// How much the client takes at the moment, at least one byte. What it takes to do so is not upstream's delay, but the end of the whole
+    /// exchange is its end, too.
     async fn room(&mut self, wanted: usize) -> Result<usize> {
         let Some(stream) = &mut self.stream else { return Err(Error::explain(ErrorType::WriteError, "no head")) };
         stream.reserve_capacity(wanted);
@@ -211,6 +232,7 @@ impl Answer {
             return Ok(stream.capacity());
         }
         let since = clock::now();
+        let within = self.connection.deadline.left(since.monotonic_ns).min(self.write_timeout);
         let granted = poll_fn(|context| {
             loop {
                 match ready!(stream.poll_capacity(context)) {
@@ -219,7 +241,7 @@ impl Answer {
                 }
             }
         });
-        let granted = tokio::time::timeout(self.write_timeout, granted).await;
+        let granted = tokio::time::timeout(within, granted).await;
         self.connection.deadline.put_off(clock::now().since(since));
         match granted {
             Ok(Some(Ok(room))) => Ok(room),
@@ -251,10 +273,10 @@ impl Answer {
 }
 
 impl Drop for Answer {
-    /// Pingora drops a session behind an answer that ends its connection without a word. A head that nothing followed is a whole answer.
+    /// Pingora drops a session behind an answer that ends its connection without a word. A head that promises nothing is a whole answer.
     fn drop(&mut self) {
-        let is_head_alone = self.stream.is_none() && self.pieces.is_empty() && !self.is_broken;
-        if is_head_alone && self.connection.hold.is_open() && !self.is_ended {
+        let is_said = self.stream.is_none() && self.pieces.is_empty() && !self.is_ended;
+        if is_said && self.connection.hold.is_open() && (!self.has_body() || self.says_empty()) {
             self.is_whole = true;
             // Fails where the client is gone.
             let _ = self.send_head();
@@ -263,7 +285,7 @@ impl Drop for Answer {
     }
 }
 
-pub(super) fn response(head: &ResponseHeader) -> Response<()> {
+fn response(head: &ResponseHeader) -> Response<()> {
     Response::from_parts(head.as_owned_parts(), ())
 }
 

@@ -2,6 +2,7 @@
 //! deadlines nor interim answers, and cannot keep an answer back.
 
 use super::answer::Answer;
+use super::line::Line;
 use super::receiving::{Receiving, deadline_passed};
 use crate::deadline::Alarm;
 use async_trait::async_trait;
@@ -27,7 +28,7 @@ pub(super) struct Exchange {
     pub(super) answer: Answer,
     /// Rings when the request has waited long enough for its upstream.
     pub(super) alarm: Alarm,
-    pub(super) digest: Arc<Digest>,
+    pub(super) line: Arc<Line>,
 }
 
 type Messages = Box<dyn Stream<Item = Result<Bytes>> + Unpin + Send + Sync + 'static>;
@@ -183,19 +184,20 @@ impl Session for Exchange {
     }
 
     fn digest(&self) -> Option<&Digest> {
-        Some(&self.digest)
+        Some(&self.line.digest)
     }
 
     fn digest_mut(&mut self) -> Option<&mut Digest> {
-        Arc::get_mut(&mut self.digest)
+        // Shared by all streams.
+        None
     }
 
     fn client_addr(&self) -> Option<&SocketAddr> {
-        self.digest.socket_digest.as_ref()?.peer_addr()
+        self.line.digest.socket_digest.as_ref()?.peer_addr()
     }
 
     fn server_addr(&self) -> Option<&SocketAddr> {
-        self.digest.socket_digest.as_ref()?.local_addr()
+        self.line.digest.socket_digest.as_ref()?.local_addr()
     }
 
     fn pseudo_raw_h1_request_header(&self) -> Bytes {

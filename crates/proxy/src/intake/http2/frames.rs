@@ -1,11 +1,15 @@
-//! Where the blocks of fields begin and end in what a client sends (RFC 9113, 4.1 and 4.3). The library says only that a head is whole:
-//! one that never becomes whole has to be noticed here. Nothing is checked, that is the library's.
+//! Where frames and blocks of fields begin and end in what a client sends (RFC 9113, 4.1 and 4.3). The library says only that a head or a
+//! piece of a body is whole: one that never becomes whole has to be noticed here. Nothing is checked, that is the library's.
 
 /// What a client that speaks HTTP/2 begins with (RFC 9113, 3.4).
 pub(in crate::intake) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 const FRAME_HEAD_BYTES: usize = 9;
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const PRIORITY: u8 = 2;
+const RST_STREAM: u8 = 3;
+const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 const END_HEADERS: u8 = 4;
 
@@ -21,6 +25,12 @@ pub(super) struct Frames {
     in_fields: bool,
     /// They end with this frame.
     ends_fields: bool,
+    /// Blocks that have begun.
+    blocks: u32,
+    /// Frames that are about no stream, since somebody asked last.
+    control: u32,
+    /// The stream of the DATA frame that is not whole, and its size.
+    data: Option<(u32, usize)>,
 }
 
 impl Frames {
@@ -32,11 +42,28 @@ impl Frames {
             left: 0,
             in_fields: false,
             ends_fields: false,
+            blocks: 0,
+            control: 0,
+            data: None,
         }
     }
 
     pub(super) fn in_fields(&self) -> bool {
         self.in_fields
+    }
+
+    pub(super) fn blocks(&self) -> u32 {
+        self.blocks
+    }
+
+    pub(super) fn take_control(&mut self) -> u32 {
+        std::mem::take(&mut self.control)
+    }
+
+    /// Of a DATA frame that is not whole: its stream, and how much has come.
+    pub(super) fn data(&self) -> Option<(u32, usize)> {
+        let (stream, length) = self.data.filter(|_| self.left > 0)?;
+        Some((stream, length.saturating_sub(self.left)))
     }
 
     /// Takes in what has arrived, the preface first. True if a block of fields has ended with it.
@@ -65,21 +92,29 @@ impl Frames {
     }
 
     fn begin_frame(&mut self) {
-        let [high, middle, low, kind, flags, ..] = self.head;
+        let [high, middle, low, kind, flags, stream @ ..] = self.head;
         self.left = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
         self.have = 0;
-        if matches!(kind, HEADERS | CONTINUATION) {
-            self.in_fields = true;
-            self.ends_fields = flags & END_HEADERS != 0;
+        // The first bit has no meaning (RFC 9113, 4.1).
+        self.data = (kind == DATA).then_some((u32::from_be_bytes(stream) & 0x7fff_ffff, self.left));
+        match kind {
+            DATA | PRIORITY | RST_STREAM | WINDOW_UPDATE => {}
+            HEADERS | CONTINUATION => {
+                self.blocks = self.blocks.saturating_add(u32::from(!self.in_fields));
+                self.in_fields = true;
+                self.ends_fields = flags & END_HEADERS != 0;
+            }
+            _ => self.control = self.control.saturating_add(1),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{CONTINUATION, END_HEADERS, Frames, HEADERS, PREFACE};
+    use super::{CONTINUATION, DATA, END_HEADERS, Frames, HEADERS, PREFACE, WINDOW_UPDATE};
 
-    const DATA: u8 = 0;
+    const SETTINGS: u8 = 4;
+    const PING: u8 = 6;
 
     fn frame(kind: u8, flags: u8, length: u8) -> Vec<u8> {
         let mut frame = vec![0, 0, length, kind, flags, 0, 0, 0, 1];
@@ -111,5 +146,26 @@ mod tests {
         check(&[frame(HEADERS, 0, 5), frame(CONTINUATION, 0, 5)], 0, true, false);
         check(&[frame(HEADERS, 0, 5), frame(CONTINUATION, END_HEADERS, 5)], 0, false, true);
         check(&[frame(HEADERS, END_HEADERS, 5), frame(DATA, END_HEADERS, 9), frame(HEADERS, 0, 1)], 0, true, true);
+    }
+
+    #[test]
+    fn what_is_under_way_is_known() {
+        let check = |frames: &[Vec<u8>], cut: usize, data: Option<(u32, usize)>, blocks: u32, control: u32| {
+            let mut bytes = [PREFACE.to_vec(), frames.concat()].concat();
+            bytes.truncate(bytes.len() - cut);
+            let mut seen = Frames::new();
+            bytes.chunks(3).for_each(|piece| {
+                seen.follow(piece);
+            });
+            assert_eq!((seen.data(), seen.blocks(), seen.take_control()), (data, blocks, control));
+            assert_eq!(seen.take_control(), 0);
+        };
+        check(&[frame(DATA, 0, 5)], 0, None, 0, 0);
+        check(&[frame(DATA, 0, 5)], 2, Some((1, 3)), 0, 0);
+        check(&[frame(DATA, 0, 5)], 5, Some((1, 0)), 0, 0);
+        check(&[frame(DATA, 0, 5), frame(HEADERS, 0, 5)], 2, None, 1, 0);
+        check(&[frame(HEADERS, 0, 5), frame(CONTINUATION, END_HEADERS, 5)], 0, None, 1, 0);
+        check(&[frame(HEADERS, END_HEADERS, 5), frame(HEADERS, END_HEADERS, 5)], 0, None, 2, 0);
+        check(&[frame(PING, 0, 8), frame(SETTINGS, 0, 0), frame(WINDOW_UPDATE, 0, 4)], 0, None, 0, 2);
     }
 }

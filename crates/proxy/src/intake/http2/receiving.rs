@@ -2,6 +2,7 @@
 
 #![expect(clippy::unnecessary_box_returns, reason = "Pingora hands errors on in boxes")]
 
+use super::traffic::Traffic;
 use crate::deadline::Alarm;
 use crate::intake::Pace;
 use crate::intake::pace::Progress;
@@ -14,7 +15,9 @@ use std::fmt;
 use std::future::Future as _;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::time::Sleep;
 
 /// What Pingora keeps of a body that may have to be sent again, as it does over HTTP/1.
@@ -23,22 +26,21 @@ const REPLAYED_BYTES_MAX: usize = 64 * 1024;
 pub(super) struct Receiving {
     stream: RecvStream,
     ended: bool,
-    /// A Content-Length of 0: no body, even where the end of the stream is told later.
-    says_empty: bool,
     bytes: usize,
     pub(super) pace: Pace,
     progress: Progress,
     /// Runs while nothing comes.
     silence: Option<Pin<Box<Sleep>>>,
+    traffic: Arc<Traffic>,
     replayed: Option<FixedBuffer>,
 }
 
 impl Receiving {
-    pub(super) fn new(stream: RecvStream, says_empty: bool, pace: Pace) -> Self {
+    pub(super) fn new(stream: RecvStream, pace: Pace, traffic: Arc<Traffic>) -> Self {
         Self {
             ended: stream.is_end_stream(),
             stream,
-            says_empty,
+            traffic,
             bytes: 0,
             pace,
             progress: Progress::default(),
@@ -52,14 +54,10 @@ impl Receiving {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes == 0 && (self.says_empty || self.is_ended())
+        self.bytes == 0 && self.is_done()
     }
 
     pub(super) fn is_done(&self) -> bool {
-        self.is_empty() || self.is_ended()
-    }
-
-    fn is_ended(&self) -> bool {
         self.ended || self.stream.is_end_stream()
     }
 
@@ -115,13 +113,26 @@ impl Receiving {
             return Poll::Ready(Err(deadline_passed()));
         }
         let within = self.pace.read_timeout;
-        ready!(self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(within))).as_mut().poll(context));
-        let text = format!("nothing of the body came for {within:?}");
-        Poll::Ready(Err(Error::explain(ErrorType::ReadTimedout, text).into_down()))
+        loop {
+            ready!(self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(within))).as_mut().poll(context));
+            // The library hands over whole frames only: one that is under way is no silence.
+            let now = clock::now();
+            let partial = self.traffic.partial(self.stream.stream_id().as_u32());
+            let since = partial.map(|partial| Duration::from_nanos(now.monotonic_ns.saturating_sub(partial.last_ns)));
+            let Some(left) = since.and_then(|since| within.checked_sub(since)).filter(|left| !left.is_zero()) else {
+                let text = format!("nothing of the body came for {within:?}");
+                return Poll::Ready(Err(Error::explain(ErrorType::ReadTimedout, text).into_down()));
+            };
+            let bytes = partial.map_or(0, |partial| partial.bytes);
+            if let Err(slow) = self.progress.is_under_way(bytes, &self.pace, now) {
+                return Poll::Ready(Err(failed(io::Error::new(ErrorKind::TimedOut, slow))));
+            }
+            self.silence = Some(Box::pin(tokio::time::sleep(left)));
+        }
     }
 }
 
-/// The client says nothing, and is not to: whether it goes away, or the request has waited long enough.
+/// The request has waited long enough.
 pub(super) fn deadline_passed() -> Box<Error> {
     failed(io::Error::new(ErrorKind::TimedOut, "the request's deadline has passed"))
 }

@@ -5,7 +5,7 @@ use crate::connection::Connection;
 use crate::hold::Substitute;
 use crate::intake::tests::PATIENCE;
 use Expect::{Reset, Whole};
-use Step::{Abandon, End, Go, Head, Keep, LetGo, Piece, Replace};
+use Step::{Abandon, BreakOff, End, Go, Head, Keep, LetGo, Piece, Replace};
 use bytes::Bytes;
 use h2::Reason;
 use h2::client::ResponseFuture;
@@ -24,6 +24,8 @@ enum Step {
     Go,
     End,
     Abandon,
+    /// Upstream fails.
+    BreakOff,
     /// The request wants.
     Keep,
     LetGo,
@@ -51,7 +53,7 @@ async fn stream(window: u32) -> (ResponseFuture, Answer, Arc<Connection>) {
     let (_, respond) = server.accept().await.unwrap().unwrap();
     tokio::spawn(async move { while server.accept().await.is_some() {} });
     let connection = Arc::new(Connection::default());
-    let answer = Answer::new(respond, WRITE_TIMEOUT, Arc::clone(&connection));
+    let answer = Answer::new(respond, false, WRITE_TIMEOUT, Arc::clone(&connection));
     (response, answer, connection)
 }
 
@@ -63,6 +65,10 @@ async fn take(answer: &mut Answer, connection: &Connection, step: Step) -> Resul
         End => answer.say_end().await,
         Abandon => {
             answer.abandon().await;
+            Ok(())
+        }
+        BreakOff => {
+            answer.breaks_off();
             Ok(())
         }
         Keep => {
@@ -114,6 +120,10 @@ async fn an_answer_is_whole_or_none() {
     check("in pieces", &[Head(200), Piece("a"), Piece(""), Piece("b"), End], Whole(200, "ab")).await;
     check("a head alone", &[Head(204), End], Whole(204, "")).await;
     check("a head that nothing follows", &[Head(204)], Whole(204, "")).await;
+    check("a head that promises more", &[Head(200)], BROKEN).await;
+    check("a body where none may be", &[Head(304), Piece("a"), End], Whole(304, "")).await;
+    check("told otherwise when it has gone", &[Head(200), Piece(""), BreakOff, Head(502), End], BROKEN).await;
+    check("told otherwise", &[Head(200), BreakOff, Head(502), Piece("no"), End], Whole(502, "no")).await;
     check("an interim one is none", &[Head(103), Head(200), End], Whole(200, "")).await;
     check("of two heads the first", &[Head(200), Head(500), End], Whole(200, "")).await;
     check("no end", &[Head(200), Go, Piece("a")], BROKEN).await;

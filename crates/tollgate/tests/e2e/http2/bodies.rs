@@ -204,19 +204,37 @@ async fn a_body_that_stops_is_given_up() {
     assert_eq!((answer.status, &answer.json()["code"]), (408, &"request_timeout".into()), "{end:?}");
 }
 
-/// Frames that carry nothing are no sign of life: the silence is that of the body.
+/// What else a connection carries is no sign of life: the silence is that of the body.
 #[tokio::test]
-async fn a_ping_does_not_keep_a_body_alive() {
+async fn others_do_not_keep_a_body_alive() {
     let gateway = with_echo(CONFIG).await;
     let mut wire = gateway.http2_wire().await;
     wire.send(&[Frame::headers(1, &post("/open", &["Content-Length: 9"]).block(), false)]).await.unwrap();
-    let mut pings: u64 = 0;
+    let mut other = 1;
     while wire.answered(1).is_none() {
-        wire.send(&[Frame::ping(pings.to_be_bytes())]).await.unwrap();
-        wire.next().await.unwrap().unwrap();
-        pings += 1;
+        other += 2;
+        let end = wire.exchange(other, &Request::new("HEAD", "a.example", "/nowhere")).await;
+        assert!(matches!(&end, Ok(End::Answered(answer)) if answer.status == 404), "{end:?}");
     }
-    assert_eq!(wire.answered(1), Some(408), "after {pings} pings");
+    assert_eq!(wire.answered(1), Some(408), "after {other}");
+}
+
+/// A frame is handed over when it is whole, but what has come of it is no silence.
+#[tokio::test]
+async fn a_frame_may_take_its_time() {
+    let gateway = with_echo(CONFIG).await;
+    let mut wire = gateway.http2_wire().await;
+    let body = "x".repeat(400);
+    let frame = Frame::data(1, body.as_bytes(), true).bytes();
+    wire.send(&[Frame::headers(1, &post("/open", &[]).block(), false)]).await.unwrap();
+    for byte in frame.chunks(1) {
+        wire.write(byte).await.unwrap();
+        // Takes about as long as anything may that is asked between two bytes.
+        assert_eq!(gateway.client().get("/nowhere").send().await.status, 404);
+    }
+    let end = wire.end(1).await.unwrap();
+    let End::Answered(answer) = &end else { panic!("{end:?}") };
+    assert_eq!((answer.status, answer.json()["body"].as_str()), (200, Some(&*body)));
 }
 
 /// A hundred bodies that nobody reads are far more than a connection has room for.

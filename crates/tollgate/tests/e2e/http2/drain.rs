@@ -92,3 +92,21 @@ async fn the_drain_time_is_the_longest_wait() {
     assert_eq!(gateway.stop().await.code(), Some(0), "{}", gateway.said());
     assert!(never.read().await.is_err(), "nobody can have answered");
 }
+
+/// A request outlives its connection for a moment: who drains waits for its line.
+#[tokio::test]
+async fn requests_of_a_lost_connection_are_recorded() {
+    const REQUESTS: u64 = 20;
+    let gateway = start().await;
+    let mut wire = gateway.http2_wire().await;
+    for number in 0..REQUESTS {
+        let stream = u32::try_from(number * 2 + 1).unwrap();
+        wire.request(stream, &get("/__misbehave/never", &[])).await.unwrap();
+    }
+    assert!(gateway.upstream(0).wait_for(REQUESTS).await);
+    drop(wire);
+    gateway.signal(Signal::SIGTERM);
+    assert_eq!(gateway.ended().await.code(), Some(0), "{}", gateway.said());
+    let reasons: Vec<_> = gateway.log_lines().into_iter().map(|line| line["reason"].clone()).collect();
+    assert_eq!(reasons, vec!["client_closed_request"; usize::try_from(REQUESTS).unwrap()]);
+}

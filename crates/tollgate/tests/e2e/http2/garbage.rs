@@ -103,6 +103,59 @@ async fn streams_that_are_reset_at_once_leave_nothing_behind() {
     assert!(counted.abs() < 1e-9, "{counted} internal errors");
 }
 
+/// Requests that were given up still take their time to end, and no more of them than there may be streams are under way.
+#[tokio::test]
+async fn streams_that_are_reset_at_once_stay_within_the_bound() {
+    let gateway = with_echo(OPEN).await;
+    let head = get("/__misbehave/never", &[]).block();
+    let mut wire = gateway.http2_wire().await;
+    for round in 0..100_u32 {
+        let pairs = (0..20).map(|number| (round * 20 + number) * 2 + 1);
+        let frames: Vec<Frame> = pairs
+            .flat_map(|stream| [Frame::headers(stream, &head, true), Frame::reset(stream, Code::CANCEL)])
+            .collect();
+        if wire.send(&frames).await.is_err() {
+            break;
+        }
+        let open = gateway.upstream(0).connections();
+        assert!(open <= 100, "{open} connections at upstream");
+    }
+    let counted = async || (gateway.metric("tollgate_connections_open", &[]).await < 1.0).then_some(());
+    drop(wire);
+    until("the end of the connection and its requests", counted).await;
+}
+
+/// Heads that the library refuses by itself, and frames that ask for an answer and carry nothing.
+#[tokio::test]
+async fn floods_of_what_is_no_request_are_ended() {
+    let gateway = with_echo(OPEN).await;
+    let huge = get("/", &[]).field("x-a", "a".repeat(16_000)).field("x-b", "b".repeat(16_000));
+    let huge = huge.field("x-c", "c".repeat(16_000)).field("x-d", "d".repeat(16_000)).field("x-e", "e".repeat(16_000));
+    for (number, what) in ["pings", "heads that are far too large"].into_iter().enumerate() {
+        let mut wire = gateway.http2_wire().await;
+        let mut sent: u32 = 0;
+        while sent < 3_000 && wire.goaway().is_none() {
+            let written = match number {
+                0 => wire.send(&[Frame::ping([0; 8])]).await,
+                _ => wire.request(sent * 2 + 1, &huge).await,
+            };
+            if written.is_err() {
+                break;
+            }
+            // Reads as it goes, so that nobody has to keep what it is told.
+            if !matches!(wire.next().await, Ok(Some(_))) {
+                break;
+            }
+            sent += 1;
+        }
+        assert!(sent < 3_000, "{what}: {sent}");
+        let lines = async || (gateway.log_lines().len() > number).then_some(());
+        until(what, lines).await;
+        let line = gateway.log_lines().swap_remove(number);
+        assert_eq!(line["reason"], "protocol_violated", "{what}: {line}");
+    }
+}
+
 /// At whatever point a client gives a request up: its slot, its memory and its connection come back, and it is logged once.
 #[tokio::test]
 async fn what_is_given_up_is_given_back() {
