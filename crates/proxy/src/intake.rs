@@ -16,6 +16,7 @@ mod read;
 mod refuse;
 mod serve;
 
+use crate::connection::Connection;
 use async_trait::async_trait;
 use engine::denial::Denial;
 use engine::reply::Reply;
@@ -68,6 +69,9 @@ pub(crate) struct Refusal<'a> {
 pub(crate) trait Refuse: Send + Sync + 'static {
     fn limits(&self) -> IntakeLimits;
 
+    /// Another number once [`Self::limits`] may say something else.
+    fn revision(&self) -> u64;
+
     /// The whole answer but what its protocol adds. Also writes log and metrics.
     fn refuse(&self, refusal: Refusal<'_>) -> Reply;
 }
@@ -96,6 +100,11 @@ impl<G: ProxyHttp> Intake<G> {
         let local = digest.and_then(|digest| digest.local_addr().and_then(|local| local.as_inet().copied()));
         local.is_some_and(|local| self.http2.iter().any(|listener| takes(*listener, local)))
     }
+}
+
+/// What a request shares with the connection that it has to itself.
+pub(crate) fn connection_of(stream: &Stream) -> Option<Arc<Connection>> {
+    (**stream).as_any().downcast_ref::<gate::Gate>().map(gate::Gate::connection)
 }
 
 fn takes(listener: SocketAddr, local: SocketAddr) -> bool {

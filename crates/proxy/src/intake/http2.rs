@@ -96,7 +96,7 @@ where
         line: &Arc<Line>,
         shutdown: &ShutdownWatch,
     ) {
-        let mut stopping = pin!(stopped(shutdown));
+        let mut stopping = pin!(stopped(shutdown.clone()));
         let mut open = JoinSet::new();
         let (mut refused, mut stops, mut ends) = (0, false, false);
         loop {
