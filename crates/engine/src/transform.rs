@@ -5,11 +5,13 @@
 //! decides. Values are never cut and never mangled. Knows nothing of how bodies arrive, and reads no clock.
 
 mod absent;
+mod decoded;
 mod fields;
 mod json;
 mod misfit;
 mod path;
 mod query;
+mod side;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -23,8 +25,9 @@ pub use json::{
 pub use misfit::{Cause, Misfit};
 pub use path::{PathEdit, PathEditFault, PathTemplate, PrefixEdit};
 pub use query::QueryEdits;
+pub use side::Side;
 pub use text::{Text, TextFault};
-pub use variable::{Answer, Facts, Scope, Side, variables};
+pub use variable::{Answer, Facts, Scope, variables};
 
 use crate::coding::{self, Codings};
 use crate::route::capture::{CapturePatterns, Captures};

@@ -2,8 +2,8 @@
 //!
 //! Pingora's connector keeps the connections, as it does for upstreams; see docs/decisions/0017. Does not know what the answer means.
 
+use crate::endpoint::PreparedEndpoint;
 use crate::fault;
-use crate::installed::PreparedEndpoint;
 use engine::auth_service::AuthService;
 use engine::policy::forward_auth::{BODY_BYTES_MAX, ServiceAnswer, ServiceReply};
 use http::{HeaderName, HeaderValue, header};

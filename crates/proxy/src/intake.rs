@@ -7,14 +7,15 @@
 //! here.
 
 mod caps;
+mod closing;
 mod fault;
 mod gate;
 mod http2;
 mod pace;
 mod preface;
 mod read;
-mod refuse;
 mod serve;
+mod turn_away;
 
 use crate::connection::Connection;
 use async_trait::async_trait;

@@ -8,6 +8,7 @@ mod connection;
 mod context;
 mod deadline;
 mod encoder;
+mod endpoint;
 mod fault;
 mod fields;
 mod gateway;

@@ -9,9 +9,9 @@ mod link;
 mod owed;
 mod scripts;
 
-use crate::shared::Watch;
 use crate::shared::alone::Alone;
 use crate::shared::settings::{OnFailure, RedisSettings};
+use crate::shared::watch::Watch;
 use arc_swap::ArcSwapOption;
 use engine::chain::SharedAnswer;
 use limits::breaker::{Breaker, Pass};

@@ -17,8 +17,9 @@ pub use counters::Counters;
 pub use disk::Disk;
 pub use embedded::Embedded;
 pub use fleet::Fleet;
+pub use shared::SharedLimits;
 pub use shared::settings::{OnFailure, RedisSettings, RedisTls};
-pub use shared::{Failed, SharedLimits, Watch};
+pub use shared::watch::{Failed, Watch};
 
 #[cfg(test)]
 mod tests;

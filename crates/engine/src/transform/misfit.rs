@@ -1,6 +1,6 @@
 //! Why a request or an answer cannot be given its shape, for the record; which reason that is, depends on the side.
 
-use super::variable::Side;
+use super::side::Side;
 use crate::denial::Denial;
 use crate::reason::Reason;
 

@@ -1,9 +1,9 @@
 //! Changes to the query. A parameter that nobody touches keeps its bytes and its place.
 
 use super::absent::Value;
+use super::decoded::is_named;
 use super::misfit::Misfit;
 use super::variable::Facts;
-use crate::percent::{Plus, lenient};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -96,28 +96,4 @@ fn encoded(text: &str) -> String {
         }
     }
     out
-}
-
-fn is_named(piece: &str, name: &str) -> bool {
-    let found = piece.split_once('=').map_or(piece, |(found, _)| found);
-    !piece.is_empty() && *lenient(found, Plus::Space) == *name.as_bytes()
-}
-
-/// The first value of that name, decoded. None too where it is not UTF-8.
-pub(super) fn parameter<'q>(query: &'q str, name: &str) -> Option<Cow<'q, str>> {
-    let piece = query.split('&').find(|piece| is_named(piece, name))?;
-    let value = piece.split_once('=').map_or("", |(_, value)| value);
-    into_text(value, lenient(value, Plus::Space))
-}
-
-/// A part of a path, decoded. None where it is not UTF-8.
-pub(super) fn percent_decoded(text: &str) -> Option<Cow<'_, str>> {
-    into_text(text, lenient(text, Plus::Itself))
-}
-
-fn into_text<'t>(text: &'t str, decoded: Cow<'t, [u8]>) -> Option<Cow<'t, str>> {
-    match decoded {
-        Cow::Borrowed(_) => Some(Cow::Borrowed(text)),
-        Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
-    }
 }

@@ -1,7 +1,8 @@
 //! What a `{{…}}` of a transformation can stand for. The one list of it.
 
+use super::decoded;
 use super::json::{self, Pointer, PointerFault};
-use super::query;
+use super::side::Side;
 use crate::calendar::Rfc3339;
 use crate::identity::Identity;
 use crate::route::capture::Captures;
@@ -49,12 +50,6 @@ pub struct Scope<'s> {
     pub body: bool,
     /// What some path of the route has a parameter for.
     pub captures: &'s [&'s str],
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    Request,
-    Response,
 }
 
 /// A value on its way.
@@ -248,8 +243,8 @@ impl Variable {
         match self {
             Self::Known(known) => known.value(facts),
             Self::Header(name) => joined(facts.headers, name).map(Found::Text),
-            Self::Query(name) => query::parameter(facts.query?, name).map(Found::Text),
-            Self::Capture(name) => query::percent_decoded(facts.captures?.get(name)?).map(Found::Text),
+            Self::Query(name) => decoded::parameter(facts.query?, name).map(Found::Text),
+            Self::Capture(name) => decoded::percent_decoded(facts.captures?.get(name)?).map(Found::Text),
             Self::Claim(name) => match facts.identity.token.as_ref()?.claim(name)? {
                 Value::Null => None,
                 Value::String(text) => Some(Found::Text(Cow::Borrowed(text))),

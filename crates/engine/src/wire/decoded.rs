@@ -16,6 +16,8 @@ pub struct Decoded<'a> {
     pub method: &'a str,
     /// `:path`; empty for CONNECT, which has none.
     pub path: &'a str,
+    /// `:scheme`; none for CONNECT.
+    pub scheme: Option<&'a str>,
     pub authority: Option<&'a str>,
     pub fields: &'a HeaderMap,
 }
@@ -60,6 +62,11 @@ impl Decoded<'_> {
         let (method, target) = (checked.method.of(written_out), checked.target.of(written_out));
         if method != self.method.as_bytes() || target != self.path.as_bytes() {
             return Err(refuse(Reason::PathMalformed, "method or target hold a line end", "RFC 9113, 10.3", None));
+        }
+        if let Some(scheme) = self.scheme
+            && !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
+        {
+            return Err(refuse(Reason::PathMalformed, "the target is no http URI", "RFC 9113, 8.3.1", None));
         }
         if let Some(authority) = self.authority
             && self.fields.get_all(header::HOST).iter().any(|host| host.as_bytes() != authority.as_bytes())
@@ -125,7 +132,7 @@ mod tests {
         expected: Result<(), Reason>,
     ) {
         let fields = fields(lines);
-        let decoded = Decoded { method, path, authority, fields: &fields };
+        let decoded = Decoded { method, path, scheme: Some("http"), authority, fields: &fields };
         let checked = decoded.check(&decoded.written_out(), &LIMITS);
         assert_eq!(
             checked.map(|checked| assert_eq!(checked.version, Version::Http11)).map_err(|it| it.reason),
@@ -166,6 +173,22 @@ mod tests {
         check(("GET", "/"), HOST, &[("x-tier", " gold")], Err(Reason::HeaderMalformed));
         check(("GET", "/"), HOST, &[("x-tier", "gold\t")], Err(Reason::HeaderMalformed));
         check(("GET", "/"), HOST, &[("x-empty", "")], Ok(()));
+    }
+
+    #[test]
+    fn only_http_is_served() {
+        let check = |scheme: Option<&str>, expected: Result<(), Reason>| {
+            let fields = HeaderMap::new();
+            let decoded = Decoded { method: "GET", path: "/", scheme, authority: HOST, fields: &fields };
+            let checked = decoded.check(&decoded.written_out(), &LIMITS);
+            assert_eq!(checked.map(drop).map_err(|it| it.reason), expected, "{scheme:?}");
+        };
+        check(Some("http"), Ok(()));
+        check(Some("https"), Ok(()));
+        check(Some("HTTPS"), Ok(()));
+        check(None, Ok(()));
+        check(Some("ftp"), Err(Reason::PathMalformed));
+        check(Some("httpx"), Err(Reason::PathMalformed));
     }
 
     #[test]
@@ -225,7 +248,9 @@ mod tests {
                     fields.append(HeaderName::from_static(name), value);
                 }
             }
-            let decoded = Decoded { method: &method, path: &path, authority: authority.as_deref(), fields: &fields };
+            let authority_text = authority.as_deref();
+            let decoded =
+                Decoded { method: &method, path: &path, scheme: Some("http"), authority: authority_text, fields: &fields };
             let head = decoded.written_out();
             if decoded.check(&head, &LIMITS).is_ok() {
                 let head = String::from_utf8(head).unwrap();

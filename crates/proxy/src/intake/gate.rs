@@ -7,8 +7,8 @@
 mod io;
 mod kept;
 
+use super::closing::linger;
 use super::pace::{Pace, Progress};
-use super::refuse::linger;
 use crate::connection::{Connection, Peer};
 use crate::deadline::Alarm;
 use bytes::{Buf, BufMut, BytesMut};

@@ -5,15 +5,14 @@
 
 mod answer;
 mod exchange;
-mod frames;
+pub(super) mod frames;
 mod receiving;
 #[cfg(test)]
 mod tests;
 mod wire;
 
+use super::closing::{DRAIN_TIMEOUT, stopped};
 use super::gate::Gate;
-use super::refuse::DRAIN_TIMEOUT;
-use super::serve::stopped;
 use super::{Intake, IntakeLimits, Refusal};
 use crate::connection::{CONNECTION, Connection, Peer};
 use crate::deadline::Alarm;
@@ -248,6 +247,7 @@ fn decoded(parts: &Parts) -> Decoded<'_> {
     Decoded {
         method: parts.method.as_str(),
         path: parts.uri.path_and_query().map_or("", |path| path.as_str()),
+        scheme: parts.uri.scheme_str(),
         authority: parts.uri.authority().map(http::uri::Authority::as_str),
         fields: &parts.headers,
     }

@@ -2,6 +2,7 @@
 
 use super::IntakeLimits;
 use super::gate::Gate;
+use super::http2::frames::PREFACE;
 use super::read::first_bytes;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use limits::clock::{self, Now};
@@ -9,8 +10,6 @@ use pingora::protocols::Stream;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use tokio::io::AsyncReadExt as _;
-
-pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 pub(super) enum Spoken {
     /// Since then its first head is waited for.

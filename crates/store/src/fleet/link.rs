@@ -2,8 +2,8 @@
 //! finds it broken opens another one.
 
 use super::scripts::Call;
-use crate::shared::Failed;
 use crate::shared::settings::{RedisSettings, RedisTls};
+use crate::shared::watch::Failed;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;

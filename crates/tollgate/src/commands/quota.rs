@@ -4,7 +4,7 @@ use super::ask::Asked;
 use super::{Failure, Outcome, output};
 use crate::cli::{ListFormat, NamedCounters, QuotaCommand, Which};
 use crate::process::control::Question;
-use crate::process::quota::desk::{Act, Counter, Line, QuotaQuestion, Selection};
+use crate::process::quota::question::{Act, Counter, Line, QuotaQuestion, Selection};
 use crate::shown::Columns;
 use std::path::Path;
 

@@ -3,7 +3,8 @@
 
 use super::hangup;
 use super::keys::Keys;
-use super::quota::desk::{self, QuotaQuestion};
+use super::quota::desk;
+use super::quota::question::QuotaQuestion;
 use super::records::desk::{self as records, RecordsQuestion};
 use super::reload::{Reloader, Verdict, keep_reloading};
 use super::socket::{Socket, accept};

@@ -2,6 +2,7 @@
 //! the end. What can be asked about them over the control socket is in [`desk`].
 
 pub(crate) mod desk;
+pub(crate) mod question;
 mod shared;
 
 use crate::failure::{Failure, chain};

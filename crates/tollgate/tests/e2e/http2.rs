@@ -13,6 +13,7 @@ mod late_faults;
 mod leaving;
 mod refusals;
 mod same;
+mod same_random;
 mod streams;
 
 use crate::support::{self, gateway};

@@ -4,7 +4,8 @@ use super::{JsonEdits, JsonTemplate, Pointer, Step, StepFault, is_json, readable
 use crate::identity::{Identity, VerifiedToken};
 use crate::transform::absent::Absent;
 use crate::transform::misfit::Misfit;
-use crate::transform::variable::{Facts, Scope, Side};
+use crate::transform::side::Side;
+use crate::transform::variable::{Facts, Scope};
 use http::HeaderMap;
 use limits::keyed::Key;
 use proptest::prelude::{Just, ProptestConfig, Strategy, prop_assert, prop_oneof, proptest};

@@ -201,7 +201,7 @@ impl Session for Exchange {
     fn pseudo_raw_h1_request_header(&self) -> Bytes {
         let path = self.head.uri.path_and_query().map_or("", |path| path.as_str());
         let method = self.head.method.as_str();
-        Decoded { method, path, authority: None, fields: &self.head.headers }.written_out().into()
+        Decoded { method, path, scheme: None, authority: None, fields: &self.head.headers }.written_out().into()
     }
 
     fn enable_retry_buffering(&mut self) {

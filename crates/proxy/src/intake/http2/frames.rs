@@ -1,7 +1,8 @@
 //! Where the blocks of fields begin and end in what a client sends (RFC 9113, 4.1 and 4.3). The library says only that a head is whole:
 //! one that never becomes whole has to be noticed here. Nothing is checked, that is the library's.
 
-use super::super::preface::PREFACE;
+/// What a client that speaks HTTP/2 begins with (RFC 9113, 3.4).
+pub(in crate::intake) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 const FRAME_HEAD_BYTES: usize = 9;
 const HEADERS: u8 = 1;

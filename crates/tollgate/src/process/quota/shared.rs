@@ -1,7 +1,7 @@
 //! Quotas that all nodes share, as far as one node can say: it asks the store for a consumer's count, and names the quotas that it cannot
 //! list, because the store knows counters by hashes only.
 
-use super::desk::{Counter, Selection, identifier};
+use super::question::{Counter, Selection, identifier};
 use engine::calendar::Rfc3339;
 use engine::policy::quota::Quota;
 use engine::snapshot::Snapshot;

@@ -230,8 +230,7 @@ async fn a_client_that_says_farewell_gets_its_answers() {
 async fn a_broken_connection_is_given_up() {
     let gateway = with_echo(OPEN).await;
     let head = get("/", &[]).block();
-    let mut broken = 0;
-    for (what, frame) in [
+    let broken = [
         ("DATA without a stream", Frame::data(0, b"x", false)),
         ("HEADERS without a stream", Frame::headers(0, &head, true)),
         ("a stream of the server's", Frame::headers(2, &head, true)),
@@ -247,13 +246,13 @@ async fn a_broken_connection_is_given_up() {
         ("a window too large", Frame::window_update(0, 0x7fff_ffff)),
         ("a frame too large", Frame::new(Kind(0x20), 0, 0, vec![0; 20_000])),
         ("fields that cannot be unpacked", Frame::headers(1, b"\xff\xff\xff", true)),
-    ] {
+    ];
+    for (nth, (what, frame)) in broken.into_iter().enumerate() {
         let mut wire = gateway.http2_wire().await;
         wire.send(&[frame]).await.unwrap();
         let said = wire.ended().await.unwrap();
         assert!(said.is_some_and(|(_, code)| code != Code::NO_ERROR), "{what}: {said:?}");
-        broken += 1;
-        let line = until(what, async || gateway.log_lines().into_iter().nth(broken - 1)).await;
+        let line = until(what, async || gateway.log_lines().into_iter().nth(nth)).await;
         assert_eq!((&line["reason"], &line["protocol"]), (&"protocol_violated".into(), &"HTTP/2".into()), "{what}");
     }
     let mut wire = gateway.http2_wire().await;

@@ -2,8 +2,9 @@
 
 use super::{OPEN, get, post, with_echo};
 use crate::support::until;
+use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
-use testkit::http2::{Code, End, Frame, Kind, PREFACE, Wire};
+use testkit::http2::{Code, Connection, End, Frame, Kind, PREFACE, Stream, Wire};
 
 const CONNECTIONS: usize = 2_000;
 /// Connections that are open at once.
@@ -100,6 +101,61 @@ async fn streams_that_are_reset_at_once_leave_nothing_behind() {
     until("the end of all requests", in_use).await;
     let counted = gateway.metric("tollgate_denials_total", &[("reason", "internal_error")]).await;
     assert!(counted.abs() < 1e-9, "{counted} internal errors");
+}
+
+/// At whatever point a client gives a request up: its slot, its memory and its connection come back, and it is logged once.
+#[tokio::test]
+async fn what_is_given_up_is_given_back() {
+    const BATCHES: u64 = 20;
+    const STREAMS: u64 = 30;
+    let body = "body: { schema: { type: object } }, concurrency: { max: 1000 }";
+    let held = format!("routes: [{{ name: held, paths: [/held], upstream: echo, auth: {{ none: {{}} }}, {body} }}, ");
+    let config = OPEN.replace("routes: [", &held).replace("name: all,", "name: all, concurrency: { max: 1000 },");
+    let gateway = with_echo(&config).await;
+    let count = |lines: usize| f64::from(u32::try_from(lines).unwrap());
+    let random = BuildHasherDefault::<DefaultHasher>::default();
+    for batch in 0..BATCHES {
+        // Answers that nobody reads keep no others from coming.
+        let connection = Connection::open_with_window(gateway.address("listen"), 10_000).await.unwrap();
+        let mut open = Vec::new();
+        for number in 0..STREAMS {
+            let value = random.hash_one((batch, number));
+            let target =
+                ["/held", "/", "/__misbehave/delay-head/20", "/__misbehave/flood"][usize::try_from(value % 4).unwrap()];
+            let Stream { mut sending, answering } = connection.begin(&post(target, &[])).await.unwrap();
+            // The server may have reset it by itself.
+            let step = value >> 8 & 7;
+            if step > 0 {
+                sending.write(b"{\"half\":", step == 1).await.ok();
+            }
+            if step > 3 {
+                sending.write(b"1}", true).await.ok();
+            }
+            match step {
+                0..=2 | 4 => sending.reset(Code::CANCEL),
+                5 => drop(answering.head().await),
+                6 if !target.ends_with("flood") => drop(answering.read().await),
+                _ => open.push((sending, answering)),
+            }
+        }
+        // Those that are left end with their connection.
+        drop(connection);
+        drop(open);
+    }
+    for name in ["tollgate_connections_open", "tollgate_concurrency_in_use", "tollgate_held_body_bytes"] {
+        until(name, async || (gateway.metric(name, &[]).await < 1.0).then_some(())).await;
+    }
+    let counted = gateway.metric("tollgate_requests_total", &[]).await;
+    let all = async || {
+        let lines = gateway.log_lines();
+        (count(lines.len()) >= counted).then_some(lines)
+    };
+    let lines = until("all lines of the log", all).await;
+    let ids: HashSet<_> = lines.iter().map(|line| line["requestId"].to_string()).collect();
+    assert!(ids.len() == lines.len() && lines.len() <= usize::try_from(BATCHES * STREAMS).unwrap(), "{}", lines.len());
+    assert!((count(lines.len()) - counted).abs() < 1e-9, "{} of {counted}", lines.len());
+    let faults = gateway.metric("tollgate_denials_total", &[("reason", "internal_error")]).await;
+    assert!(faults.abs() < 1e-9, "{faults} internal errors");
 }
 
 /// RFC 7541, 7.3: one field that is packed into a byte a thousand times is four million bytes.

@@ -60,6 +60,7 @@ fn refused() -> Vec<(&'static str, Reason, Request)> {
         ("an encoded slash", Reason::PathMalformed, get("/a%2Fb")),
         ("an encoded NUL", Reason::PathMalformed, get("/a%00")),
         ("half of a percent sign", Reason::PathMalformed, get("/a%2")),
+        ("another scheme", Reason::PathMalformed, get("/").with(":scheme", "ftp")),
         ("an asterisk with GET", Reason::PathMalformed, get("*")),
         ("CONNECT", Reason::MethodNotAllowed, connect),
         ("TRACE", Reason::MethodNotAllowed, Request::new("TRACE", HOST, "/")),

@@ -9,9 +9,8 @@ use testkit::http2::{Code, End, Request};
 /// What HTTP/1.1 refuses because of fields that HTTP/2 does not have.
 const OF_HTTP1: [&[u8]; 2] = [b"\r\nconnection", b"\r\ntransfer-encoding"];
 
-/// Needs no Host in HTTP/2; may be of any scheme (RFC 9113, 8.3.1); loses its fragment in the `h2` library, and arrives without it.
-const OTHERWISE: [&str; 4] =
-    ["absolute form without Host", "absolute form of ftp", "target with a fragment", "query with a fragment"];
+/// Needs no Host in HTTP/2; loses its fragment in the `h2` library, and arrives without it.
+const OTHERWISE: [&str; 3] = ["absolute form without Host", "target with a fragment", "query with a fragment"];
 
 /// The same request, if there is one.
 fn translated(case: &HeadCase) -> Option<Request> {

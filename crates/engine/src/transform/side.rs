@@ -1,0 +1,7 @@
+//! Which way it goes.
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Request,
+    Response,
+}
