@@ -116,8 +116,24 @@ impl Alarm {
 
 #[cfg(test)]
 mod tests {
-    use super::Deadline;
+    use super::{Alarm, Deadline};
+    use crate::connection::Connection;
+    use limits::clock::now;
+    use std::future::poll_fn;
+    use std::sync::Arc;
+    use std::task::{Context, Waker};
     use std::time::Duration;
+
+    #[tokio::test]
+    async fn whoever_looked_last_is_woken() {
+        let mut alarm = Alarm::new(Arc::new(Connection::default()));
+        alarm.connection.deadline.set(now().plus(Duration::from_millis(5)).monotonic_ns);
+        for _ in 0..2 {
+            let _ = alarm.poll(&mut Context::from_waker(Waker::noop()));
+        }
+        // Without being told anew, the timer would wake nobody.
+        poll_fn(|context| alarm.poll(context)).await;
+    }
 
     #[test]
     fn a_deadline_is_put_off_but_never_past_the_end() {

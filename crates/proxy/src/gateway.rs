@@ -28,6 +28,7 @@ impl ProxyHttp for Gateway {
     type CTX = Box<RequestContext>;
 
     fn new_ctx(&self) -> Box<RequestContext> {
+        // Of a stream of HTTP/2; of a whole connection it is known with the session.
         let connection = CONNECTION.try_with(Arc::clone).ok();
         // Memory first: what is made after it is made where it stays. `Box::new` would copy it there.
         let place = Box::new_uninit();

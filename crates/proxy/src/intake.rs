@@ -17,6 +17,7 @@ mod read;
 mod serve;
 mod turn_away;
 
+use crate::connection::Connection;
 use async_trait::async_trait;
 use engine::denial::Denial;
 use engine::reply::Reply;
@@ -70,6 +71,9 @@ pub(crate) struct Refusal<'a> {
 pub(crate) trait Refuse: Send + Sync + 'static {
     fn limits(&self) -> IntakeLimits;
 
+    /// Another number once [`Self::limits`] may say something else.
+    fn revision(&self) -> u64;
+
     /// The whole answer but what its protocol adds. Also writes log and metrics.
     fn refuse(&self, refusal: Refusal<'_>) -> Reply;
 }
@@ -117,6 +121,11 @@ fn taker(listeners: &[Listener], local: SocketAddr) -> Option<&Listener> {
     };
     let named = listeners.iter().find(|listener| listener.address == local);
     named.or_else(|| listeners.iter().find(takes_all))
+}
+
+/// What a request shares with the connection that it has to itself.
+pub(crate) fn connection_of(stream: &Stream) -> Option<Arc<Connection>> {
+    (**stream).as_any().downcast_ref::<gate::Gate>().map(gate::Gate::connection)
 }
 
 #[async_trait]

@@ -27,7 +27,7 @@ use pingora::services::background::{BackgroundService, background_service};
 use pingora::services::listening::Service;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::{Counters, SharedLimits};
@@ -163,6 +163,7 @@ impl Server {
         let ready = AtomicBool::new(false);
         let storms = Storms::default();
         let shared = Shared {
+            installs: AtomicU64::new(0),
             installed,
             live,
             counters,

@@ -15,13 +15,15 @@ use engine::live::Live;
 use engine::snapshot::Snapshot;
 use limits::clock::Now;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use store::{Counters, SharedLimits};
 use telemetry::access_log::AccessLog;
 use telemetry::metrics::Metrics;
 
 pub(crate) struct Shared {
     pub(crate) installed: ArcSwap<Installed>,
+    /// How often another snapshot was installed: for whoever keeps some of it.
+    pub(crate) installs: AtomicU64,
     pub(crate) live: Arc<Live>,
     pub(crate) counters: Arc<Counters>,
     /// Limits that all nodes share.
@@ -55,6 +57,7 @@ impl Shared {
         let stopping = Arc::clone(&self.stopping);
         let installed = Installed::new(snapshot, log, &self.metrics, &self.resolver, &self.key_sets, stopping);
         self.installed.store(Arc::new(installed));
+        self.installs.fetch_add(1, Ordering::Release);
         self.key_sets.changed();
         self.metrics.config_loaded(&revision, now.unix_ms);
     }

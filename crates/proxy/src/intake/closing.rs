@@ -6,6 +6,8 @@ use limits::gauge::Entered;
 use pingora::protocols::Stream;
 use pingora::server::ShutdownWatch;
 use std::io::Write as _;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
@@ -63,8 +65,78 @@ pub(super) async fn linger(mut stream: Stream, entered: impl Send) {
 }
 
 /// Ends when the gateway does.
-pub(super) async fn stopped(shutdown: &ShutdownWatch) {
-    let mut shutdown = shutdown.clone();
+pub(super) async fn stopped(mut shutdown: ShutdownWatch) {
     // An error is a sender that is gone, which also means the end.
     drop(shutdown.wait_for(|stopping| *stopping).await);
+}
+
+/// [`stopped`], for who looks between any two requests: it is asked again only if there is news, or somebody else to wake.
+pub(super) struct Stopping {
+    stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
+    news: ShutdownWatch,
+    told: Option<Waker>,
+}
+
+impl Stopping {
+    pub(super) fn new(shutdown: &ShutdownWatch) -> Self {
+        let news = shutdown.clone();
+        Self { stopped: Box::pin(stopped(news.clone())), news, told: None }
+    }
+}
+
+impl Future for Stopping {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let is_told = self.told.as_ref().is_some_and(|told| told.will_wake(context.waker()));
+        // A sender that is gone is news, too.
+        if is_told && matches!(self.news.has_changed(), Ok(false)) {
+            return Poll::Pending;
+        }
+        self.told = Some(context.waker().clone());
+        self.stopped.as_mut().poll(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Stopping;
+    use std::future::Future as _;
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Wake, Waker};
+    use tokio::sync::watch;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// `looks`: by which of two tasks it is asked before the news comes. The last of them is woken, and finds the end.
+    fn check(looks: &[usize], news: impl FnOnce(watch::Sender<bool>)) {
+        let (sender, shutdown) = watch::channel(false);
+        let mut stopping = pin!(Stopping::new(&shutdown));
+        let counts = [Arc::new(Count::default()), Arc::new(Count::default())];
+        let wakers = counts.clone().map(Waker::from);
+        for look in looks {
+            assert!(stopping.as_mut().poll(&mut Context::from_waker(&wakers[*look])).is_pending(), "{looks:?}");
+        }
+        news(sender);
+        let last = *looks.last().unwrap();
+        assert_eq!(counts[last].0.load(Ordering::Relaxed), 1, "{looks:?}");
+        assert!(stopping.as_mut().poll(&mut Context::from_waker(&wakers[last])).is_ready(), "{looks:?}");
+    }
+
+    #[test]
+    fn who_looked_last_is_told_of_the_end() {
+        for looks in [&[0][..], &[0, 0, 0], &[0, 1], &[0, 1, 1, 0]] {
+            check(looks, |sender| sender.send(true).unwrap());
+            check(looks, drop);
+        }
+    }
 }

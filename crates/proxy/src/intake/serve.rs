@@ -1,11 +1,10 @@
 //! One connection from its first request to its last.
 
-use super::closing::{DRAIN_BYTES_MAX, DRAIN_TIMEOUT, PROTOCOL, answer, stopped, written};
+use super::closing::{DRAIN_BYTES_MAX, DRAIN_TIMEOUT, PROTOCOL, Stopping, answer, stopped, written};
 use super::gate::Gate;
 use super::preface::{Spoken, spoken};
 use super::read::{Next, next_head};
 use super::{Intake, Pace, Refusal};
-use crate::connection::CONNECTION;
 use bytes::BytesMut;
 use engine::wire::{CheckedHead, Framing};
 use limits::clock::Now;
@@ -29,7 +28,7 @@ where
         peer: Option<SocketAddr>,
         shutdown: &ShutdownWatch,
     ) {
-        let stopping = pin!(stopped(shutdown));
+        let stopping = pin!(stopped(shutdown.clone()));
         match spoken(&mut gate, &self.gateway.limits(), stopping).await {
             Spoken::Http1(begun) => self.serve(gate, peer, shutdown, Some(begun)).await,
             Spoken::Http2 => self.serve_http2(gate, peer, shutdown).await,
@@ -45,11 +44,17 @@ where
         shutdown: &ShutdownWatch,
         mut begun: Option<Now>,
     ) {
-        let mut stopping = pin!(stopped(shutdown));
+        let mut stopping = pin!(Stopping::new(shutdown));
         let mut settings = None;
+        let (mut limits, mut revision) = (None, 0);
         loop {
-            let limits = self.gateway.limits();
-            let (head, checked) = match next_head(&mut gate, &limits, stopping.as_mut(), begun.take()).await {
+            // The number first: what is installed in between is looked at again.
+            let newest = self.gateway.revision();
+            if newest != revision {
+                (limits, revision) = (None, newest);
+            }
+            let limits = limits.get_or_insert_with(|| self.gateway.limits());
+            let (head, checked) = match next_head(&mut gate, limits, stopping.as_mut(), begun.take()).await {
                 Next::Head(head, checked) => (head, checked),
                 Next::Closed => return,
                 Next::Refused(denial, started) => {
@@ -62,10 +67,8 @@ where
                     return;
                 }
             };
-            let connection = gate.connection();
             let session = session(gate, head, &checked, settings, &limits.pace);
-            let served = CONNECTION.scope(connection, self.proxy.process_new_http(session, shutdown)).await;
-            let Some(reused) = served else { return };
+            let Some(reused) = self.proxy.process_new_http(session, shutdown).await else { return };
             let (stream, kept) = reused.consume();
             let Ok(returned) = stream.into_any().downcast::<Gate>() else { return };
             if !checked.keep_alive || !returned.body_is_done() {

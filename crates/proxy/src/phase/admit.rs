@@ -2,6 +2,7 @@
 
 use crate::context::{RequestContext, Stage};
 use crate::fields::forget_spelling;
+use crate::intake;
 use crate::phase::{ask, content, finish, old, transform};
 use crate::respond;
 use crate::shared::Shared;
@@ -41,6 +42,9 @@ enum Verdict {
 /// None for most requests: they are admitted at once, and go on to their upstream as they are. Not `async`, because a future would be
 /// an allocation as large as the longest way through it.
 pub(crate) fn begin(shared: &Shared, session: &mut Session, context: &mut RequestContext) -> Option<Box<Rest>> {
+    if context.connection.is_none() {
+        context.connection = session.as_downstream().stream().and_then(intake::connection_of);
+    }
     forget_spelling(session.req_header_mut());
     old::begin(session);
     let peer = peer_address(session, context);

@@ -215,14 +215,14 @@ fn tell_origin(session: &Session, headers: &mut HeaderMap, context: &RequestCont
         let earlier = |headers: &HeaderMap, name: &HeaderName| if trusted { joined(headers, name) } else { None };
         let value = match earlier(headers, &X_FORWARDED_FOR) {
             Some(earlier) => value_of(format!("{earlier}, {}", peer.address)),
-            None => peer.value.clone(),
+            None => peer.value(),
         };
         headers.insert(X_FORWARDED_FOR, value);
         let value = forwarded(earlier(headers, &header::FORWARDED), peer, host.as_ref());
         headers.insert(header::FORWARDED, value);
         let client = match context.client {
             Some(client) if client != peer.address => value_of(client.to_string()),
-            Some(_) | None => peer.value.clone(),
+            Some(_) | None => peer.value(),
         };
         headers.insert(X_REAL_IP, client);
     }

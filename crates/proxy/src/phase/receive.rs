@@ -13,6 +13,7 @@ use limits::clock::{Now, now};
 use pingora::server::configuration::ServerConf;
 use pingora::services::listening::Service;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use telemetry::access_log::Entry;
 use telemetry::request_id::RequestId;
@@ -49,6 +50,10 @@ impl Refuse for FrontDoor {
             connections_per_address_max: rules.connections_per_address_max,
             pace: Pace { read_timeout: rules.body_timeout, ..Pace::DEFAULT },
         }
+    }
+
+    fn revision(&self) -> u64 {
+        self.shared.installs.load(Ordering::Acquire)
     }
 
     fn refuse(&self, refusal: Refusal<'_>) -> Reply {

@@ -82,8 +82,7 @@ where
     }
 
     pub(super) async fn hold(mut self) {
-        let shutdown = self.shutdown.clone();
-        let mut stopping = pin!(stopped(&shutdown));
+        let mut stopping = pin!(stopped(self.shutdown.clone()));
         let mut is_stopping = false;
         loop {
             let is_idle = self.open.is_empty();

@@ -60,6 +60,10 @@ impl Refuse for Front {
         self.limits
     }
 
+    fn revision(&self) -> u64 {
+        0
+    }
+
     fn refuse(&self, refusal: Refusal<'_>) -> Reply {
         assert!(refusal.peer.is_some(), "a TCP peer has an address");
         assert!(refusal.started <= limits::clock::now());
