@@ -16,6 +16,8 @@ use tokio::time::timeout;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How much of what a client still sends is read before the connection is closed.
 pub(super) const DRAIN_BYTES_MAX: u64 = 64 * 1024;
+/// The same of a client that reads: it says how much.
+const HEARD_BYTES_MAX: u64 = 1024 * 1024;
 /// For how long.
 pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -57,6 +59,23 @@ pub(super) async fn linger(mut stream: Stream, entered: impl Send) {
         stream.flush().await?;
         AsyncWriteExt::shutdown(&mut stream).await?;
         tokio::io::copy(&mut (&mut stream).take(DRAIN_BYTES_MAX), &mut tokio::io::sink()).await
+    });
+    // However it ends, the connection is closed now.
+    let _ = drained.await;
+    drop(stream);
+    drop(entered);
+}
+
+/// The same where the client keeps on sending as long as it reads: what it has not read yet would be lost with a close in between. Ends
+/// when nothing is heard any more, and `within` that time.
+pub(super) async fn linger_while_heard(mut stream: Stream, entered: impl Send, within: Duration) {
+    let drained = timeout(within, async {
+        stream.flush().await?;
+        AsyncWriteExt::shutdown(&mut stream).await?;
+        let mut heard = (&mut stream).take(HEARD_BYTES_MAX);
+        let mut piece = [0; 1024];
+        while matches!(timeout(DRAIN_TIMEOUT, heard.read(&mut piece)).await, Ok(Ok(1..))) {}
+        std::io::Result::Ok(())
     });
     // However it ends, the connection is closed now.
     let _ = drained.await;

@@ -43,5 +43,6 @@ mod shared_accuracy;
 mod storms;
 mod trace;
 mod transformations;
+mod uploads;
 mod ways;
 mod whoami;

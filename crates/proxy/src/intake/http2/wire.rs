@@ -4,7 +4,7 @@
 use super::frames::Frames;
 use super::traffic::{Control, Traffic};
 use crate::intake::IntakeLimits;
-use crate::intake::closing::linger;
+use crate::intake::closing::linger_while_heard;
 use bytes::{Buf, Bytes};
 use limits::clock;
 use limits::gauge::Entered;
@@ -100,12 +100,12 @@ fn closed<T>() -> Poll<Result<T>> {
 }
 
 impl Drop for Wire {
-    /// Closing while the client still sends would make its kernel throw away what it has not read, so the rest is read for a moment.
+    /// Closing while the client still sends would make its kernel throw away what it has not read, so the rest is read for a while.
     fn drop(&mut self) {
         if let (false, Some(stream), Ok(runtime)) =
             (self.ended, self.stream.take(), tokio::runtime::Handle::try_current())
         {
-            runtime.spawn(linger(stream, Arc::clone(&self.entered)));
+            runtime.spawn(linger_while_heard(stream, Arc::clone(&self.entered), self.write_timeout));
         }
     }
 }
