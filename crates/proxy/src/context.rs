@@ -1,14 +1,12 @@
 //! What one request carries from hook to hook. It holds its snapshot from beginning to end, so a reload never changes the rules in
 //! the middle of a request.
 
+use crate::bodies::{Content, Reshaping};
 use crate::connection::Connection;
 use crate::deadline::Deadline;
 use crate::fault::Progress;
-use crate::hold::Hold;
+use crate::hold::{Hold, Instead};
 use crate::installed::Installed;
-use crate::phase::content::Content;
-use crate::phase::transform::Reshaping;
-use crate::respond::Instead;
 use engine::chain::Admission;
 use engine::denial::Denial;
 use engine::identity::Identity;

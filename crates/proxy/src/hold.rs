@@ -24,6 +24,12 @@ pub(crate) struct Substitute {
     pub(crate) body: Bytes,
 }
 
+/// What the client was told instead.
+pub(crate) struct Instead {
+    pub(crate) head: ResponseHeader,
+    pub(crate) body_bytes: usize,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Will {
     /// What is written goes out: so it is with every answer that nobody has to see whole.

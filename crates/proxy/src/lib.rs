@@ -3,6 +3,8 @@
 //!
 //! Reading order: [`gateway`] (the hooks), `phase` (what each does), `respond` (the one writer of replies), `server`.
 
+mod alarm;
+mod bodies;
 mod callout;
 mod connection;
 mod context;
@@ -27,6 +29,7 @@ mod respond;
 mod server;
 mod shared;
 mod storms;
+mod turns;
 
 /// What the program log has unless one asks for more. Pingora's proxy and its pool have a remark on each exchange that breaks: the access
 /// log says it better, and a client must not be able to fill this log.

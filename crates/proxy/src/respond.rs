@@ -2,7 +2,7 @@
 
 mod instead;
 
-pub(crate) use instead::{Instead, is_kept, refuse_instead, told};
+pub(crate) use instead::{is_kept, refuse_instead, told};
 
 use crate::context::RequestContext;
 use crate::fields::edit_response;

@@ -5,7 +5,6 @@
 
 use crate::context::RequestContext;
 use crate::respond;
-use crate::shared::Shared;
 use engine::calendar::http_date;
 use http::header::RETRY_AFTER;
 use limits::bucket::{Meter, Rate, Take};
@@ -16,6 +15,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use telemetry::metrics::Metrics;
 
 /// Between two looks for storms that have died down.
 pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -80,7 +80,7 @@ impl Storms {
     /// a hash and another load while somebody else is.
     pub(crate) fn judge(
         &self,
-        shared: &Shared,
+        metrics: &Metrics,
         session: &Session,
         context: &RequestContext,
         status: u16,
@@ -101,12 +101,12 @@ impl Storms {
         let answered = Answered { began: context.received, ended, refused, wait };
         let Noted { habit, change, tries, lasting } = self.retries.note(caller, request, answered);
         if let Some(habit) = habit {
-            shared.metrics.retried(route, habit_name(habit));
+            metrics.retried(route, habit_name(habit));
         }
         match change {
             None => {}
             Some(Change::Began) => {
-                shared.metrics.retry_storm_began(route);
+                metrics.retry_storm_began(route);
                 self.began((caller, request), Storm::of(session, context, ended), ended);
             }
             Some(Change::Ended { retries }) => self.ended((caller, request), retries, ended),

@@ -9,8 +9,8 @@ mod kept;
 
 use super::closing::linger;
 use super::pace::{Pace, Progress};
+use crate::alarm::Alarm;
 use crate::connection::{Connection, Peer};
-use crate::deadline::Alarm;
 use bytes::{Buf, BufMut, BytesMut};
 use engine::wire::Framing;
 use engine::wire::chunked::Chunks;

@@ -6,14 +6,15 @@
 //!
 //! What changes a body begins where it has just been judged: [`outgoing`].
 
+use crate::bodies::{Content, Held, full};
 use crate::context::RequestContext;
-use crate::held::Share;
 use crate::installed::Installed;
 use crate::phase::connect::decided;
 use crate::shared::Shared;
+use crate::turns::INLINE_BYTES_MAX;
 use bytes::Bytes;
 use engine::denial::Denial;
-use engine::policy::reading::{Judged, Reading, Wanted};
+use engine::policy::reading::{Judged, Reading};
 use engine::reason::Reason;
 use engine::trail::{Mode, Step};
 use http::{HeaderMap, Version, header};
@@ -21,84 +22,11 @@ use pingora::Result;
 use pingora_proxy::Session;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::Semaphore;
 
 /// What Pingora keeps of a body to send it again: a constant of its own.
 pub(crate) const REPLAYED_BYTES_MAX: usize = 64 * 1024;
-/// A body that comes to more than this when it is read is judged on another thread.
-const INLINE_BYTES_MAX: usize = 64 * 1024;
 /// For one's turn there.
 const TURN_TIMEOUT: Duration = Duration::from_secs(5);
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// How far the body of a request that has one to be read has come.
-#[derive(Debug)]
-pub(crate) enum Content {
-    /// Judged; what comes through the filter may pass. The share is kept as long as Pingora holds the bytes: to the end of the request.
-    Passed {
-        _share: Option<Share>,
-    },
-    Held(Held),
-    /// In dry run, given up: this much was taken in and nobody has passed it on.
-    Unsent(Vec<u8>),
-}
-
-#[derive(Debug)]
-pub(crate) struct Held {
-    wanted: Wanted,
-    bytes: Vec<u8>,
-    /// How many of them upstream has got: more than none in dry run only.
-    sent: usize,
-    /// The beginning was read before upstream was contacted, and Pingora no longer has it.
-    has_prefix: bool,
-    share: Share,
-}
-
-/// As many large bodies are judged at once as there are cores but one.
-pub(crate) struct Turns(Arc<Semaphore>);
-
-impl Default for Turns {
-    fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self(Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))))
-    }
-}
-
-impl Turns {
-    /// Does work on a body of so many bytes where it is, for a hook that cannot wait. If it is large, what else this thread serves moves
-    /// to another one meanwhile; where no turn is free, that has to wait.
-    pub(crate) fn aside<T>(&self, bytes: usize, work: impl FnOnce() -> T) -> T {
-        if bytes <= INLINE_BYTES_MAX {
-            return work();
-        }
-        let may_move = Handle::try_current().is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
-        match self.0.try_acquire() {
-            Ok(_turn) if may_move => tokio::task::block_in_place(work),
-            Ok(_) | Err(_) => work(),
-        }
-    }
-}
-
-impl Held {
-    /// All of the bytes or none of them.
-    fn take_up(&mut self, reading: &Reading, bytes: &[u8], installed: &Installed) -> Result<(), Denial> {
-        self.grow(bytes.len(), installed)?;
-        reading.push(&mut self.bytes, bytes)
-    }
-
-    fn grow(&mut self, bytes: usize, installed: &Installed) -> Result<(), Denial> {
-        let bytes_max = installed.snapshot.intake.held_body_bytes_max;
-        self.share.grow(bytes, bytes_max).map_err(|_| full(format!("{bytes_max} bytes are all that may be held")))
-    }
-
-    /// What upstream has not got yet.
-    fn unsent(&mut self) -> Bytes {
-        let unsent = Bytes::copy_from_slice(self.bytes.get(self.sent..).unwrap_or_default());
-        self.sent = self.bytes.len();
-        unsent
-    }
-}
 
 /// Whether all of the body has been taken in, so that Pingora can replay it.
 pub(crate) fn is_whole(context: &RequestContext) -> bool {
@@ -311,8 +239,8 @@ async fn judge_elsewhere(
     context: &RequestContext,
     held: &mut Held,
 ) -> Result<Option<Judged>, Denial> {
-    let turn = tokio::time::timeout(TURN_TIMEOUT, Arc::clone(&shared.reading_turns.0).acquire_owned()).await;
-    let Ok(Ok(turn)) = turn else { return Err(full(format!("it waited {TURN_TIMEOUT:?} for its turn to be read"))) };
+    let turn = tokio::time::timeout(TURN_TIMEOUT, shared.reading_turns.wait()).await;
+    let Ok(Some(turn)) = turn else { return Err(full(format!("it waited {TURN_TIMEOUT:?} for its turn to be read"))) };
     let Some(route) = context.admission().map(engine::chain::Admission::route) else { return Err(lost()) };
     let (wanted, bytes) = (held.wanted.clone(), std::mem::take(&mut held.bytes));
     let judging = tokio::task::spawn_blocking(move || {
@@ -344,41 +272,6 @@ fn expects_continue(headers: &HeaderMap) -> bool {
     headers.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
-fn full(text: String) -> Denial {
-    Denial::new(Reason::BodyBufferFull).because(text).retry_after(RETRY_AFTER)
-}
-
 fn lost() -> Denial {
     Denial::new(Reason::InternalError).because("a body was judged by nobody")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{INLINE_BYTES_MAX, Turns};
-    use std::sync::mpsc;
-    use std::time::Duration;
-    use tokio::runtime::Builder;
-
-    /// The one worker is busy until another task has run.
-    #[test]
-    fn large_work_holds_nobody_up() {
-        let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
-        let (tell, told) = mpsc::channel();
-        let busy = runtime.spawn(async move {
-            tokio::spawn(async move { tell.send(()) });
-            Turns::default().aside(INLINE_BYTES_MAX + 1, || told.recv_timeout(Duration::from_secs(10)))
-        });
-        assert_eq!(runtime.block_on(busy).unwrap(), Ok(()));
-    }
-
-    /// Neither without a runtime that can move work nor without a free turn is anything left undone.
-    #[test]
-    fn what_cannot_move_is_done_all_the_same() {
-        let turns = Turns::default();
-        assert_eq!(turns.aside(usize::MAX, || 1), 1);
-        assert_eq!(Builder::new_current_thread().build().unwrap().block_on(async { turns.aside(usize::MAX, || 2) }), 2);
-        let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
-        turns.0.close();
-        assert_eq!(runtime.block_on(runtime.spawn(async move { turns.aside(usize::MAX, || 3) })).unwrap(), 3);
-    }
 }

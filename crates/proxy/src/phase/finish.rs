@@ -126,7 +126,7 @@ pub(crate) fn record(shared: &Shared, session: &Session, error: Option<&Error>, 
     let bytes_out = instead.unwrap_or_else(|| session.as_ref().body_bytes_sent());
     let sizes = Sizes { bytes_in: session.as_ref().body_bytes_read(), bytes_out };
     let would_deny = count(shared, context, status, ended);
-    let retry = shared.storms.judge(shared, session, context, status, ended);
+    let retry = shared.storms.judge(&shared.metrics, session, context, status, ended);
     log(session, context, status, sizes, retry, ended);
     shared.records.note(session, context, Ending { status, would_deny, retry, at: ended });
 }

@@ -8,53 +8,16 @@ pub(crate) use answer::{answer, answer_body, compress, hold};
 pub(crate) use request::{is_read, read_early, request, request_body};
 
 use crate::context::RequestContext;
-use crate::encoder::Encoder;
-use crate::held::Share;
-use answer::HeldAnswer;
 use bytes::Bytes;
 use engine::denial::Denial;
-use engine::reason::Reason;
 use engine::rules::Route;
 use engine::transform::{BodyEdit, Cause, Facts, Misfit, OF_THE_BYTES, OnUnreadable, Side};
 use http::header::HeaderMap;
 use pingora_proxy::Session;
-use request::HeldRequest;
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
-
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// What has to be done to the bodies of one exchange.
-#[derive(Default)]
-pub(crate) struct Reshaping {
-    request: Option<HeldRequest>,
-    answer: Option<HeldAnswer>,
-    encoder: Option<Encoder>,
-}
-
-/// What has arrived of a body so far, and its share in what all requests hold.
-#[derive(Default)]
-struct Held {
-    bytes: Vec<u8>,
-    share: Option<Share>,
-}
 
 fn route(context: &RequestContext) -> Option<&Route> {
     context.installed.snapshot.route(context.route?)
-}
-
-impl Held {
-    /// The share is counted from the first piece on.
-    fn take_up(&mut self, piece: &[u8], context: &RequestContext) -> Result<(), Denial> {
-        let bytes_max = context.installed.snapshot.intake.held_body_bytes_max;
-        let grown = self.share.as_mut().map_or(Ok(()), |share| share.grow(piece.len(), bytes_max));
-        grown.map_err(|_| {
-            let text = format!("{bytes_max} bytes are all that may be held");
-            Denial::new(Reason::BodyBufferFull).because(text).retry_after(RETRY_AFTER)
-        })?;
-        self.bytes.extend_from_slice(piece);
-        Ok(())
-    }
 }
 
 /// The body that goes on.

@@ -3,7 +3,7 @@
 
 use super::{Made, made, render};
 use crate::context::RequestContext;
-use crate::hold::{Hold, Substitute};
+use crate::hold::{Hold, Instead, Substitute};
 use engine::denial::Denial;
 use engine::response::Author;
 use http::header::{self, HeaderValue};
@@ -12,12 +12,6 @@ use pingora::Result;
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::date::get_cached_date;
 use pingora_proxy::Session;
-
-/// What the client was told instead.
-pub(crate) struct Instead {
-    head: ResponseHeader,
-    pub(crate) body_bytes: usize,
-}
 
 /// Whether the client has got nothing of the answer, although Pingora has written its head.
 pub(crate) fn is_kept(session: &Session, context: &RequestContext) -> bool {

@@ -4,7 +4,7 @@
 use super::answer::Answer;
 use super::line::Line;
 use super::receiving::{Receiving, deadline_passed};
-use crate::deadline::Alarm;
+use crate::alarm::Alarm;
 use async_trait::async_trait;
 use bytes::Bytes;
 use engine::wire::decoded::Decoded;

@@ -3,7 +3,7 @@
 #![expect(clippy::unnecessary_box_returns, reason = "Pingora hands errors on in boxes")]
 
 use super::traffic::Traffic;
-use crate::deadline::Alarm;
+use crate::alarm::Alarm;
 use crate::intake::Pace;
 use crate::intake::pace::Progress;
 use bytes::Bytes;

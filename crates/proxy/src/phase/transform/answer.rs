@@ -3,7 +3,8 @@
 //! Pingora hands its head on before its body is here. Where the body has to be judged first, the connection's gate keeps the head until
 //! then, so that whatever is found wrong is still told by a refusal (`docs/decisions/0033-late-faults-of-answers.md`).
 
-use super::{Held, facts, remove_all_of_the_bytes, route, settle};
+use super::{facts, remove_all_of_the_bytes, route, settle};
+use crate::bodies::{Gathered, HeldAnswer};
 use crate::context::RequestContext;
 use crate::encoder::Encoder;
 use crate::fields::edit_response;
@@ -21,14 +22,6 @@ use pingora::Result;
 use pingora::http::ResponseHeader;
 use pingora_proxy::Session;
 use std::sync::Arc;
-
-/// A body that is held until it is whole.
-pub(super) struct HeldAnswer {
-    held: Held,
-    /// The head as upstream sent it, where values may be taken from it.
-    status: StatusCode,
-    headers: HeaderMap,
-}
 
 /// The head of an answer has arrived and has been found good.
 pub(crate) fn answer(
@@ -99,7 +92,7 @@ fn reshape(
     match concern {
         Concern::Edit if !is_head => {
             context.reshaping.get_or_insert_default().answer =
-                Some(HeldAnswer { held: Held::default(), status, headers });
+                Some(HeldAnswer { held: Gathered::default(), status, headers });
             Ok(())
         }
         Concern::Unreadable(why) if !is_head && refuses(rules) => {
@@ -181,7 +174,7 @@ fn edit_answer(
     let Some((rules, edit)) = rules.and_then(|rules| Some((rules, rules.body.as_ref()?))) else { return Ok(()) };
     let HeldAnswer { mut held, status, headers } = held;
     let piece = bytes.take().unwrap_or_default();
-    held.take_up(&piece, context).map_err(|denial| decided(context, denial))?;
+    held.take_up(&piece, &context.installed).map_err(|denial| decided(context, denial))?;
     if held.bytes.len() > edit.bytes_max {
         if edit.on_unreadable == OnUnreadable::Pass {
             *bytes = Some(held.bytes.into());

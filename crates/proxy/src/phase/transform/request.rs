@@ -3,11 +3,12 @@
 //! A body of 64 KiB at most whose length is announced is read and changed before any upstream is contacted, and goes on with its new
 //! length. A longer one is held back behind the head, and goes on in chunks.
 
-use super::{Held, facts, remove_all_of_the_bytes, route, settle};
+use super::{facts, remove_all_of_the_bytes, route, settle};
+use crate::bodies::{Content, Gathered, HeldRequest};
 use crate::context::RequestContext;
 use crate::fields::edit_request;
 use crate::phase::connect::decided;
-use crate::phase::content::{self, Content};
+use crate::phase::content;
 use crate::shared::Shared;
 use bytes::Bytes;
 use engine::denial::Denial;
@@ -20,13 +21,6 @@ use pingora::Result;
 use pingora::http::RequestHeader;
 use pingora_proxy::Session;
 use std::sync::Arc;
-
-/// A body that is to be changed.
-pub(super) enum HeldRequest {
-    Arriving(Held),
-    /// Changed already.
-    Ready(Bytes),
-}
 
 /// Whether the route of an admitted request changes its body, and can do so before upstream is contacted.
 pub(crate) fn is_read(session: &Session, context: &RequestContext) -> bool {
@@ -125,7 +119,7 @@ fn hold(session: &Session, upstream: &mut RequestHeader, edit: &BodyEdit, contex
         Concern::Edit => {
             // Pingora says `chunked` in place of the length.
             edit_request(upstream, |parts| remove_all_of_the_bytes(&mut parts.headers));
-            context.reshaping.get_or_insert_default().request = Some(HeldRequest::Arriving(Held::default()));
+            context.reshaping.get_or_insert_default().request = Some(HeldRequest::Arriving(Gathered::default()));
             Ok(())
         }
         Concern::Unreadable(_) if edit.on_unreadable == OnUnreadable::Pass => Ok(()),
@@ -157,7 +151,7 @@ pub(crate) fn request_body(
     let Some((rules, edit)) = rules.and_then(|rules| Some((rules, rules.body.as_ref()?))) else { return Ok(()) };
     held.share.get_or_insert_with(|| shared.held_bodies.share());
     let piece = bytes.take().unwrap_or_default();
-    held.take_up(&piece, context).map_err(|denial| decided(context, denial))?;
+    held.take_up(&piece, &context.installed).map_err(|denial| decided(context, denial))?;
     if held.bytes.len() > edit.bytes_max {
         if edit.on_unreadable == OnUnreadable::Pass {
             *bytes = Some(held.bytes.into());
