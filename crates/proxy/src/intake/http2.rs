@@ -16,7 +16,7 @@ mod wire;
 
 use super::closing::DRAIN_TIMEOUT;
 use super::gate::Gate;
-use super::{Intake, IntakeLimits, Refusal};
+use super::{Intake, IntakeLimits, Pace, Refusal};
 use crate::alarm::Alarm;
 use crate::connection::Connection;
 use answer::Answer;
@@ -110,6 +110,8 @@ where
 /// For a connection that is one too many: its first request is told so.
 pub(super) async fn turn_away(stream: Stream, ahead: Bytes, entered: Entered, limits: &IntakeLimits, told: Reply) {
     let mut told = Some(told);
+    // Its place is for others, too.
+    let limits = &IntakeLimits { pace: Pace { write_timeout: DRAIN_TIMEOUT, ..limits.pace }, ..*limits };
     let wire = Wire::new(stream, ahead, Arc::new(entered), Arc::default(), limits);
     let telling = async {
         let Ok(mut streams) = options(limits).handshake(wire).await else { return };

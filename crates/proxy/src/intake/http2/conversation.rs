@@ -158,7 +158,8 @@ where
             // Nothing was done: the client may send it again (RFC 9113, 8.7).
             respond.send_reset(Code::REFUSED_STREAM);
             self.excess = self.excess.saturating_add(1);
-            if self.excess > EXCESS_MAX {
+            // Once.
+            if self.excess == EXCESS_MAX {
                 self.calm_down("streams were begun and given up faster than they could end");
             }
             return;
