@@ -62,8 +62,6 @@ impl PreparedService {
         let ours =
             self.complained_ns.compare_exchange(last, now.monotonic_ns.max(1), Ordering::Relaxed, Ordering::Relaxed);
         if ours.is_ok() {
-            // Pingora's errors begin with the place for a source, which may be empty.
-            let why = why.trim_start();
             warn!(service = %service.policy.name(), endpoint = %service.endpoint.label, why, "auth service gave no answer that decides");
         }
     }

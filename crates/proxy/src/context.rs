@@ -15,6 +15,7 @@ use engine::response::ResponseRules;
 use engine::trail::Trail;
 use http::HeaderValue;
 use limits::clock::Now;
+use pingora::protocols::raw_connect::ProxyDigest;
 use std::net::IpAddr;
 use std::sync::Arc;
 use telemetry::request_id::RequestId;
@@ -37,6 +38,8 @@ pub(crate) struct RequestContext {
     pub(crate) route: Option<RouteId>,
     pub(crate) stage: Stage,
     pub(crate) attempt: Attempt,
+    /// The connection to upstream, for what it has to be told.
+    pub(crate) upstream_connection: Option<Arc<ProxyDigest>>,
     /// Of a body that has to be read; none for every other request.
     pub(crate) content: Option<Box<Content>>,
     /// Set by the first refusal or failure; what the client was told or would have been.
@@ -68,6 +71,8 @@ pub(crate) struct Attempt {
     /// When the upstream was first turned to.
     pub(crate) began: Option<Now>,
     pub(crate) connected: Option<Now>,
+    /// The connection has served an earlier request.
+    pub(crate) reused: bool,
     pub(crate) first_byte: Option<Now>,
     /// The upstream's own status.
     pub(crate) status: Option<u16>,
@@ -85,6 +90,7 @@ impl Default for Attempt {
             progress: Progress::Unconnected,
             began: None,
             connected: None,
+            reused: false,
             first_byte: None,
             status: None,
             interim: 0,
@@ -115,6 +121,7 @@ impl RequestContext {
             route: None,
             stage: Stage::Received,
             attempt: Attempt::default(),
+            upstream_connection: None,
             content: None,
             denial: None,
             refused_identity: Identity::default(),

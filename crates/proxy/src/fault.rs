@@ -21,9 +21,22 @@ pub(crate) fn denial(error: &Error, progress: Progress) -> Denial {
     Denial::new(reason(error, progress)).because(shown(error))
 }
 
-/// An error in its own words, as the record has them.
+/// What happened, from the whole to the cause, as the record has it: `connecting to 192.0.2.1:80: Connection refused (os error 111)`.
+/// Pingora's own words for the kind of error stand only where there are no others.
 pub(crate) fn shown(error: &Error) -> String {
-    error.to_string().chars().take(DETAIL_CHARACTERS_MAX).collect()
+    let (mut said, mut next) = (Vec::new(), Some(error));
+    while let Some(error) = next {
+        said.extend(error.context.as_ref().map(ToString::to_string));
+        let cause = error.cause.as_ref();
+        next = cause.and_then(|cause| cause.downcast_ref::<Box<Error>>()).map(|cause| &**cause);
+        if next.is_none() {
+            said.extend(cause.map(ToString::to_string));
+        }
+    }
+    if said.is_empty() {
+        said.push(error.etype().as_str().to_owned());
+    }
+    said.join(": ").chars().take(DETAIL_CHARACTERS_MAX).collect()
 }
 
 /// What Pingora calls a body that breaks the chunked coding; the constants themselves are not public.
@@ -146,7 +159,7 @@ fn of_handshake(error: &Error) -> Reason {
 
 #[cfg(test)]
 mod tests {
-    use super::{Progress, reason};
+    use super::{Progress, reason, shown};
     use engine::reason::Reason;
     use pingora::{Error, ErrorType};
     use std::io::{self, ErrorKind};
@@ -168,6 +181,21 @@ mod tests {
         check(ErrorType::InvalidHTTPHeader, Waiting, Reason::UpstreamProtocolError);
         check(ErrorType::Custom("InvalidChunk"), Answering, Reason::UpstreamProtocolError);
         check(ErrorType::InternalError, Waiting, Reason::InternalError);
+    }
+
+    #[test]
+    fn an_error_is_told_from_the_whole_to_the_cause() {
+        let refused = || io::Error::from_raw_os_error(111);
+        let error = Error::because(ErrorType::ConnectRefused, "connecting to 192.0.2.1:80", refused());
+        assert_eq!(shown(&error), "connecting to 192.0.2.1:80: Connection refused (os error 111)");
+        let error = Error::because(
+            ErrorType::ConnectRefused,
+            "asking",
+            Error::because(ErrorType::ReadError, "reading", refused()),
+        );
+        assert_eq!(shown(&error), "asking: reading: Connection refused (os error 111)");
+        assert_eq!(shown(&Error::new(ErrorType::ConnectionClosed)), "ConnectionClosed");
+        assert_eq!(shown(&Error::explain(ErrorType::ReadError, "x".repeat(1000))).len(), 400);
     }
 
     #[test]

@@ -56,10 +56,10 @@ impl ProxyHttp for Gateway {
         reused: bool,
         _peer: &HttpPeer,
         _descriptor: RawFd,
-        _digest: Option<&Digest>,
+        digest: Option<&Digest>,
         context: &mut Box<RequestContext>,
     ) -> Result<()> {
-        connect::connected(context, reused);
+        connect::connected(context, reused, digest);
         Ok(())
     }
 
@@ -79,9 +79,9 @@ impl ProxyHttp for Gateway {
         session: &mut Session,
         error: Box<Error>,
         context: &mut Box<RequestContext>,
-        reused: bool,
+        _reused: bool,
     ) -> Box<Error> {
-        connect::failed(session, context, error, reused)
+        connect::failed(session, context, error)
     }
 
     async fn upstream_request_filter(

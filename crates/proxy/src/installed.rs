@@ -3,6 +3,7 @@
 use crate::callout::PreparedService;
 use crate::endpoint::{PreparedEndpoint, bare_endpoint};
 use crate::key_sets::{KeySets, Source};
+use crate::pool::keep_at_home;
 use crate::resolve::Resolver;
 use engine::auth_service::AuthService;
 use engine::names::{PlanId, RouteId, UpstreamId};
@@ -144,5 +145,6 @@ fn prepare_endpoint(upstream: &Upstream, endpoint: &Endpoint, resolver: &Resolve
     options.write_timeout = Some(timeouts.idle);
     options.idle_timeout = Some(upstream.idle_timeout);
     options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
+    keep_at_home(&mut prepared.peer);
     prepared
 }

@@ -18,12 +18,11 @@ mod serve;
 mod turn_away;
 
 use crate::connection::Connection;
-use async_trait::async_trait;
 use engine::denial::Denial;
 use engine::reply::Reply;
 use engine::wire::HeadLimits;
 use limits::clock::Now;
-use pingora::apps::{HttpServerApp, ServerApp};
+use pingora::connectors::http::custom;
 use pingora::protocols::Stream;
 use pingora::server::ShutdownWatch;
 use pingora_proxy::{HttpProxy, ProxyHttp};
@@ -78,12 +77,18 @@ pub(crate) trait Refuse: Send + Sync + 'static {
     fn refuse(&self, refusal: Refusal<'_>) -> Reply;
 }
 
-/// One listener's application: Pingora's proxy behind the checks.
-pub(crate) struct Intake<G: ProxyHttp> {
-    proxy: Arc<HttpProxy<G>>,
-    gateway: Arc<dyn Refuse>,
-    caps: Caps,
-    listeners: Box<[Listener]>,
+/// Pingora's proxy behind the checks.
+pub(crate) struct Intake<G: ProxyHttp, C: custom::Connector> {
+    proxy: Arc<HttpProxy<G, C>>,
+    door: Arc<Door>,
+}
+
+/// What all connections come in by.
+pub(crate) struct Door {
+    pub(crate) gateway: Arc<dyn Refuse>,
+    /// The same for all listeners.
+    pub(crate) caps: Caps,
+    pub(crate) listeners: Box<[Listener]>,
 }
 
 /// Where clients connect.
@@ -94,12 +99,7 @@ pub struct Listener {
     pub http2: bool,
 }
 
-impl<G: ProxyHttp> Intake<G> {
-    /// `proxy` comes from [`pingora_proxy::http_proxy`]; `caps` is the same for all listeners.
-    pub(crate) fn new(proxy: HttpProxy<G>, gateway: Arc<dyn Refuse>, caps: Caps, listeners: Box<[Listener]>) -> Self {
-        Self { proxy: Arc::new(proxy), gateway, caps, listeners }
-    }
-
+impl Door {
     /// Whether the listener that took this connection speaks HTTP/2.
     fn speaks_http2(&self, stream: &Stream) -> bool {
         if !self.listeners.iter().any(|listener| listener.http2) {
@@ -128,30 +128,31 @@ pub(crate) fn connection_of(stream: &Stream) -> Option<Arc<Connection>> {
     (**stream).as_any().downcast_ref::<gate::Gate>().map(gate::Gate::connection)
 }
 
-#[async_trait]
-impl<G> ServerApp for Intake<G>
+impl<G, C> Intake<G, C>
 where
     G: ProxyHttp + Send + Sync + 'static,
     G::CTX: Send + Sync,
+    C: custom::Connector,
 {
-    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+    /// The proxy's modules have been initialised.
+    pub(crate) fn new(proxy: Arc<HttpProxy<G, C>>, door: Arc<Door>) -> Self {
+        Self { proxy, door }
+    }
+
+    /// One connection from its first byte to its last.
+    pub(crate) async fn take(self, stream: Stream, shutdown: &ShutdownWatch) {
         let digest = stream.get_socket_digest();
         let peer = digest.and_then(|digest| digest.peer_addr().and_then(|peer| peer.as_inet().copied()));
         let address = peer.map(|peer| peer.ip());
-        let speaks_http2 = self.speaks_http2(&stream);
-        match self.caps.admit(peer, &self.gateway.limits()) {
+        let speaks_http2 = self.door.speaks_http2(&stream);
+        match self.door.caps.admit(peer, &self.door.gateway.limits()) {
             Ok(entered) if speaks_http2 => {
                 // Boxed: the others need no room for it.
                 Box::pin(self.serve_either(gate::Gate::new(stream, entered, address), peer, shutdown)).await;
             }
             Ok(entered) => self.serve(gate::Gate::new(stream, entered, address), peer, shutdown, None).await,
-            Err(denial) => self.turn_away(stream, peer, denial, speaks_http2).await,
+            Err(denial) => self.door.turn_away(stream, peer, denial, speaks_http2).await,
         }
-        None
-    }
-
-    async fn cleanup(&self) {
-        self.proxy.http_cleanup().await;
     }
 }
 

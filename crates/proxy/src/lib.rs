@@ -22,6 +22,7 @@ mod key_sets;
 mod listeners;
 mod passwords;
 mod phase;
+mod pool;
 mod probes;
 mod records;
 mod resolve;

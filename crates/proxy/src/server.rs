@@ -7,11 +7,12 @@ use crate::key_sets::{self, KeySetReport, KeySets};
 use crate::listeners::{Bound, Failing, ListenError, bind};
 use crate::passwords::Passwords;
 use crate::phase::receive;
+use crate::pool::{self, Pool};
 use crate::probes::Probes;
 use crate::records::{Record, Records};
 use crate::resolve::Resolver;
 use crate::shared::Shared;
-use crate::storms::{SWEEP_INTERVAL, Storms};
+use crate::storms::{self, Storms};
 use crate::turns::Turns;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -204,7 +205,8 @@ impl Server {
         let mut server = pingora::server::Server::new_with_opt_and_conf(None, configuration(settings));
         server.bootstrap();
         let listeners = settings.listeners.clone().into();
-        let mut service = receive::service(&server.configuration, &self.shared, listeners);
+        let pool = Pool::new(KEPT_MAX.saturating_mul(server.configuration.threads));
+        let mut service = receive::service(&server.configuration, &self.shared, Arc::clone(&pool), listeners);
         for address in addresses {
             service.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers()));
         }
@@ -227,6 +229,7 @@ impl Server {
             "background",
             Background {
                 shared: Arc::clone(&self.shared),
+                pool,
                 listening: Mutex::new(Some(Box::new(move || {
                     let _ = begin.send(());
                     listening();
@@ -243,12 +246,16 @@ impl Server {
 }
 
 /// Buffers of a client's connection. An answer's head and a body of usual size leave in one packet run and one system call: with
-/// Pingora's own 1,460 bytes the limits in the head push the body into a second one.
+/// Pingora's own 1,460 bytes the limits in the head push the body into a second one. What is read goes to the intake's buffer, or to
+/// that of a body.
 fn buffers() -> L4BufferSettings {
-    const READ_BYTES: usize = 16 * 1024;
+    const READ_BYTES: usize = 0;
     const WRITE_BYTES: usize = 16 * 1024;
     L4BufferSettings::new(READ_BYTES, WRITE_BYTES)
 }
+
+/// Idle connections to upstreams, for each worker thread.
+const KEPT_MAX: usize = 1024;
 
 fn configuration(settings: &Settings) -> ServerConf {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -258,7 +265,8 @@ fn configuration(settings: &Settings) -> ServerConf {
         graceful_shutdown_timeout_seconds: Some(1),
         // Counts attempts, not retries; a hook decides, this only bounds it.
         max_retries: 8,
-        upstream_keepalive_pool_size: 1024,
+        // For connections behind answers whose end only Pingora knows; the others are in our pool.
+        upstream_keepalive_pool_size: KEPT_MAX,
         ..ServerConf::default()
     }
 }
@@ -295,6 +303,7 @@ type Listening = Box<dyn FnOnce() + Send>;
 /// All periodic work, in one service: each has a thread of its own.
 struct Background {
     shared: Arc<Shared>,
+    pool: Arc<Pool>,
     listening: Mutex<Option<Listening>>,
     drained: Box<dyn Fn() + Send + Sync>,
 }
@@ -313,10 +322,12 @@ impl BackgroundService for Background {
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move { shared.resolver.keep().await });
         self.say_ready();
-        let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
+        let mut storms = tokio::time::interval(storms::SWEEP_INTERVAL);
+        let mut pool = tokio::time::interval(pool::SWEEP_INTERVAL);
         loop {
             tokio::select! {
-                _ = sweep.tick() => self.shared.storms.sweep(limits::clock::now()),
+                _ = storms.tick() => self.shared.storms.sweep(limits::clock::now()),
+                _ = pool.tick() => self.pool.sweep(limits::clock::now()),
                 _ = shutdown.changed() => break,
             }
         }

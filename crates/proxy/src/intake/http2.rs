@@ -33,6 +33,7 @@ use http::{Method, Request, Response, StatusCode, Uri};
 use limits::clock;
 use limits::gauge::Entered;
 use line::{Line, digest};
+use pingora::connectors::http::custom;
 use pingora::http::RequestHeader;
 use pingora::protocols::Stream;
 use pingora::server::ShutdownWatch;
@@ -57,19 +58,15 @@ const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// HPACK counts so much more for each field than it has bytes (RFC 7541, 4.1), and a written-out line has 4 bytes around it.
 const FIELD_OVERHEAD_BYTES: usize = 32;
 
-impl<G> Intake<G>
+impl<G, C> Intake<G, C>
 where
     G: ProxyHttp + Send + Sync + 'static,
     G::CTX: Send + Sync,
+    C: custom::Connector,
 {
     /// The preface is in the gate.
-    pub(super) async fn serve_http2(
-        self: &Arc<Self>,
-        gate: Box<Gate>,
-        peer: Option<SocketAddr>,
-        shutdown: &ShutdownWatch,
-    ) {
-        let limits = self.gateway.limits();
+    pub(super) async fn serve_http2(self, gate: Box<Gate>, peer: Option<SocketAddr>, shutdown: &ShutdownWatch) {
+        let limits = self.door.gateway.limits();
         let ahead = Bytes::copy_from_slice(gate.ahead());
         let fields = gate.connection().peer.clone();
         let Some((stream, entered)) = gate.into_parts() else { return };
@@ -78,20 +75,20 @@ where
         let wire = Wire::new(stream, ahead, Arc::clone(&line.entered), Arc::clone(&line.traffic), &limits);
         // What it takes is that the client reads our settings.
         let Ok(Ok(streams)) = timeout(limits.header_timeout, options(&limits).handshake(wire)).await else { return };
-        Conversation::new(Arc::clone(self), streams, Arc::new(line), shutdown).hold().await;
+        Conversation::new(Arc::new(self), streams, Arc::new(line), shutdown).hold().await;
     }
 
     /// The session of a request that may go on; none once it has been refused.
     fn open(&self, request: Request<RecvStream>, respond: SendResponse<Bytes>, line: &Arc<Line>) -> Option<Exchange> {
         let started = clock::now();
-        let limits = self.gateway.limits();
+        let limits = self.door.gateway.limits();
         let (mut parts, body) = request.into_parts();
         join_cookies(&mut parts.headers);
         let decoded = decoded(&parts);
         let head = decoded.written_out();
         if let Err(denial) = decoded.check(&head, &limits.head) {
             let refusal = Refusal { denial, peer: line.peer, head: &head, started, protocol: PROTOCOL, is_told: true };
-            tell(respond, self.gateway.refuse(refusal));
+            tell(respond, self.door.gateway.refuse(refusal));
             return None;
         }
         let connection = Arc::new(Connection::new(line.fields.clone()));

@@ -9,27 +9,23 @@ use bytes::BytesMut;
 use engine::wire::{CheckedHead, Framing};
 use limits::clock::Now;
 use pingora::apps::{HttpPersistentSettings, HttpServerApp};
+use pingora::connectors::http::custom;
 use pingora::protocols::http::ServerSession;
 use pingora::server::ShutdownWatch;
 use pingora_proxy::ProxyHttp;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
 
-impl<G> Intake<G>
+impl<G, C> Intake<G, C>
 where
     G: ProxyHttp + Send + Sync + 'static,
     G::CTX: Send + Sync,
+    C: custom::Connector,
 {
     /// A connection that may speak either protocol: its first bytes tell.
-    pub(super) async fn serve_either(
-        self: &Arc<Self>,
-        mut gate: Box<Gate>,
-        peer: Option<SocketAddr>,
-        shutdown: &ShutdownWatch,
-    ) {
+    pub(super) async fn serve_either(self, mut gate: Box<Gate>, peer: Option<SocketAddr>, shutdown: &ShutdownWatch) {
         let stopping = pin!(stopped(shutdown.clone()));
-        match spoken(&mut gate, &self.gateway.limits(), stopping).await {
+        match spoken(&mut gate, &self.door.gateway.limits(), stopping).await {
             Spoken::Http1(begun) => self.serve(gate, peer, shutdown, Some(begun)).await,
             Spoken::Http2 => self.serve_http2(gate, peer, shutdown).await,
             Spoken::Nothing => {}
@@ -49,18 +45,18 @@ where
         let (mut limits, mut revision) = (None, 0);
         loop {
             // The number first: what is installed in between is looked at again.
-            let newest = self.gateway.revision();
+            let newest = self.door.gateway.revision();
             if newest != revision {
                 (limits, revision) = (None, newest);
             }
-            let limits = limits.get_or_insert_with(|| self.gateway.limits());
+            let limits = limits.get_or_insert_with(|| self.door.gateway.limits());
             let (head, checked) = match next_head(&mut gate, limits, stopping.as_mut(), begun.take()).await {
                 Next::Head(head, checked) => (head, checked),
                 Next::Closed => return,
                 Next::Refused(denial, started) => {
                     let refusal =
                         Refusal { denial, peer, head: gate.ahead(), started, protocol: PROTOCOL, is_told: true };
-                    let bytes = written(&self.gateway.refuse(refusal));
+                    let bytes = written(&self.door.gateway.refuse(refusal));
                     if let Some((stream, entered)) = gate.into_parts() {
                         answer(stream, Some(entered), &bytes).await;
                     }

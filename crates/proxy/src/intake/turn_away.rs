@@ -1,15 +1,14 @@
 //! A connection that is one too many: it is told so, as long as not too many others are.
 
 use super::closing::{DRAIN_TIMEOUT, PROTOCOL, answer, written};
-use super::{Intake, Refusal, http2, preface};
+use super::{Door, Refusal, http2, preface};
 use engine::denial::Denial;
 use limits::clock;
 use pingora::protocols::Stream;
-use pingora_proxy::ProxyHttp;
 use std::net::SocketAddr;
 use tokio::time::timeout;
 
-impl<G: ProxyHttp> Intake<G> {
+impl Door {
     /// Where the listener speaks HTTP/2, the client is given a moment to show whether it does.
     pub(super) async fn turn_away(
         &self,

@@ -2,12 +2,14 @@
 
 use crate::context::RequestContext;
 use crate::fault::Progress;
+use crate::pool::{self, Usage};
 use crate::resolve::ANSWER_TIMEOUT;
 use engine::chain::Admission;
 use engine::denial::Denial;
 use engine::reason::Reason;
 use engine::upstream::Address;
 use limits::clock::now;
+use pingora::protocols::Digest;
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
 use pingora_proxy::Session;
@@ -66,7 +68,11 @@ async fn next(context: &mut RequestContext) -> Result<Box<HttpPeer>, Denial> {
 
 /// A connection to the endpoint is there. Until the request has been sent only the end of the whole exchange counts: how long an
 /// upload takes is for the client to say.
-pub(crate) fn connected(context: &mut RequestContext, reused: bool) {
+pub(crate) fn connected(context: &mut RequestContext, reused: bool, digest: Option<&Digest>) {
+    context.upstream_connection = digest.and_then(|digest| digest.proxy_digest.clone());
+    let usage = context.upstream_connection.as_ref().and_then(|digest| pool::usage(digest));
+    let reused = reused || usage.is_some_and(Usage::was_kept);
+    context.attempt.reused = reused;
     // A kept connection is there at once: the clock need not be asked again.
     context.attempt.connected = match context.attempt.began {
         Some(began) if reused && context.attempt.count == 1 => Some(began),
@@ -75,6 +81,13 @@ pub(crate) fn connected(context: &mut RequestContext, reused: bool) {
     context.attempt.progress = Progress::Waiting;
     if let (Some(deadline), Some(end)) = (context.deadline(), context.attempt.total_ends_ns) {
         deadline.set(end);
+    }
+}
+
+/// Upstream has said all that it had to say to this request.
+pub(crate) fn answered(context: &RequestContext) {
+    if let Some(usage) = context.upstream_connection.as_ref().and_then(|digest| pool::usage(digest)) {
+        usage.answered();
     }
 }
 
@@ -97,7 +110,7 @@ pub(crate) fn wait_for_answer(context: &RequestContext) {
 /// An exchange broke. It is tried again only where that is safe: the endpoint had closed a connection that was kept open from an
 /// earlier request, nothing of the answer has arrived, and the request changes nothing or never reached anybody.
 #[expect(clippy::unnecessary_box_returns, reason = "Pingora hands errors on in boxes")]
-pub(crate) fn failed(session: &Session, context: &RequestContext, error: Box<Error>, reused: bool) -> Box<Error> {
+pub(crate) fn failed(session: &Session, context: &RequestContext, error: Box<Error>) -> Box<Error> {
     let mut error = error;
     let may_repeat = context.denial.is_none()
         && context.attempt.count < ATTEMPTS_MAX
@@ -105,7 +118,7 @@ pub(crate) fn failed(session: &Session, context: &RequestContext, error: Box<Err
         && session.req_header().method.is_idempotent()
         && !session.as_ref().retry_buffer_truncated();
     if may_repeat {
-        error.retry.decide_reuse(reused);
+        error.retry.decide_reuse(context.attempt.reused);
     } else {
         error.set_retry(false);
     }

@@ -2,7 +2,8 @@
 
 use crate::gateway::Gateway;
 use crate::installed::Installed;
-use crate::intake::{self, Caps, Intake, IntakeLimits, Listener, Pace, Refusal, Refuse};
+use crate::intake::{Caps, Door, Intake, IntakeLimits, Listener, Pace, Refusal, Refuse};
+use crate::pool::{Connector, Pool};
 use crate::records::Unread;
 use crate::shared::Shared;
 use engine::denial::Denial;
@@ -10,8 +11,13 @@ use engine::reply::{Occurrence, Reply};
 use engine::wire::HeadLimits;
 use http::header::{self, HeaderValue};
 use limits::clock::{Now, now};
+use pingora::apps::HttpServerOptions;
+use pingora::connectors::ConnectorOptions;
+use pingora::server::ShutdownWatch;
 use pingora::server::configuration::ServerConf;
 use pingora::services::listening::Service;
+use pingora_proxy::{HttpProxy, ProxyServiceBuilder};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -22,11 +28,28 @@ use telemetry::request_id::RequestId;
 pub(crate) fn service(
     configuration: &Arc<ServerConf>,
     shared: &Arc<Shared>,
+    pool: Arc<Pool>,
     listeners: Box<[Listener]>,
-) -> Service<Intake<Gateway>> {
-    let proxy = pingora_proxy::http_proxy(configuration, Gateway { shared: Arc::clone(shared) });
-    let front: Arc<dyn Refuse> = Arc::new(FrontDoor { shared: Arc::clone(shared) });
-    Service::new("gateway".into(), intake::Intake::new(proxy, front, Caps::clone(&shared.connections), listeners))
+) -> Service<HttpProxy<Gateway, Connector>> {
+    let gateway: Arc<dyn Refuse> = Arc::new(FrontDoor { shared: Arc::clone(shared) });
+    let door = Arc::new(Door { gateway, caps: Caps::clone(&shared.connections), listeners });
+    let take = move |proxy, stream, shutdown: &ShutdownWatch| {
+        let (intake, shutdown) = (Intake::new(proxy, Arc::clone(&door)), shutdown.clone());
+        let taken: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(async move {
+            intake.take(stream, &shutdown).await;
+            None
+        });
+        taken
+    };
+    let connector = Connector::new(ConnectorOptions::from_server_conf(configuration), pool);
+    // The intake comes before Pingora's proxy by way of what Pingora calls a custom protocol, spoken by every connection.
+    let mut options = HttpServerOptions::default();
+    options.force_custom = true;
+    ProxyServiceBuilder::new(configuration, Gateway { shared: Arc::clone(shared) })
+        .name("gateway")
+        .custom(connector, Arc::new(take))
+        .server_options(options)
+        .build()
 }
 
 /// The gateway as the intake sees it.

@@ -3,7 +3,7 @@
 use crate::context::RequestContext;
 use crate::fault::Progress;
 use crate::fields::edit_response;
-use crate::phase::connect::decided;
+use crate::phase::connect::{self, decided};
 use crate::phase::old;
 use crate::respond;
 use engine::denial::Denial;
@@ -45,6 +45,9 @@ pub(crate) fn received(response: &mut ResponseHeader, context: &mut RequestConte
     context.attempt.first_byte = Some(now);
     context.attempt.status = Some(status.as_u16());
     wait_for_more(context, now);
+    if found.is_all {
+        connect::answered(context);
+    }
     edit_response(response, |headers| {
         headers.reserve(ADDED_MAX);
         strip(headers, found);
@@ -72,6 +75,8 @@ struct Found {
     hop_by_hop: bool,
     /// The framing of a body that there cannot be (RFC 9110, 8.6; RFC 9112, 6.1).
     idle_framing: bool,
+    /// Whatever was asked, nothing follows the head.
+    is_all: bool,
 }
 
 /// RFC 9112, 6.3, and what RFC 9110, 15.2 leaves to us.
@@ -111,6 +116,8 @@ fn survey(version: Version, status: StatusCode, headers: &HeaderMap) -> Result<F
     }
     let is_bare = status == StatusCode::NO_CONTENT || status.is_informational();
     found.idle_framing = is_bare && (coded || length.is_some());
+    let is_empty = length.is_some_and(|length| length.as_bytes().iter().all(|digit| *digit == b'0'));
+    found.is_all = is_empty || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     if bytes > HEAD_BYTES_MAX {
         return Err(format!("a head of {bytes} bytes"));
     }
@@ -171,6 +178,7 @@ pub(crate) fn frame(session: &mut Session, response: &mut ResponseHeader, contex
 /// A piece of the body has arrived.
 pub(crate) fn body(end_of_stream: bool, context: &RequestContext) {
     if end_of_stream {
+        connect::answered(context);
         if let Some(deadline) = context.deadline() {
             deadline.clear();
         }

@@ -44,5 +44,6 @@ mod storms;
 mod trace;
 mod transformations;
 mod uploads;
+mod upstream_connections;
 mod ways;
 mod whoami;

@@ -15,6 +15,7 @@ use h2::{Reason as Code, RecvStream};
 use http::Request;
 use limits::clock;
 use pingora::apps::HttpServerApp;
+use pingora::connectors::http::custom;
 use pingora::protocols::http::ServerSession;
 use pingora::server::ShutdownWatch;
 use pingora_proxy::ProxyHttp;
@@ -34,8 +35,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Between two looks at whether all that was handed over has gone out.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
-pub(super) struct Conversation<G: ProxyHttp> {
-    intake: Arc<Intake<G>>,
+pub(super) struct Conversation<G: ProxyHttp, C: custom::Connector> {
+    intake: Arc<Intake<G, C>>,
     streams: Streams<Wire, Bytes>,
     line: Arc<Line>,
     shutdown: ShutdownWatch,
@@ -57,13 +58,14 @@ enum Life {
     },
 }
 
-impl<G> Conversation<G>
+impl<G, C> Conversation<G, C>
 where
     G: ProxyHttp + Send + Sync + 'static,
     G::CTX: Send + Sync,
+    C: custom::Connector,
 {
     pub(super) fn new(
-        intake: Arc<Intake<G>>,
+        intake: Arc<Intake<G, C>>,
         streams: Streams<Wire, Bytes>,
         line: Arc<Line>,
         shutdown: &ShutdownWatch,
@@ -114,7 +116,7 @@ where
 
     /// How long the connection may be without requests under way. What was handed over by then goes out as the client takes it.
     fn idle_end(&self) -> Instant {
-        let limits = self.intake.gateway.limits();
+        let limits = self.intake.door.gateway.limits();
         let (since, within) = match self.life {
             _ if self.streams.has_streams() => (self.idle_since, limits.pace.write_timeout),
             Life::Open => (self.idle_since, limits.idle_timeout),
@@ -204,14 +206,15 @@ where
     fn refuse(&self, denial: Denial) {
         let (peer, started) = (self.line.peer, clock::now());
         let refusal = Refusal { denial, peer, head: &[], started, protocol: PROTOCOL, is_told: false };
-        self.intake.gateway.refuse(refusal);
+        self.intake.door.gateway.refuse(refusal);
     }
 }
 
-async fn serve<G>(intake: Arc<Intake<G>>, exchange: Exchange, shutdown: ShutdownWatch)
+async fn serve<G, C>(intake: Arc<Intake<G, C>>, exchange: Exchange, shutdown: ShutdownWatch)
 where
     G: ProxyHttp + Send + Sync + 'static,
     G::CTX: Send + Sync,
+    C: custom::Connector,
 {
     let connection = Arc::clone(&exchange.alarm.connection);
     // Until the request is recorded.

@@ -1,6 +1,6 @@
 //! A gateway of one upstream behind a real socket, the upstream that writes down what it gets, and a raw client.
 
-use crate::intake::{Caps, Intake, IntakeLimits, Pace, Refusal, Refuse, body_fault};
+use crate::intake::{Caps, Door, Intake, IntakeLimits, Pace, Refusal, Refuse, body_fault};
 use async_trait::async_trait;
 use engine::reason::Kind;
 use engine::reply::Reply;
@@ -11,7 +11,6 @@ use pingora::http::ResponseHeader;
 use pingora::protocols::l4::stream::Stream as SocketStream;
 use pingora::protocols::{GetSocketDigest, SocketDigest};
 use pingora::server::configuration::ServerConf;
-use pingora::services::listening::Service;
 use pingora::upstreams::peer::HttpPeer;
 use pingora_proxy::{FailToProxy, ProxyHttp, Session, http_proxy};
 use std::net::SocketAddr;
@@ -119,7 +118,9 @@ pub(super) async fn gateway(limits: IntakeLimits) -> Gateway {
     let mut proxy = http_proxy(&Arc::new(ServerConf::default()), PassThrough { upstream: upstream.address });
     proxy.server_options = None;
     let front = Arc::new(Front { limits, refused: Mutex::default() });
-    let intake = Arc::new(Intake::new(proxy, Arc::clone(&front) as Arc<dyn Refuse>, Caps::new(), Box::default()));
+    let proxy = Arc::new(proxy);
+    let gateway = Arc::clone(&front) as Arc<dyn Refuse>;
+    let door = Arc::new(Door { gateway, caps: Caps::new(), listeners: Box::default() });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopping) = watch::channel(false);
@@ -129,8 +130,8 @@ pub(super) async fn gateway(limits: IntakeLimits) -> Gateway {
             let mut stream = SocketStream::from(socket);
             let digest = SocketDigest::from_raw_fd(stream.as_raw_fd());
             stream.set_socket_digest(digest);
-            let (intake, stopping) = (Arc::clone(&intake), stopping.clone());
-            tokio::spawn(Service::handle_event(Box::new(stream), intake, stopping));
+            let (intake, stopping) = (Intake::new(Arc::clone(&proxy), Arc::clone(&door)), stopping.clone());
+            tokio::spawn(async move { intake.take(Box::new(stream), &stopping).await });
         }
     });
     Gateway { address, front, upstream, stop }

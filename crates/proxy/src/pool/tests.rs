@@ -1,0 +1,197 @@
+//! What is taken from the pool, and what goes back.
+
+use super::lease::{Lease, Usage, usage};
+use super::{Kept, Key, Pool, Socket, is_quiet};
+use limits::clock::Now;
+use pingora::http::ResponseHeader;
+use pingora::protocols::raw_connect::ProxyDigest;
+use pingora::protocols::{GetProxyDigest as _, Shutdown, Stream};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const IDLE: Duration = Duration::from_secs(60);
+const START: Now = Now::at_unix_seconds(1_000_000);
+
+const fn key(group: u64) -> Key {
+    Key { group, address: SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 80) }
+}
+
+/// A connection, and its other end.
+async fn connection(group: u64) -> (Kept, TcpStream) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let (ours, theirs) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+    let socket = Socket::Plain(ours.unwrap());
+    let answer = Box::new(ResponseHeader::build(200, None).unwrap());
+    let digest = Arc::new(ProxyDigest::new(answer, Some(Box::new(Usage::default()))));
+    (Kept { socket, digest, key: key(group), idle_timeout: IDLE }, theirs.unwrap().0)
+}
+
+fn id(kept: &Kept) -> i32 {
+    kept.socket.id()
+}
+
+/// Until that is so: the other end's doing arrives in its time.
+async fn until(mut so: impl FnMut() -> bool) {
+    let looked = async {
+        while !so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, looked).await.unwrap();
+}
+
+/// The other end sees the end.
+async fn is_closed(theirs: &mut TcpStream) {
+    assert_eq!(timeout(PATIENCE, theirs.read(&mut [0])).await.unwrap().unwrap(), 0);
+}
+
+#[tokio::test]
+async fn the_last_to_come_is_the_first_to_go_and_only_to_its_own() {
+    let pool = Pool::new(8);
+    let ((one, _one), (two, _two), (other, _other)) = (connection(1).await, connection(1).await, connection(2).await);
+    let ids = [&one, &two, &other].map(id);
+    for kept in [one, two, other] {
+        pool.put(kept, START);
+    }
+    assert_eq!(pool.idle(), 3);
+    assert!(pool.take(&key(3), START).is_none());
+    let elsewhere = Key { address: (Ipv4Addr::LOCALHOST, 81).into(), ..key(1) };
+    assert!(pool.take(&elsewhere, START).is_none());
+    let taken = [1, 1, 2].map(|group| id(&pool.take(&key(group), START).unwrap()));
+    assert_eq!(taken, [ids[1], ids[0], ids[2]]);
+    assert!(pool.take(&key(1), START).is_none());
+    assert_eq!(pool.idle(), 0);
+}
+
+#[tokio::test]
+async fn what_upstream_has_closed_or_talks_on_is_not_taken() {
+    let pool = Pool::new(8);
+    let ((good, _good), (mut closed, their_closed), (mut talking, mut their_talking)) =
+        (connection(1).await, connection(1).await, connection(1).await);
+    let expected = id(&good);
+    drop(their_closed);
+    their_talking.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+    until(|| !is_quiet(&mut closed.socket)).await;
+    until(|| !is_quiet(&mut talking.socket)).await;
+    for kept in [good, talking, closed] {
+        pool.put(kept, START);
+    }
+    assert_eq!(id(&pool.take(&key(1), START).unwrap()), expected);
+    assert_eq!(pool.idle(), 0);
+}
+
+#[tokio::test]
+async fn what_was_idle_for_too_long_is_not_taken_and_is_closed() {
+    let pool = Pool::new(8);
+    let ((kept, mut theirs), (young, _young)) = (connection(1).await, connection(2).await);
+    pool.put(kept, START);
+    assert!(pool.take(&key(1), START.plus(IDLE)).is_none());
+    is_closed(&mut theirs).await;
+
+    let (kept, mut theirs) = connection(1).await;
+    pool.put(kept, START);
+    pool.put(young, START.plus(IDLE));
+    pool.sweep(START.plus(IDLE).plus(Duration::from_nanos(1)));
+    is_closed(&mut theirs).await;
+    assert_eq!(pool.idle(), 1);
+    assert!(pool.take(&key(2), START.plus(IDLE)).is_some());
+}
+
+/// `idleTimeout: 0s`: none is kept, not even until somebody looks.
+#[tokio::test]
+async fn what_may_not_be_idle_is_closed_at_once() {
+    let pool = Pool::new(8);
+    let (kept, mut theirs) = connection(1).await;
+    pool.put(Kept { idle_timeout: Duration::ZERO, ..kept }, START);
+    is_closed(&mut theirs).await;
+    assert_eq!(pool.idle(), 0);
+}
+
+#[tokio::test]
+async fn what_upstream_closes_is_closed_here_by_the_next_sweep() {
+    let pool = Pool::new(8);
+    let ((kept, theirs), (good, _good)) = (connection(1).await, connection(1).await);
+    pool.put(kept, START);
+    pool.put(good, START);
+    pool.sweep(START);
+    assert_eq!(pool.idle(), 2);
+    drop(theirs);
+    until(|| {
+        pool.sweep(START);
+        pool.idle() == 1
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_ones_too_many_are_those_that_would_end_first() {
+    let pool = Pool::new(4);
+    let mut ends = Vec::new();
+    for group in 0..6 {
+        let (kept, theirs) = connection(group).await;
+        // The first to come, of all of them, is the last to end.
+        let later = if group == 0 { 100 } else { group };
+        pool.put(kept, START.plus(Duration::from_secs(later)));
+        ends.push(theirs);
+        assert!(pool.idle() <= 4);
+    }
+    for theirs in &mut ends[1..3] {
+        is_closed(theirs).await;
+    }
+    let left: Vec<u64> = (0..6).filter(|group| pool.take(&key(*group), START).is_some()).collect();
+    assert_eq!(left, [0, 3, 4, 5]);
+}
+
+/// One exchange over a connection: what happened before Pingora let go of it, and whether it did.
+struct Played {
+    answered: bool,
+    asked: bool,
+    then: Then,
+}
+
+enum Then {
+    Nothing,
+    More,
+    Shut,
+}
+
+async fn goes_home(played: Played) -> bool {
+    let pool = Pool::new(8);
+    let (kept, mut theirs) = connection(1).await;
+    let mut lease = Box::new(Lease::new(kept, &pool, false));
+    lease.write_all(b"a question").await.unwrap();
+    lease.flush().await.unwrap();
+    theirs.write_all(b"an answer").await.unwrap();
+    timeout(PATIENCE, lease.read_exact(&mut [0; 9])).await.unwrap().unwrap();
+    if played.answered {
+        usage(&lease.get_proxy_digest().unwrap()).unwrap().answered();
+    }
+    if played.asked {
+        let mut stream: Stream = lease;
+        assert_eq!(is_quiet(&mut stream), !played.answered, "Pingora is to let go of it");
+        lease = stream.into_any().downcast().unwrap();
+    }
+    match played.then {
+        Then::Nothing => {}
+        Then::More => lease.write_all(b"more").await.unwrap(),
+        Then::Shut => Shutdown::shutdown(&mut *lease).await,
+    }
+    drop(lease);
+    pool.idle() == 1
+}
+
+#[tokio::test]
+async fn only_what_pingora_lets_go_of_behind_a_whole_answer_goes_home() {
+    let played = |answered, asked, then| goes_home(Played { answered, asked, then });
+    assert!(played(true, true, Then::Nothing).await);
+    assert!(!played(true, false, Then::Nothing).await, "dropped: of no use");
+    assert!(!played(false, true, Then::Nothing).await, "the byte is one of the answer");
+    assert!(!played(false, false, Then::Nothing).await);
+    assert!(!played(true, true, Then::More).await, "in use again");
+    assert!(!played(true, true, Then::Shut).await, "shut down");
+}
