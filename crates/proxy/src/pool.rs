@@ -64,7 +64,13 @@ struct Kept {
 struct Idle {
     kept: Kept,
     /// On the monotonic clock.
-    until_ns: u64,
+    since_ns: u64,
+}
+
+impl Idle {
+    fn is_over(&self, idle_timeout: Duration, now: Now) -> bool {
+        Duration::from_nanos(now.monotonic_ns.saturating_sub(self.since_ns)) >= idle_timeout
+    }
 }
 
 /// The last to come is the first to go, so that those which are too many grow old.
@@ -99,13 +105,16 @@ impl Pool {
         self.shards.get(place).unwrap_or(&self.shards[0])
     }
 
-    /// A connection over which upstream says nothing. Those found closed on the way are closed here, too.
-    fn take(&self, key: &Key, now: Now) -> Option<Kept> {
+    /// A connection over which upstream says nothing, and which may be idle for so long from now on. Those that are of no use any more
+    /// are closed on the way.
+    fn take(&self, key: &Key, idle_timeout: Duration, now: Now) -> Option<Kept> {
         loop {
-            let Idle { mut kept, until_ns } = self.shard(key).stacks().get_mut(key)?.pop()?;
+            let mut idle = self.shard(key).stacks().get_mut(key)?.pop()?;
             self.idle.fetch_sub(1, Ordering::Relaxed);
-            if until_ns > now.monotonic_ns && is_quiet(&mut kept.socket) {
-                return Some(kept);
+            // A reload may have shortened the time that it was put here for.
+            idle.kept.idle_timeout = idle_timeout.min(idle.kept.idle_timeout);
+            if !idle.is_over(idle.kept.idle_timeout, now) && is_quiet(&mut idle.kept.socket) {
+                return Some(Kept { idle_timeout, ..idle.kept });
             }
         }
     }
@@ -117,26 +126,26 @@ impl Pool {
         if self.idle.fetch_add(1, Ordering::Relaxed) >= self.idle_max {
             self.make_room();
         }
-        let until_ns = now.plus(kept.idle_timeout).monotonic_ns;
-        self.shard(&kept.key).stacks().entry(kept.key).or_default().push(Idle { kept, until_ns });
+        let since_ns = now.monotonic_ns;
+        self.shard(&kept.key).stacks().entry(kept.key).or_default().push(Idle { kept, since_ns });
     }
 
-    /// Closes the sixteenth whose time would be over first.
+    /// Closes the sixteenth that was used least lately, whoever's it is.
     fn make_room(&self) {
-        let mut ends: Vec<u64> = Vec::with_capacity(self.idle_max);
+        let mut times: Vec<u64> = Vec::with_capacity(self.idle_max);
         for shard in &self.shards {
-            ends.extend(shard.stacks().values().flatten().map(|idle| idle.until_ns));
+            times.extend(shard.stacks().values().flatten().map(|idle| idle.since_ns));
         }
-        let count = self.idle_max.div_ceil(16).min(ends.len());
+        let count = self.idle_max.div_ceil(16).min(times.len());
         if let Some(last) = count.checked_sub(1) {
-            let (_, until_ns, _) = ends.select_nth_unstable(last);
-            self.close(|idle| idle.until_ns <= *until_ns);
+            let (_, since_ns, _) = times.select_nth_unstable(last);
+            self.close(|idle| idle.since_ns <= *since_ns);
         }
     }
 
     /// Closes what has been idle for too long, and what upstream has closed.
     pub(crate) fn sweep(&self, now: Now) {
-        self.close(|idle| idle.until_ns <= now.monotonic_ns || !is_quiet(&mut idle.kept.socket));
+        self.close(|idle| idle.is_over(idle.kept.idle_timeout, now) || !is_quiet(&mut idle.kept.socket));
     }
 
     fn close(&self, mut is_over: impl FnMut(&mut Idle) -> bool) {

@@ -331,8 +331,13 @@ impl BackgroundService for Background {
                 _ = shutdown.changed() => break,
             }
         }
+        let mut look = tokio::time::interval(LOOK_INTERVAL);
         while self.shared.connections.open() > 0 {
-            tokio::time::sleep(LOOK_INTERVAL).await;
+            tokio::select! {
+                _ = look.tick() => {}
+                // An upstream that stops at the same time waits for our end of its connections.
+                _ = pool.tick() => self.pool.sweep(limits::clock::now()),
+            }
         }
         self.shared.limits.stop().await;
         limits.abort();

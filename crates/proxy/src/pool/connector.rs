@@ -47,7 +47,7 @@ impl Connector {
         };
         let no_answer = Box::new(ResponseHeader::build_no_case(200, Some(0))?);
         let digest = Arc::new(ProxyDigest::new(no_answer, Some(Box::new(Usage::default()))));
-        Ok(Kept { socket, digest, key, idle_timeout: peer.options.idle_timeout.unwrap_or(IDLE_TIMEOUT) })
+        Ok(Kept { socket, digest, key, idle_timeout: idle_timeout(peer) })
     }
 }
 
@@ -92,8 +92,11 @@ const OUT_OF_DESCRIPTORS: [i32; 2] = [23, 24];
 
 /// Of a peer that says none.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Of a peer that says none.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+fn idle_timeout(peer: &HttpPeer) -> Duration {
+    /// Of a peer that says none.
+    const DEFAULT: Duration = Duration::from_secs(60);
+    peer.options.idle_timeout.unwrap_or(DEFAULT)
+}
 
 #[async_trait]
 impl custom::Connector for Connector {
@@ -105,7 +108,7 @@ impl custom::Connector for Connector {
         let Some((peer, key)) = peer.and_then(|peer| Some((peer, Key::of(peer)?))) else {
             return Error::e_explain(ErrorType::InternalError, "a peer that has no connections of this kind");
         };
-        let lease = match self.pool.take(&key, clock::now()) {
+        let lease = match self.pool.take(&key, idle_timeout(peer), clock::now()) {
             Some(kept) => Box::new(Lease::new(kept, &self.pool, true)),
             // Boxed: most requests need no room for it.
             None => Box::new(Lease::new(Box::pin(self.connect(peer, key)).await?, &self.pool, false)),

@@ -59,12 +59,12 @@ async fn the_last_to_come_is_the_first_to_go_and_only_to_its_own() {
         pool.put(kept, START);
     }
     assert_eq!(pool.idle(), 3);
-    assert!(pool.take(&key(3), START).is_none());
+    assert!(pool.take(&key(3), IDLE, START).is_none());
     let elsewhere = Key { address: (Ipv4Addr::LOCALHOST, 81).into(), ..key(1) };
-    assert!(pool.take(&elsewhere, START).is_none());
-    let taken = [1, 1, 2].map(|group| id(&pool.take(&key(group), START).unwrap()));
+    assert!(pool.take(&elsewhere, IDLE, START).is_none());
+    let taken = [1, 1, 2].map(|group| id(&pool.take(&key(group), IDLE, START).unwrap()));
     assert_eq!(taken, [ids[1], ids[0], ids[2]]);
-    assert!(pool.take(&key(1), START).is_none());
+    assert!(pool.take(&key(1), IDLE, START).is_none());
     assert_eq!(pool.idle(), 0);
 }
 
@@ -81,7 +81,7 @@ async fn what_upstream_has_closed_or_talks_on_is_not_taken() {
     for kept in [good, talking, closed] {
         pool.put(kept, START);
     }
-    assert_eq!(id(&pool.take(&key(1), START).unwrap()), expected);
+    assert_eq!(id(&pool.take(&key(1), IDLE, START).unwrap()), expected);
     assert_eq!(pool.idle(), 0);
 }
 
@@ -90,7 +90,7 @@ async fn what_was_idle_for_too_long_is_not_taken_and_is_closed() {
     let pool = Pool::new(8);
     let ((kept, mut theirs), (young, _young)) = (connection(1).await, connection(2).await);
     pool.put(kept, START);
-    assert!(pool.take(&key(1), START.plus(IDLE)).is_none());
+    assert!(pool.take(&key(1), IDLE, START.plus(IDLE)).is_none());
     is_closed(&mut theirs).await;
 
     let (kept, mut theirs) = connection(1).await;
@@ -99,7 +99,7 @@ async fn what_was_idle_for_too_long_is_not_taken_and_is_closed() {
     pool.sweep(START.plus(IDLE).plus(Duration::from_nanos(1)));
     is_closed(&mut theirs).await;
     assert_eq!(pool.idle(), 1);
-    assert!(pool.take(&key(2), START.plus(IDLE)).is_some());
+    assert!(pool.take(&key(2), IDLE, START.plus(IDLE)).is_some());
 }
 
 /// `idleTimeout: 0s`: none is kept, not even until somebody looks.
@@ -128,23 +128,45 @@ async fn what_upstream_closes_is_closed_here_by_the_next_sweep() {
     .await;
 }
 
+/// Whoever's they are, and however long they might still have stayed.
 #[tokio::test]
-async fn the_ones_too_many_are_those_that_would_end_first() {
+async fn the_ones_too_many_are_those_used_least_lately() {
     let pool = Pool::new(4);
     let mut ends = Vec::new();
     for group in 0..6 {
         let (kept, theirs) = connection(group).await;
-        // The first to come, of all of them, is the last to end.
-        let later = if group == 0 { 100 } else { group };
-        pool.put(kept, START.plus(Duration::from_secs(later)));
+        let idle_timeout = if group < 2 { 60 * IDLE } else { IDLE };
+        pool.put(Kept { idle_timeout, ..kept }, START.plus(Duration::from_secs(group)));
         ends.push(theirs);
         assert!(pool.idle() <= 4);
     }
-    for theirs in &mut ends[1..3] {
+    for theirs in &mut ends[..2] {
         is_closed(theirs).await;
     }
-    let left: Vec<u64> = (0..6).filter(|group| pool.take(&key(*group), START).is_some()).collect();
-    assert_eq!(left, [0, 3, 4, 5]);
+    let now = START.plus(Duration::from_secs(6));
+    let left: Vec<u64> = (0..6).filter(|group| pool.take(&key(*group), IDLE, now).is_some()).collect();
+    assert_eq!(left, [2, 3, 4, 5]);
+}
+
+/// What a reload says counts for what is idle already, and for what serves again.
+#[tokio::test]
+async fn the_newest_idle_time_out_counts() {
+    let pool = Pool::new(8);
+    let (short, long) = (Duration::from_secs(5), 10 * IDLE);
+    let ((kept, _theirs), later) = (connection(1).await, START.plus(short));
+    pool.put(kept, START);
+    assert!(pool.take(&key(1), short, later).is_none());
+
+    let (kept, mut theirs) = connection(1).await;
+    pool.put(kept, START);
+    assert!(pool.take(&key(1), long, START.plus(IDLE)).is_none(), "upstream was promised no longer time");
+    is_closed(&mut theirs).await;
+
+    let (kept, _theirs) = connection(1).await;
+    pool.put(kept, START);
+    let kept = pool.take(&key(1), long, START).unwrap();
+    pool.put(kept, START);
+    assert!(pool.take(&key(1), long, START.plus(IDLE)).is_some());
 }
 
 /// One exchange over a connection: what happened before Pingora let go of it, and whether it did.

@@ -3,7 +3,7 @@
 use crate::support::{gateway, get, request, until};
 use std::time::Duration;
 use testkit::client::{Connection, DEADLINE};
-use testkit::gateway::Gateway;
+use testkit::gateway::{Gateway, Signal};
 use testkit::http2;
 use testkit::upstream::{Answer, Behaviour, Upstream, echo};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -149,26 +149,53 @@ async fn the_rest_of_an_upload_is_nobodys_request() {
     assert_eq!(serving.await.unwrap(), ["POST /upload HTTP/1.1", "GET /next HTTP/1.1"], "on connections of their own");
 }
 
-/// `keepalive.idleTimeout` ends what nobody needs, and what upstream has closed is not left open here.
+/// `keepalive.idleTimeout` ends what nobody needs, also while the gateway waits for the last requests.
 #[tokio::test]
 async fn idle_connections_are_closed_on_time() {
-    let upstream = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let config = CONFIG.replace(
-        "{{upstream}}\"]",
-        &format!("{}\"], keepalive: {{ idleTimeout: 100ms }}", upstream.local_addr().unwrap()),
-    );
-    let gateway = gateway(&config).start().await;
-    let serving = tokio::spawn(async move {
-        let (mut stream, _) = upstream.accept().await.unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await.unwrap());
+    for drains in [false, true] {
+        let upstream = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = upstream.local_addr().unwrap();
+        let config = format!(
+            "upstreams:\n  echo: {{ endpoints: [\"{{{{upstream}}}}\"] }}\n  \
+             kept: {{ endpoints: [\"{address}\"], keepalive: {{ idleTimeout: 1s }} }}\n\
+             defaults: {{ upstream: echo, auth: {{ none: {{}} }} }}\n\
+             routes: [{{ name: all, paths: [\"/*\"] }}, {{ name: kept, paths: [/kept], upstream: kept }}]\n"
+        );
+        let gateway = gateway(&config).upstream(echo()).start().await;
+        let mut under_way = gateway.client().connect().await;
+        under_way.write(b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 8\r\n\r\nhalf").await.unwrap();
+        let asking = tokio::spawn(async move {
+            let (mut stream, _) = upstream.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
+            stream
+        });
+        assert_eq!(gateway.send(&get("/kept", &[])).await.text(), "ok");
+        let mut kept = asking.await.unwrap();
+        if drains {
+            gateway.signal(Signal::SIGTERM);
         }
-        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
-        assert_eq!(timeout(DEADLINE, stream.read(&mut [0])).await.unwrap().unwrap(), 0, "the gateway ends it");
-    });
-    assert_eq!(gateway.send(&get("/", &[])).await.text(), "ok");
-    serving.await.unwrap();
+        assert_eq!(timeout(DEADLINE, kept.read(&mut [0])).await.unwrap().unwrap(), 0, "the gateway ends it");
+        assert_eq!(under_way.send(b"rest").await.status, 200, "and still serves");
+    }
+}
+
+/// What keeps a connection that is always in use from going on with the time-out of a config of long ago.
+#[tokio::test]
+async fn a_reload_that_keeps_none_reaches_what_is_there() {
+    let gateway = gateway(CONFIG).upstream(echo()).start().await;
+    for _ in 0..3 {
+        assert_eq!(gateway.send(&get("/", &[])).await.status, 200);
+    }
+    assert_eq!(gateway.upstream(0).connections(), 1);
+    gateway.reload_with(&CONFIG.replace("\"] }", "\"], keepalive: { idleTimeout: 0s } }")).await;
+    for turn in 0..3 {
+        assert_eq!(gateway.send(&get("/", &[])).await.status, 200);
+        assert_eq!(gateway.upstream(0).connections(), 2 + turn);
+    }
 }
 
 /// A kept connection outlives a reload that says the same of its upstream, and is not taken for another one's.
