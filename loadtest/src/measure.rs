@@ -6,10 +6,12 @@ use crate::material::Material;
 use crate::peers::{Limits, Peers};
 use crate::ports::Ports;
 use crate::process::{Running, Usage};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
 use serde::Serialize;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -83,25 +85,32 @@ impl Meter<'_> {
             connections: self.effort.connections,
             stop: self.stop,
         };
-        let sample = self.load(&load, &running, round);
-        let sample = sample.with_context(|| format!("{case}, round {round}: {}", running.complaint()));
+        let measured = self.load(&load, &running, round);
+        let measured = measured.with_context(|| format!("{case}, round {round}: {}", running.complaint()));
         drop(running);
-        if let Some(log) = &launch.access_log {
+        let logged = launch.access_log.as_ref().map(|log| {
+            let lines = lines(log);
             // Some 100 MB a round.
-            fs::remove_file(log).context("the proxy wrote no access log")?;
+            fs::remove_file(log).and(lines).context("the proxy wrote no access log")
+        });
+        let (sample, answered) = measured?;
+        if let Some(lines) = logged.transpose()? {
+            ensure!(lines >= answered, "{case}, round {round}: {lines} lines in the log for {answered} requests");
         }
-        sample
+        Ok(sample)
     }
 
-    fn load(&self, load: &Load<'_>, running: &Running, round: u32) -> Result<Sample> {
+    /// Also how many requests were answered while something was measured.
+    fn load(&self, load: &Load<'_>, running: &Running, round: u32) -> Result<(Sample, u64)> {
         let mut probe = || running.usage(self.core);
         let effort = self.effort;
         let (warm_up, saturated) = (seconds(effort.warm_up_s), seconds(effort.saturated_s));
         let full = generate::closed(load, warm_up, saturated, &mut probe)?;
         let (paced, latencies) = generate::open(load, effort.rate, warm_up / 2, seconds(effort.paced_s), &mut probe)?;
+        let answered = full.requests + paced.requests;
         let spent = Spent::of(&full);
         let paced = Spent::of(&paced);
-        Ok(Sample {
+        let sample = Sample {
             round,
             requests: full.requests,
             cpu_us: spent.cpu_us,
@@ -114,7 +123,18 @@ impl Meter<'_> {
             paced_disturbed: paced.disturbed,
             latency_us: Latency::of(&latencies),
             memory_mib: as_f64(running.resident_kib()?) / 1024.0,
-        })
+        };
+        Ok((sample, answered))
+    }
+}
+
+fn lines(log: &Path) -> io::Result<u64> {
+    let (mut log, mut count, mut part) = (File::open(log)?, 0, vec![0; 1 << 20]);
+    loop {
+        match log.read(&mut part)? {
+            0 => return Ok(count),
+            read => count += part.iter().take(read).map(|byte| u64::from(*byte == b'\n')).sum::<u64>(),
+        }
     }
 }
 
