@@ -9,23 +9,17 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use memchr::memmem::Finder;
 use rustix::buffer::spare_capacity;
-use rustix::event::{Timespec, epoll};
+use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
-use rustix::thread::sched_yield;
 use std::collections::HashMap;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
-use std::time::{Duration, Instant};
 
 const BODY_BYTES: usize = 1024;
 const HEAD_END: &[u8] = b"\r\n\r\n";
 const LISTENER: u64 = u64::MAX;
-/// So long behind a request the next one is looked for without sleeping: whoever sends to a process that sleeps has to wake it, and in a
-/// virtual machine that costs a proxy as much as a small request. At saturation nobody sleeps, at a fixed rate hardly anybody looks.
-const AWAKE: Duration = Duration::from_micros(200);
-const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 #[derive(Parser)]
 struct Options {
@@ -63,19 +57,12 @@ impl Server<'_> {
     fn serve(&mut self) -> Result<()> {
         let mut events = Vec::with_capacity(256);
         let mut buffer = Vec::with_capacity(64 * 1024);
-        let mut heard = Instant::now();
         loop {
             events.clear();
-            let timeout = if heard.elapsed() < AWAKE { Some(&AT_ONCE) } else { None };
-            match epoll::wait(&self.epoll, spare_capacity(&mut events), timeout) {
+            match epoll::wait(&self.epoll, spare_capacity(&mut events), None) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error).context("cannot wait for requests"),
             }
-            if events.is_empty() {
-                sched_yield();
-                continue;
-            }
-            heard = Instant::now();
             for event in &events {
                 let id = event.data.u64();
                 if id == LISTENER {
