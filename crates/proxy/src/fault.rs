@@ -22,7 +22,7 @@ pub(crate) fn denial(error: &Error, progress: Progress) -> Denial {
 }
 
 /// What happened, from the whole to the cause, as the record has it: `connecting to 192.0.2.1:80: Connection refused (os error 111)`.
-/// Pingora's own words for the kind of error stand only where there are no others.
+/// Where there is no cause, Pingora's own word for the kind of error stands in its place.
 pub(crate) fn shown(error: &Error) -> String {
     let (mut said, mut next) = (Vec::new(), Some(error));
     while let Some(error) = next {
@@ -30,11 +30,8 @@ pub(crate) fn shown(error: &Error) -> String {
         let cause = error.cause.as_ref();
         next = cause.and_then(|cause| cause.downcast_ref::<Box<Error>>()).map(|cause| &**cause);
         if next.is_none() {
-            said.extend(cause.map(ToString::to_string));
+            said.push(cause.map_or_else(|| error.etype().as_str().to_owned(), ToString::to_string));
         }
-    }
-    if said.is_empty() {
-        said.push(error.etype().as_str().to_owned());
     }
     said.join(": ").chars().take(DETAIL_CHARACTERS_MAX).collect()
 }
@@ -195,6 +192,8 @@ mod tests {
         );
         assert_eq!(shown(&error), "asking: reading: Connection refused (os error 111)");
         assert_eq!(shown(&Error::new(ErrorType::ConnectionClosed)), "ConnectionClosed");
+        let error = Error::explain(ErrorType::ConnectionClosed, "reading the head");
+        assert_eq!(shown(&error), "reading the head: ConnectionClosed");
         assert_eq!(shown(&Error::explain(ErrorType::ReadError, "x".repeat(1000))).len(), 400);
     }
 

@@ -46,8 +46,8 @@ impl ProxyHttp for Gateway {
         }
     }
 
-    async fn upstream_peer(&self, _session: &mut Session, context: &mut Box<RequestContext>) -> Result<Box<HttpPeer>> {
-        connect::peer(context).await
+    async fn upstream_peer(&self, session: &mut Session, context: &mut Box<RequestContext>) -> Result<Box<HttpPeer>> {
+        connect::peer(session, context).await
     }
 
     async fn connected_to_upstream(
@@ -110,7 +110,7 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         context: &mut Box<RequestContext>,
     ) -> Result<()> {
-        reply::received(response, context)?;
+        reply::received(session, response, context)?;
         transform::answer(&self.shared, session, response, context)?;
         reply::seal(session, response, context);
         transform::compress(session, response, context)

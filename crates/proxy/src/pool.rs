@@ -15,17 +15,12 @@ use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::upstreams::peer::HttpPeer;
 use socket::Socket;
 use std::collections::HashMap;
-use std::future::{Future as _, poll_fn};
-use std::net::SocketAddr;
-use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Waker};
 use std::time::Duration;
-use tokio::io::{AsyncRead, ReadBuf};
-use tokio::task::unconstrained;
 
-pub(crate) use connector::{Connector, keep_at_home};
+pub(crate) use connector::{Connector, keep_at_home, make_sure};
 pub(crate) use lease::{Usage, usage};
 
 /// How often what is idle is looked through. An upstream that closes a connection sees it closed on our side this much later.
@@ -33,6 +28,10 @@ pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Two endpoints seldom wait for each other.
 const SHARDS: usize = 16;
+/// Of one endpoint, under one lock.
+const LOOKED_AT_ONCE: usize = 32;
+/// Where there are too many.
+const CLOSED_AT_ONCE: usize = 64;
 
 /// What has to be the same for a connection to serve another request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,8 +67,8 @@ struct Idle {
 }
 
 impl Idle {
-    fn is_over(&self, idle_timeout: Duration, now: Now) -> bool {
-        Duration::from_nanos(now.monotonic_ns.saturating_sub(self.since_ns)) >= idle_timeout
+    fn is_over(&self, now: Now) -> bool {
+        Duration::from_nanos(now.monotonic_ns.saturating_sub(self.since_ns)) >= self.kept.idle_timeout
     }
 }
 
@@ -86,34 +85,44 @@ impl Shard {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Pool {
     shards: [Shard; SHARDS],
     idle: AtomicUsize,
-    idle_max: usize,
+    idle_max: AtomicUsize,
+    /// Somebody closes those too many: the others need not.
+    is_making_room: AtomicBool,
 }
 
 impl Pool {
-    /// Keeps so many idle connections at most, to all endpoints together.
-    pub(crate) fn new(idle_max: usize) -> Arc<Self> {
-        Arc::new(Self { shards: Default::default(), idle: AtomicUsize::new(0), idle_max })
+    /// How many may be idle, to all endpoints together; none until this is said.
+    pub(crate) fn keep_at_most(&self, idle_max: usize) {
+        self.idle_max.store(idle_max, Ordering::Relaxed);
+    }
+
+    pub(crate) fn idle(&self) -> usize {
+        self.idle.load(Ordering::Relaxed)
     }
 
     fn shard(&self, key: &Key) -> &Shard {
-        let place = key.group.wrapping_add(u64::from(key.address.port()));
+        let address = match key.address.ip() {
+            IpAddr::V4(address) => u64::from(u32::from(address)),
+            // The part that tells hosts of one network apart.
+            IpAddr::V6(address) => address.segments().iter().skip(4).fold(0, |all, part| all << 16 | u64::from(*part)),
+        };
+        let place = key.group ^ address ^ u64::from(key.address.port());
         let place = usize::try_from(place % SHARDS as u64).unwrap_or_default();
         self.shards.get(place).unwrap_or(&self.shards[0])
     }
 
-    /// A connection over which upstream says nothing, and which may be idle for so long from now on. Those that are of no use any more
-    /// are closed on the way.
+    /// A connection that was not idle for longer than this, and no longer than what it was put here with.
     fn take(&self, key: &Key, idle_timeout: Duration, now: Now) -> Option<Kept> {
         loop {
             let mut idle = self.shard(key).stacks().get_mut(key)?.pop()?;
             self.idle.fetch_sub(1, Ordering::Relaxed);
-            // A reload may have shortened the time that it was put here for.
+            // A reload may have shortened the time since.
             idle.kept.idle_timeout = idle_timeout.min(idle.kept.idle_timeout);
-            if !idle.is_over(idle.kept.idle_timeout, now) && is_quiet(&mut idle.kept.socket) {
+            if !idle.is_over(now) {
                 return Some(Kept { idle_timeout, ..idle.kept });
             }
         }
@@ -123,57 +132,67 @@ impl Pool {
         if kept.idle_timeout.is_zero() {
             return;
         }
-        if self.idle.fetch_add(1, Ordering::Relaxed) >= self.idle_max {
+        if self.idle.fetch_add(1, Ordering::Relaxed) >= self.idle_max.load(Ordering::Relaxed) {
             self.make_room();
         }
         let since_ns = now.monotonic_ns;
         self.shard(&kept.key).stacks().entry(kept.key).or_default().push(Idle { kept, since_ns });
     }
 
-    /// Closes the sixteenth that was used least lately, whoever's it is.
+    /// Closes some of those that were used least lately, whoever's they are. Some at once, as it takes a look at all of them.
     fn make_room(&self) {
-        let mut times: Vec<u64> = Vec::with_capacity(self.idle_max);
+        if self.is_making_room.swap(true, Ordering::Acquire) {
+            return;
+        }
+        let mut times = Vec::new();
         for shard in &self.shards {
             times.extend(shard.stacks().values().flatten().map(|idle| idle.since_ns));
         }
-        let count = self.idle_max.div_ceil(16).min(times.len());
+        let too_many = times.len().saturating_add(1).saturating_sub(self.idle_max.load(Ordering::Relaxed));
+        let count = too_many.max(times.len().div_ceil(16).min(CLOSED_AT_ONCE)).min(times.len());
         if let Some(last) = count.checked_sub(1) {
             let (_, since_ns, _) = times.select_nth_unstable(last);
             self.close(|idle| idle.since_ns <= *since_ns);
         }
+        self.is_making_room.store(false, Ordering::Release);
     }
 
     /// Closes what has been idle for too long, and what upstream has closed.
     pub(crate) fn sweep(&self, now: Now) {
-        self.close(|idle| idle.is_over(idle.kept.idle_timeout, now) || !is_quiet(&mut idle.kept.socket));
+        self.close(|idle| idle.is_over(now) || !idle.kept.socket.is_quiet());
     }
 
     fn close(&self, mut is_over: impl FnMut(&mut Idle) -> bool) {
         for shard in &self.shards {
-            let mut closed = Vec::new();
-            shard.stacks().retain(|_, stack| {
-                closed.extend(stack.extract_if(.., &mut is_over));
-                !stack.is_empty()
-            });
-            self.idle.fetch_sub(closed.len(), Ordering::Relaxed);
-            // Closed behind the lock: it takes system calls.
-            drop(closed);
+            let keys: Vec<Key> = shard.stacks().keys().copied().collect();
+            for key in keys {
+                self.close_some(shard, &key, &mut is_over);
+            }
         }
     }
 
-    #[cfg(test)]
-    fn idle(&self) -> usize {
-        self.idle.load(Ordering::Relaxed)
+    /// A few at a time: whoever wants a connection meanwhile waits for no more than these.
+    fn close_some(&self, shard: &Shard, key: &Key, mut is_over: impl FnMut(&mut Idle) -> bool) {
+        let mut begin: usize = 0;
+        loop {
+            let mut stacks = shard.stacks();
+            let Some(stack) = stacks.get_mut(key) else { return };
+            let end = begin.saturating_add(LOOKED_AT_ONCE).min(stack.len());
+            let closed: Vec<Idle> = stack.extract_if(begin.min(end)..end, &mut is_over).collect();
+            self.idle.fetch_sub(closed.len(), Ordering::Relaxed);
+            begin = end.saturating_sub(closed.len());
+            let is_done = begin >= stack.len();
+            if stack.is_empty() {
+                stacks.remove(key);
+            }
+            drop(stacks);
+            // Behind the lock: it takes system calls.
+            drop(closed);
+            if is_done {
+                return;
+            }
+        }
     }
-}
-
-/// Whether upstream has nothing to say where nobody has asked. Anything else, the end included, makes a connection useless.
-fn is_quiet(stream: &mut (impl AsyncRead + Unpin)) -> bool {
-    let mut byte = [0];
-    let mut buffer = ReadBuf::new(&mut byte);
-    let reading = poll_fn(|context| Pin::new(&mut *stream).poll_read(context, &mut buffer));
-    // Unconstrained: a task that has done enough for now would be told that there is nothing.
-    pin!(unconstrained(reading)).poll(&mut Context::from_waker(Waker::noop())).is_pending()
 }
 
 #[cfg(test)]

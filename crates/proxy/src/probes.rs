@@ -52,6 +52,8 @@ impl Probes {
         }
         let open = i64::try_from(self.shared.connections.open()).unwrap_or(i64::MAX);
         self.shared.metrics.connections_open().set(open);
+        let idle = i64::try_from(self.shared.pool.idle()).unwrap_or(i64::MAX);
+        self.shared.metrics.upstream_connections_idle().set(idle);
         let held = i64::try_from(self.shared.held_bodies.bytes()).unwrap_or(i64::MAX);
         self.shared.metrics.held_body_bytes().set(held);
         let crowd = &self.shared.live.crowd;

@@ -7,7 +7,7 @@ use crate::key_sets::{self, KeySetReport, KeySets};
 use crate::listeners::{Bound, Failing, ListenError, bind};
 use crate::passwords::Passwords;
 use crate::phase::receive;
-use crate::pool::{self, Pool};
+use crate::pool;
 use crate::probes::Probes;
 use crate::records::{Record, Records};
 use crate::resolve::Resolver;
@@ -173,6 +173,7 @@ impl Server {
             resolver,
             key_sets,
             connections,
+            pool: Arc::default(),
             storms,
             records: Records::default(),
             callouts: Callouts::default(),
@@ -205,8 +206,8 @@ impl Server {
         let mut server = pingora::server::Server::new_with_opt_and_conf(None, configuration(settings));
         server.bootstrap();
         let listeners = settings.listeners.clone().into();
-        let pool = Pool::new(KEPT_MAX.saturating_mul(server.configuration.threads));
-        let mut service = receive::service(&server.configuration, &self.shared, Arc::clone(&pool), listeners);
+        self.shared.pool.keep_at_most(KEPT_MAX.saturating_mul(server.configuration.threads));
+        let mut service = receive::service(&server.configuration, &self.shared, listeners);
         for address in addresses {
             service.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers()));
         }
@@ -229,7 +230,6 @@ impl Server {
             "background",
             Background {
                 shared: Arc::clone(&self.shared),
-                pool,
                 listening: Mutex::new(Some(Box::new(move || {
                     let _ = begin.send(());
                     listening();
@@ -265,8 +265,8 @@ fn configuration(settings: &Settings) -> ServerConf {
         graceful_shutdown_timeout_seconds: Some(1),
         // Counts attempts, not retries; a hook decides, this only bounds it.
         max_retries: 8,
-        // For connections behind answers whose end only Pingora knows; the others are in our pool.
-        upstream_keepalive_pool_size: KEPT_MAX,
+        // Of the pool that is Pingora's, where connections go whose answers nobody has seen to their end.
+        upstream_keepalive_pool_size: 64,
         ..ServerConf::default()
     }
 }
@@ -303,7 +303,6 @@ type Listening = Box<dyn FnOnce() + Send>;
 /// All periodic work, in one service: each has a thread of its own.
 struct Background {
     shared: Arc<Shared>,
-    pool: Arc<Pool>,
     listening: Mutex<Option<Listening>>,
     drained: Box<dyn Fn() + Send + Sync>,
 }
@@ -327,7 +326,7 @@ impl BackgroundService for Background {
         loop {
             tokio::select! {
                 _ = storms.tick() => self.shared.storms.sweep(limits::clock::now()),
-                _ = pool.tick() => self.pool.sweep(limits::clock::now()),
+                _ = pool.tick() => self.shared.pool.sweep(limits::clock::now()),
                 _ = shutdown.changed() => break,
             }
         }
@@ -336,7 +335,7 @@ impl BackgroundService for Background {
             tokio::select! {
                 _ = look.tick() => {}
                 // An upstream that stops at the same time waits for our end of its connections.
-                _ = pool.tick() => self.pool.sweep(limits::clock::now()),
+                _ = pool.tick() => self.shared.pool.sweep(limits::clock::now()),
             }
         }
         self.shared.limits.stop().await;

@@ -6,6 +6,7 @@ use crate::installed::Installed;
 use crate::intake::Caps;
 use crate::key_sets::KeySets;
 use crate::passwords::Passwords;
+use crate::pool::Pool;
 use crate::records::Records;
 use crate::resolve::Resolver;
 use crate::storms::Storms;
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) key_sets: KeySets,
     /// Connections from clients, in all and by address.
     pub(crate) connections: Caps,
+    /// Connections to upstreams that serve nobody at the moment.
+    pub(crate) pool: Arc<Pool>,
     /// Who loops on what was refused.
     pub(crate) storms: Storms,
     /// What was refused or failed lately.

@@ -148,6 +148,8 @@ metrics! {
     key_set_suppressed: IntCounterVec "tollgate_key_set_refetches_suppressed_total" ["provider"];
     /// Client connections that are open now.
     connections_open: IntGauge "tollgate_connections_open" [];
+    /// Connections to upstreams that are kept for the next request and serve none now.
+    upstream_connections_idle: IntGauge "tollgate_upstream_connections_idle" [];
     /// Bytes of request bodies that are held while they are read; `limits.heldBodyBytes` bounds them.
     held_body_bytes: IntGauge "tollgate_held_body_bytes" [];
     /// Client connections that were closed before their first request was read, by reason.
@@ -359,6 +361,10 @@ impl Metrics {
     #[must_use]
     pub fn connections_open(&self) -> IntGauge {
         self.families.connections_open.clone()
+    }
+
+    pub fn upstream_connections_idle(&self) -> IntGauge {
+        self.families.upstream_connections_idle.clone()
     }
 
     pub fn held_body_bytes(&self) -> IntGauge {

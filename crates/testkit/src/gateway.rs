@@ -259,9 +259,11 @@ impl Gateway {
         self.signal(Signal::SIGHUP);
         let after = self.until("a reload", async || {
             let now = self.scrape().await.config_state();
-            (now != before).then_some(now)
+            (now != before).then_some(())
         });
-        if after.await.successful { Reload::Applied } else { Reload::Refused }
+        after.await;
+        // Looked at again: a scrape reads its values one after the other, and may have begun before the verdict.
+        if self.scrape().await.config_state().successful { Reload::Applied } else { Reload::Refused }
     }
 
     /// The sum of all series of this name that have these labels; 0 if there is none.

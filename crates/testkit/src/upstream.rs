@@ -159,6 +159,12 @@ impl Upstream {
         self.shared.record.count()
     }
 
+    /// How many connections it has closed so far: the other side has its end, looked for or not.
+    #[must_use]
+    pub fn closed(&self) -> u64 {
+        self.shared.record.closed()
+    }
+
     /// How many connections were opened so far.
     #[must_use]
     pub fn connections(&self) -> u64 {

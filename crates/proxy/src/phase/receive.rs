@@ -3,7 +3,7 @@
 use crate::gateway::Gateway;
 use crate::installed::Installed;
 use crate::intake::{Caps, Door, Intake, IntakeLimits, Listener, Pace, Refusal, Refuse};
-use crate::pool::{Connector, Pool};
+use crate::pool::Connector;
 use crate::records::Unread;
 use crate::shared::Shared;
 use engine::denial::Denial;
@@ -28,7 +28,6 @@ use telemetry::request_id::RequestId;
 pub(crate) fn service(
     configuration: &Arc<ServerConf>,
     shared: &Arc<Shared>,
-    pool: Arc<Pool>,
     listeners: Box<[Listener]>,
 ) -> Service<HttpProxy<Gateway, Connector>> {
     let gateway: Arc<dyn Refuse> = Arc::new(FrontDoor { shared: Arc::clone(shared) });
@@ -41,7 +40,7 @@ pub(crate) fn service(
         });
         taken
     };
-    let connector = Connector::new(ConnectorOptions::from_server_conf(configuration), pool);
+    let connector = Connector::new(ConnectorOptions::from_server_conf(configuration), Arc::clone(&shared.pool));
     // The intake comes before Pingora's proxy by way of what Pingora calls a custom protocol, spoken by every connection.
     let mut options = HttpServerOptions::default();
     options.force_custom = true;

@@ -10,7 +10,7 @@ use engine::denial::Denial;
 use engine::reason::Reason;
 use engine::response::Author;
 use http::header::{self, HeaderName};
-use http::{HeaderMap, HeaderValue, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use limits::clock::now;
 use pingora::Result;
 use pingora::http::ResponseHeader;
@@ -25,7 +25,7 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// A head has arrived from upstream, interim ones included. What goes to the client loses the fields of upstream's own connection; a
 /// final answer gains the request ID and where the caller stands with its limits.
-pub(crate) fn received(response: &mut ResponseHeader, context: &mut RequestContext) -> Result<()> {
+pub(crate) fn received(session: &Session, response: &mut ResponseHeader, context: &mut RequestContext) -> Result<()> {
     let status = response.status;
     let found = match survey(response.version, status, &response.headers) {
         Ok(found) => found,
@@ -45,7 +45,7 @@ pub(crate) fn received(response: &mut ResponseHeader, context: &mut RequestConte
     context.attempt.first_byte = Some(now);
     context.attempt.status = Some(status.as_u16());
     wait_for_more(context, now);
-    if found.is_all {
+    if found.is_all || session.req_header().method == Method::HEAD {
         connect::answered(context);
     }
     edit_response(response, |headers| {
@@ -241,6 +241,23 @@ mod tests {
         check(NEW, 200, &["transfer-encoding: identity"], coding);
         check(NEW, 200, &["transfer-encoding: chunked", "transfer-encoding: chunked"], coding);
         check(NEW, 101, &[], Some("101 without a request to upgrade"));
+    }
+
+    #[test]
+    fn a_head_may_be_all_there_is() {
+        let check = |status: u16, lines: &[&'static str], expected: bool| {
+            let found = survey(NEW, StatusCode::from_u16(status).unwrap(), &headers(lines)).unwrap();
+            assert_eq!(found.is_all, expected, "{status} {lines:?}");
+        };
+        check(200, &["content-length: 0"], true);
+        check(200, &["content-length: 00"], true);
+        check(204, &[], true);
+        check(304, &["content-length: 5"], true);
+        check(205, &[], false);
+        check(200, &["content-length: 10"], false);
+        check(200, &["transfer-encoding: chunked"], false);
+        // It ends with its connection.
+        check(200, &[], false);
     }
 
     #[test]

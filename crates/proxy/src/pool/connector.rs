@@ -1,7 +1,7 @@
 //! How Pingora gets at the pool: by way of what it calls a custom protocol, whose connector may also bring a stream that speaks HTTP/1.
 
 use super::lease::Lease;
-use super::socket::Socket;
+use super::socket::{Socket, is_silent};
 use super::{Kept, Key, Pool, Usage};
 use async_trait::async_trait;
 use limits::clock;
@@ -12,19 +12,33 @@ use pingora::protocols::ALPN;
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::tls::CustomALPN;
 use pingora::upstreams::peer::{HttpPeer, Peer};
-use pingora::{Error, ErrorType, Result};
+use pingora::{Error, ErrorType, OrErr as _, Result};
 use std::any::Any;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
-/// Makes Pingora ask this connector for the peer's connections.
+/// What Pingora takes for protocols are words to this connector: how sure it has to be that a kept connection still lives. No upstream is
+/// told: what is asked in a handshake is HTTP/1.
+const AS_HEARD: &[u8] = b"as heard";
+const AS_ASKED: &[u8] = b"as asked";
+
+/// Makes Pingora ask this connector for the peer's connections: those that the event loop has heard nothing of.
 pub(crate) fn keep_at_home(peer: &mut HttpPeer) {
-    // A name of our own that no upstream is told: what is asked in the handshake is HTTP/1.
-    peer.options.alpn = ALPN::Custom(CustomALPN::new(b"pool".to_vec()));
+    peer.options.alpn = ALPN::Custom(CustomALPN::new(AS_HEARD.to_vec()));
+}
+
+/// For a request that cannot be sent again: the system is asked what has become of a connection. That is a system call.
+pub(crate) fn make_sure(peer: &mut HttpPeer) {
+    peer.options.alpn = ALPN::Custom(CustomALPN::new(AS_ASKED.to_vec()));
+}
+
+fn has_to_be_sure(peer: &HttpPeer) -> bool {
+    matches!(&peer.options.alpn, ALPN::Custom(word) if word.protocol() == AS_ASKED)
 }
 
 pub(crate) struct Connector {
@@ -35,6 +49,22 @@ pub(crate) struct Connector {
 impl Connector {
     pub(crate) fn new(options: ConnectorOptions, pool: Arc<Pool>) -> Self {
         Self { transport: TransportConnector::new(Some(options)), pool }
+    }
+
+    /// Those that turn out to be of no use are closed on the way.
+    pub(super) async fn kept(&self, peer: &HttpPeer, key: &Key) -> Option<Kept> {
+        let sure = has_to_be_sure(peer);
+        loop {
+            let mut kept = self.pool.take(key, idle_timeout(peer), clock::now())?;
+            if sure && matches!(kept.socket, Socket::Secured(_)) {
+                // The system cannot tell what is TLS's own. The event loop gets the chance to hear that upstream has closed it.
+                yield_now().await;
+            }
+            let lives = if sure { kept.socket.is_quiet() } else { is_silent(&mut kept.socket) };
+            if lives {
+                return Some(kept);
+            }
+        }
     }
 
     async fn connect(&self, peer: &HttpPeer, key: Key) -> Result<Kept> {
@@ -53,22 +83,18 @@ impl Connector {
 
 async fn connect(address: SocketAddr, within: Option<Duration>) -> Result<TcpStream> {
     let within = within.unwrap_or(CONNECT_TIMEOUT);
-    let connecting = async {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
-    };
-    match timeout(within, connecting).await {
-        Ok(connected) => {
-            connected.map_err(|error| Error::because(etype(&error), format!("connecting to {address}"), error))
-        }
-        Err(_elapsed) => {
-            Error::e_explain(ErrorType::ConnectTimedout, format!("no connection to {address} within {within:?}"))
-        }
-    }
+    let opened = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let socket = opened.or_err(ErrorType::InternalError, "opening a socket")?;
+    let connecting = timeout(within, socket.connect(address)).await;
+    let connected = connecting.map_err(|_elapsed| {
+        Error::explain(ErrorType::ConnectTimedout, format!("no connection to {address} within {within:?}"))
+    })?;
+    let stream = connected.map_err(|error| Error::because(etype(&error), format!("connecting to {address}"), error))?;
+    stream.set_nodelay(true).or_err(ErrorType::InternalError, "setting up a connection")?;
+    Ok(stream)
 }
 
-/// In Pingora's terms, which make the reason.
+/// Of a failure to connect, in Pingora's terms, which make the reason.
 fn etype(error: &io::Error) -> ErrorType {
     let is = |kinds: &[ErrorKind]| kinds.contains(&error.kind());
     if is(&[ErrorKind::ConnectionRefused]) {
@@ -77,18 +103,13 @@ fn etype(error: &io::Error) -> ErrorType {
         ErrorType::ConnectTimedout
     } else if is(&[ErrorKind::NetworkUnreachable, ErrorKind::HostUnreachable]) {
         ErrorType::ConnectNoRoute
-    } else if is(&[ErrorKind::AddrNotAvailable, ErrorKind::AddrInUse, ErrorKind::PermissionDenied])
-        || error.raw_os_error().is_some_and(|number| OUT_OF_DESCRIPTORS.contains(&number))
-    {
-        // Our own machine has no port, no right or no descriptor left for it.
+    } else if is(&[ErrorKind::AddrNotAvailable, ErrorKind::AddrInUse, ErrorKind::PermissionDenied]) {
+        // Our own machine has no port for it, or forbids it.
         ErrorType::InternalError
     } else {
         ErrorType::ConnectError
     }
 }
-
-/// `ENFILE` and `EMFILE`, as Linux numbers them.
-const OUT_OF_DESCRIPTORS: [i32; 2] = [23, 24];
 
 /// Of a peer that says none.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -108,7 +129,7 @@ impl custom::Connector for Connector {
         let Some((peer, key)) = peer.and_then(|peer| Some((peer, Key::of(peer)?))) else {
             return Error::e_explain(ErrorType::InternalError, "a peer that has no connections of this kind");
         };
-        let lease = match self.pool.take(&key, idle_timeout(peer), clock::now()) {
+        let lease = match self.kept(peer, &key).await {
             Some(kept) => Box::new(Lease::new(kept, &self.pool, true)),
             // Boxed: most requests need no room for it.
             None => Box::new(Lease::new(Box::pin(self.connect(peer, key)).await?, &self.pool, false)),
@@ -145,7 +166,6 @@ mod tests {
         check(ErrorKind::HostUnreachable.into(), ErrorType::ConnectNoRoute);
         check(ErrorKind::NetworkUnreachable.into(), ErrorType::ConnectNoRoute);
         check(ErrorKind::AddrNotAvailable.into(), ErrorType::InternalError);
-        check(io::Error::from_raw_os_error(24), ErrorType::InternalError);
         check(ErrorKind::ConnectionReset.into(), ErrorType::ConnectError);
     }
 

@@ -1,11 +1,14 @@
 //! What is taken from the pool, and what goes back.
 
 use super::lease::{Lease, Usage, usage};
-use super::{Kept, Key, Pool, Socket, is_quiet};
-use limits::clock::Now;
+use super::socket::is_silent;
+use super::{Connector, Kept, Key, Pool, Socket, make_sure};
+use limits::clock::{self, Now};
+use pingora::connectors::ConnectorOptions;
 use pingora::http::ResponseHeader;
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::{GetProxyDigest as _, Shutdown, Stream};
+use pingora::upstreams::peer::HttpPeer;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +22,12 @@ const START: Now = Now::at_unix_seconds(1_000_000);
 
 const fn key(group: u64) -> Key {
     Key { group, address: SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 80) }
+}
+
+fn pool(idle_max: usize) -> Arc<Pool> {
+    let pool = Arc::<Pool>::default();
+    pool.keep_at_most(idle_max);
+    pool
 }
 
 /// A connection, and its other end.
@@ -52,7 +61,7 @@ async fn is_closed(theirs: &mut TcpStream) {
 
 #[tokio::test]
 async fn the_last_to_come_is_the_first_to_go_and_only_to_its_own() {
-    let pool = Pool::new(8);
+    let pool = pool(8);
     let ((one, _one), (two, _two), (other, _other)) = (connection(1).await, connection(1).await, connection(2).await);
     let ids = [&one, &two, &other].map(id);
     for kept in [one, two, other] {
@@ -68,26 +77,28 @@ async fn the_last_to_come_is_the_first_to_go_and_only_to_its_own() {
     assert_eq!(pool.idle(), 0);
 }
 
+/// Where it has to be sure, whether or not the event loop has heard of it yet: nothing is waited for here.
 #[tokio::test]
-async fn what_upstream_has_closed_or_talks_on_is_not_taken() {
-    let pool = Pool::new(8);
-    let ((good, _good), (mut closed, their_closed), (mut talking, mut their_talking)) =
+async fn what_upstream_has_closed_or_talks_on_serves_nobody() {
+    let pool = pool(8);
+    let connector = Connector::new(ConnectorOptions::new(1), Arc::clone(&pool));
+    let mut peer = HttpPeer { group_key: 1, ..HttpPeer::new(key(1).address, false, String::new()) };
+    make_sure(&mut peer);
+    let ((good, _good), (closed, their_closed), (talking, mut their_talking)) =
         (connection(1).await, connection(1).await, connection(1).await);
     let expected = id(&good);
+    for kept in [good, talking, closed] {
+        pool.put(kept, clock::now());
+    }
     drop(their_closed);
     their_talking.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
-    until(|| !is_quiet(&mut closed.socket)).await;
-    until(|| !is_quiet(&mut talking.socket)).await;
-    for kept in [good, talking, closed] {
-        pool.put(kept, START);
-    }
-    assert_eq!(id(&pool.take(&key(1), IDLE, START).unwrap()), expected);
+    assert_eq!(id(&connector.kept(&peer, &key(1)).await.unwrap()), expected);
     assert_eq!(pool.idle(), 0);
 }
 
 #[tokio::test]
 async fn what_was_idle_for_too_long_is_not_taken_and_is_closed() {
-    let pool = Pool::new(8);
+    let pool = pool(8);
     let ((kept, mut theirs), (young, _young)) = (connection(1).await, connection(2).await);
     pool.put(kept, START);
     assert!(pool.take(&key(1), IDLE, START.plus(IDLE)).is_none());
@@ -105,7 +116,7 @@ async fn what_was_idle_for_too_long_is_not_taken_and_is_closed() {
 /// `idleTimeout: 0s`: none is kept, not even until somebody looks.
 #[tokio::test]
 async fn what_may_not_be_idle_is_closed_at_once() {
-    let pool = Pool::new(8);
+    let pool = pool(8);
     let (kept, mut theirs) = connection(1).await;
     pool.put(Kept { idle_timeout: Duration::ZERO, ..kept }, START);
     is_closed(&mut theirs).await;
@@ -114,7 +125,7 @@ async fn what_may_not_be_idle_is_closed_at_once() {
 
 #[tokio::test]
 async fn what_upstream_closes_is_closed_here_by_the_next_sweep() {
-    let pool = Pool::new(8);
+    let pool = pool(8);
     let ((kept, theirs), (good, _good)) = (connection(1).await, connection(1).await);
     pool.put(kept, START);
     pool.put(good, START);
@@ -131,7 +142,7 @@ async fn what_upstream_closes_is_closed_here_by_the_next_sweep() {
 /// Whoever's they are, and however long they might still have stayed.
 #[tokio::test]
 async fn the_ones_too_many_are_those_used_least_lately() {
-    let pool = Pool::new(4);
+    let pool = pool(4);
     let mut ends = Vec::new();
     for group in 0..6 {
         let (kept, theirs) = connection(group).await;
@@ -151,7 +162,7 @@ async fn the_ones_too_many_are_those_used_least_lately() {
 /// What a reload says counts for what is idle already, and for what serves again.
 #[tokio::test]
 async fn the_newest_idle_time_out_counts() {
-    let pool = Pool::new(8);
+    let pool = pool(8);
     let (short, long) = (Duration::from_secs(5), 10 * IDLE);
     let ((kept, _theirs), later) = (connection(1).await, START.plus(short));
     pool.put(kept, START);
@@ -183,7 +194,7 @@ enum Then {
 }
 
 async fn goes_home(played: Played) -> bool {
-    let pool = Pool::new(8);
+    let pool = pool(8);
     let (kept, mut theirs) = connection(1).await;
     let mut lease = Box::new(Lease::new(kept, &pool, false));
     lease.write_all(b"a question").await.unwrap();
@@ -195,7 +206,7 @@ async fn goes_home(played: Played) -> bool {
     }
     if played.asked {
         let mut stream: Stream = lease;
-        assert_eq!(is_quiet(&mut stream), !played.answered, "Pingora is to let go of it");
+        assert_eq!(is_silent(&mut stream), !played.answered, "Pingora is to let go of it");
         lease = stream.into_any().downcast().unwrap();
     }
     match played.then {

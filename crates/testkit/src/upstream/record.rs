@@ -52,6 +52,7 @@ pub(super) struct Record {
     received: Mutex<Kept>,
     requests: AtomicU64,
     connections: AtomicU64,
+    closed: AtomicU64,
     arrived: Notify,
 }
 
@@ -88,6 +89,15 @@ impl Record {
 
     pub(super) fn count(&self) -> u64 {
         self.requests.load(Ordering::SeqCst)
+    }
+
+    /// A connection is over on the upstream's side.
+    pub(super) fn disconnected(&self) {
+        self.closed.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn closed(&self) -> u64 {
+        self.closed.load(Ordering::SeqCst)
     }
 
     pub(super) fn connections(&self) -> u64 {

@@ -15,7 +15,11 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((stream, _)) = listener.accept().await {
         // Fails only on a socket that is gone.
         stream.set_nodelay(true).ok();
-        tokio::spawn(connection(stream, Arc::clone(&shared)));
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            connection(stream, Arc::clone(&shared)).await;
+            shared.record.disconnected();
+        });
     }
 }
 

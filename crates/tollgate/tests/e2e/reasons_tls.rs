@@ -3,6 +3,7 @@
 use crate::support::{Scenario, Steps, gateway, get, play};
 use engine::reason::Reason;
 use std::net::{Ipv4Addr, SocketAddr};
+use testkit::client::Connection;
 use testkit::gateway::Builder;
 use testkit::tls_upstream::{Authority, TlsUpstream, Validity};
 use testkit::upstream::echo;
@@ -84,6 +85,10 @@ async fn certificates() {
     for wrong in [expired, early, stranger, misnamed] {
         assert_eq!(wrong.inner().connections(), 0, "nothing was said to it");
     }
-    let response = gateway.send(&get("/good", &[])).await;
-    assert_eq!((response.status, good.inner().count()), (200, 1), "{response}");
+    // Over TLS, too, a connection serves those that follow.
+    let mut client = Connection::open(gateway.address("listen")).await.unwrap();
+    for turn in 1..=3 {
+        let response = client.send(&get("/good", &[])).await;
+        assert_eq!((response.status, good.inner().count(), good.inner().connections()), (200, turn, 1), "{response}");
+    }
 }
