@@ -144,7 +144,8 @@ fn prepare_endpoint(upstream: &Upstream, endpoint: &Endpoint, resolver: &Resolve
     options.read_timeout = None;
     options.write_timeout = Some(timeouts.idle);
     options.idle_timeout = Some(upstream.idle_timeout);
-    options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
+    // The gateway strips by itself what is of the client's connection (`phase/forward.rs`).
+    options.http_upstream_request_policy = HttpUpstreamRequestPolicy::preserve();
     keep_at_home(&mut prepared.peer);
     prepared
 }

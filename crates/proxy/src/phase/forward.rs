@@ -1,5 +1,5 @@
 //! The request as upstream gets it: the normal form of the path, the caller's identity in our words and nobody else's, and the
-//! fields that say where the request came from. Hop-by-hop fields are already gone (Pingora's policy, set on the peer).
+//! fields that say where the request came from.
 
 use crate::connection::Peer;
 use crate::context::RequestContext;
@@ -52,6 +52,7 @@ fn rewrite(session: &Session, parts: &mut Parts, context: &RequestContext) -> Re
     };
     let snapshot = &context.installed.snapshot;
     parts.headers.reserve(ADDED_MAX);
+    strip_hop_by_hop(&mut parts.headers);
     rewrite_target(session, parts, snapshot, context)?;
     tell_identity(&mut parts.headers, snapshot, admission)?;
     tell_origin(session, &mut parts.headers, context);
@@ -61,6 +62,37 @@ fn rewrite(session: &Session, parts: &mut Parts, context: &RequestContext) -> Re
         parts.headers.remove(header::EXPECT);
     }
     Ok(())
+}
+
+/// Fields of the client's own connection (RFC 9110, 7.6.1, and those that RFC 2616, 13.5.1 called so), and of an upgrade, which goes no
+/// further than here. What else Connection may name is not in the head: the intake refuses it. The framing of a body is set by Pingora,
+/// after this.
+const fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name.as_bytes(),
+        b"connection"
+            | b"keep-alive"
+            | b"proxy-connection"
+            | b"proxy-authenticate"
+            | b"proxy-authorization"
+            | b"te"
+            | b"trailer"
+            | b"trailers"
+            | b"transfer-encoding"
+            | b"upgrade"
+            | b"http2-settings"
+    )
+}
+
+/// In one look at all names: Pingora's own way asks for each field, whether or not there is one, and that for each request.
+fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    if !headers.keys().any(|name| is_hop_by_hop(name.as_str())) {
+        return;
+    }
+    let gone: Vec<HeaderName> = headers.keys().filter(|name| is_hop_by_hop(name.as_str())).cloned().collect();
+    for name in gone {
+        headers.remove(name);
+    }
 }
 
 /// Path in normal form, origin form, without a query key that is ours.
