@@ -1,8 +1,8 @@
 //! Where a caller stands with its limits after this request: what the `RateLimit` and `X-RateLimit-*` fields say.
 
 use crate::names::PolicyId;
-use arrayvec::ArrayVec;
 use limits::bucket::Taken;
+use smallvec::SmallVec;
 
 /// Limits that are told to the client at once; more are enforced but not told.
 pub const STANDINGS_MAX: usize = 8;
@@ -43,14 +43,19 @@ impl Standing {
     }
 }
 
+/// More than these go to the heap: room for all that there can be would be copied with each request.
+const USUAL: usize = 4;
+
 /// The limits of one request, in the order in which they were asked.
 #[derive(Clone, Debug, Default)]
-pub struct Standings(ArrayVec<Standing, STANDINGS_MAX>);
+pub struct Standings(SmallVec<[Standing; USUAL]>);
 
 impl Standings {
     /// Past [`STANDINGS_MAX`] nothing is told.
     pub fn push(&mut self, standing: Standing) {
-        let _ = self.0.try_push(standing);
+        if self.0.len() < STANDINGS_MAX {
+            self.0.push(standing);
+        }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Standing> + Clone {

@@ -169,7 +169,8 @@ impl Gate {
     /// Behind the body: keeps what arrives for the next head, and tells only whether the client has gone.
     fn watch(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         let Some(stream) = self.stream.as_mut() else { return Poll::Ready(Ok(())) };
-        let mut chunk = [0; 1024];
+        // Small: it is looked at with every step of a request, and there is hardly ever anything.
+        let mut chunk = [0; 256];
         loop {
             let room = self.ahead_bytes_max.saturating_sub(self.ahead.len()).min(chunk.len());
             if self.ended || room == 0 {
