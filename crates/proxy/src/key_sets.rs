@@ -8,7 +8,7 @@ mod keeper;
 mod schedule;
 mod status;
 
-pub(crate) use keeper::keep;
+pub(crate) use keeper::{Keys, keep};
 pub use status::{KeySetReport, key_set_reports};
 
 use arc_swap::ArcSwap;

@@ -13,6 +13,7 @@ mod encoder;
 mod endpoint;
 mod fault;
 mod fields;
+mod front;
 mod gateway;
 mod held;
 mod hold;

@@ -1,12 +1,12 @@
 //! The process around the gateway: listeners, the telemetry address, background work, and the way it stops.
 
 use crate::callout::Callouts;
+use crate::front;
 use crate::installed::{Installed, LogSettings};
 use crate::intake::{Caps, Listener};
 use crate::key_sets::{self, KeySetReport, KeySets};
 use crate::listeners::{Bound, Failing, ListenError, bind};
 use crate::passwords::Passwords;
-use crate::phase::receive;
 use crate::pool;
 use crate::probes::Probes;
 use crate::records::{Record, Records};
@@ -207,7 +207,7 @@ impl Server {
         server.bootstrap();
         let listeners = settings.listeners.clone().into();
         self.shared.pool.keep_at_most(KEPT_MAX.saturating_mul(server.configuration.threads));
-        let mut service = receive::service(&server.configuration, &self.shared, listeners);
+        let mut service = front::service(&server.configuration, &self.shared, listeners);
         for address in addresses {
             service.add_listener(ListenerConfig::tcp(address.to_string()).l4_buffer(buffers()));
         }

@@ -4,7 +4,7 @@ use crate::callout::Callouts;
 use crate::held::HeldBodies;
 use crate::installed::Installed;
 use crate::intake::Caps;
-use crate::key_sets::KeySets;
+use crate::key_sets::{KeySets, Keys, Source};
 use crate::passwords::Passwords;
 use crate::pool::Pool;
 use crate::records::Records;
@@ -63,5 +63,19 @@ impl Shared {
         self.installs.fetch_add(1, Ordering::Release);
         self.key_sets.changed();
         self.metrics.config_loaded(&revision, now.unix_ms);
+    }
+}
+
+impl Keys for Shared {
+    fn sources(&self) -> Vec<Arc<Source>> {
+        self.installed.load().key_sources().cloned().collect()
+    }
+
+    fn key_sets(&self) -> &KeySets {
+        &self.key_sets
+    }
+
+    fn resolver(&self) -> &Resolver {
+        &self.resolver
     }
 }

@@ -3,8 +3,8 @@
 
 use super::fault::FetchFault;
 use super::fetch::{Answer, fetch};
-use super::{Source, schedule};
-use crate::shared::Shared;
+use super::{KeySets, Source, schedule};
+use crate::resolve::Resolver;
 use engine::policy::jwks::KeyFacts;
 use engine::policy::jwks::remote::{Begin, Changes, FetchFailure};
 use limits::clock::now;
@@ -21,20 +21,27 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// The same where nothing is fetched.
 const IDLE_INTERVAL: Duration = Duration::from_secs(60);
 
+/// Who has the sets that are to be kept, and what it takes to fetch them.
+pub(crate) trait Keys: Send + Sync + 'static {
+    /// Those of the config that is in force now.
+    fn sources(&self) -> Vec<Arc<Source>>;
+    fn key_sets(&self) -> &KeySets;
+    fn resolver(&self) -> &Resolver;
+}
+
 /// Runs until it is dropped.
-pub(crate) async fn keep(shared: Arc<Shared>) {
+pub(crate) async fn keep(keys: Arc<impl Keys>) {
     let connector = Arc::new(Connector::new(None));
     let mut fetches = JoinSet::new();
     loop {
         let mut wait = IDLE_INTERVAL;
-        let sources: Vec<Arc<Source>> = shared.installed.load().key_sources().cloned().collect();
-        for source in sources {
+        for source in keys.sources() {
             wait = wait.min(LOOK_INTERVAL);
             source.watch_age();
             match source.remote.begin(now()) {
                 Begin::Now => {
                     let under_way = UnderWay { source, has_ended: false };
-                    fetches.spawn(under_way.run(Arc::clone(&shared), Arc::clone(&connector)));
+                    fetches.spawn(under_way.run(Arc::clone(&keys), Arc::clone(&connector)));
                 }
                 Begin::Later(until) => wait = wait.min(until),
                 Begin::UnderWay => {}
@@ -42,7 +49,7 @@ pub(crate) async fn keep(shared: Arc<Shared>) {
         }
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = shared.key_sets.wake.notified() => {}
+            () = keys.key_sets().wake.notified() => {}
             Some(_) = fetches.join_next() => {}
         }
     }
@@ -55,11 +62,11 @@ struct UnderWay {
 }
 
 impl UnderWay {
-    async fn run(mut self, shared: Arc<Shared>, connector: Arc<Connector>) {
+    async fn run(mut self, keys: Arc<impl Keys>, connector: Arc<Connector>) {
         let source = &self.source;
         let rules = source.rules.load_full();
         let mut found = source.found.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let fetching = fetch(&rules, &connector, &shared.resolver, &mut found, now());
+        let fetching = fetch(&rules, &connector, keys.resolver(), &mut found, now());
         let answer = tokio::time::timeout(rules.timeout, fetching).await.unwrap_or(Err(FetchFault::Timeout));
         self.has_ended = true;
         let found = if answer.is_ok() { found } else { found.after_failure() };
