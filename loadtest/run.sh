@@ -59,21 +59,23 @@ install_missing() {
 build() {
     local begin=$SECONDS
     say "building $1"
-    (cd "$2" && timeout 3600 cargo build --release --locked "${@:3}")
+    (cd "$2" && timeout 3600 cargo "${@:3}")
     say "built $1 in $((SECONDS - begin)) s"
 }
 
 command -v cargo >/dev/null || die "cargo is missing: install Rust from https://rustup.rs"
 install_missing
 [[ -e /usr/lib/nginx/modules/ngx_http_lua_module.so ]] || die "nginx's Lua module is missing (package libnginx-mod-http-lua)"
-build "the load test" "$folder"
+build "the load test" "$folder" build --release --locked --bin loadtest --bin upstream
+# As Tollgate is: see .cargo/config.toml.
+build "bare Pingora" "$folder" rustc --release --locked --bin bare -- -C llvm-args=-align-all-functions=6
 loadtest=${CARGO_TARGET_DIR:-$folder/target}/release/loadtest
 
 options=("$@")
 if [[ " $* " != *" --tollgate"* && " $* " != *" --without-tollgate "* && " $* " != *" --help "* ]]; then
     cases=$("$loadtest" --list "$@")
     if grep -q '^tollgate' <<<"$cases"; then
-        build tollgate "$root" -p tollgate
+        build tollgate "$root" ship
         options+=(--tollgate "${CARGO_TARGET_DIR:-$root/target}/release/tollgate")
     fi
 fi

@@ -15,6 +15,7 @@ mod peers;
 mod ports;
 mod process;
 mod report;
+mod slices;
 
 use crate::case::{Case, Peer};
 use crate::check::Checker;
@@ -25,6 +26,7 @@ use crate::peers::{Peers, Programs};
 use crate::ports::Ports;
 use crate::process::{Launch, Running};
 use crate::report::Report;
+use crate::slices::Slices;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -89,6 +91,11 @@ fn main() -> Result<()> {
 
     check_all(&Checker { peers: &peers, core: cores.proxy, stop: &stop }, &cases, &mut ports)?;
     let meter = Meter { peers: &peers, material: &material, effort, core: cores.proxy, stop: &stop };
+    if let Some(turns) = options.slices {
+        let slices = Slices::measure(&meter, &cases, turns, &mut ports)?;
+        writeln!(std::io::stdout().lock(), "{}", slices.markdown())?;
+        return Ok(());
+    }
     let report = measure_all(&meter, &cases, machine, &out_dir, &mut ports)?;
     if options.write_baseline {
         report.write_baseline(&options.folder)?;

@@ -128,7 +128,7 @@ impl Meter<'_> {
     }
 }
 
-fn lines(log: &Path) -> io::Result<u64> {
+pub(crate) fn lines(log: &Path) -> io::Result<u64> {
     let (mut log, mut count, mut part) = (File::open(log)?, 0, vec![0; 1 << 20]);
     loop {
         match log.read(&mut part)? {

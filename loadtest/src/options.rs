@@ -28,6 +28,9 @@ pub(crate) struct Options {
     /// Seconds at saturation, and as many at the fixed rate, a case and round.
     #[arg(long)]
     pub(crate) seconds: Option<f64>,
+    /// Two cases in this many pairs of short turns a round, instead of one after the other (`--seconds 0.2` suits).
+    #[arg(long, conflicts_with = "write_baseline")]
+    pub(crate) slices: Option<u32>,
     /// Requests a second for the latencies.
     #[arg(long, default_value_t = 2_000)]
     pub(crate) rate: u32,
@@ -53,6 +56,7 @@ impl Options {
         let seconds = self.seconds.unwrap_or(part_s);
         let rounds = self.rounds.unwrap_or(rounds);
         ensure!((1..=100).contains(&rounds), "--rounds: 1 to 100");
+        ensure!(self.slices.is_none_or(|turns| (1..=10_000).contains(&turns)), "--slices: 1 to 10000");
         ensure!((0.1..=60.0).contains(&seconds), "--seconds: 0.1 to 60");
         ensure!((1..=100_000).contains(&self.rate), "--rate: 1 to 100000");
         ensure!((1..=1_000).contains(&self.connections), "--connections: 1 to 1000");
