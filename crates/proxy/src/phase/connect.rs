@@ -21,7 +21,7 @@ pub(crate) const DECIDED: ErrorType = ErrorType::Custom("decided by the gateway"
 /// The endpoint whose turn it is. Called again when a request is tried again.
 pub(crate) async fn peer(session: &Session, context: &mut RequestContext) -> Result<Box<HttpPeer>> {
     let mut peer = next(context).await.map_err(|denial| decided(context, denial))?;
-    // A request that must not be repeated fails with the connection that it meets, and one that has met such a one already should not meet the next.
+    // A request that must not be repeated fails with the connection that it meets; one that has met a closed one should not meet another.
     if context.attempt.count > 1 || !session.req_header().method.is_idempotent() {
         pool::make_sure(&mut peer);
     }
