@@ -14,6 +14,7 @@ mod head;
 mod host;
 mod line;
 
+pub use connection::HOP_BY_HOP;
 pub use head::{HeadEnd, head_end};
 
 use crate::denial::Denial;

@@ -3,10 +3,10 @@
 //! Pingora's own pool gives every idle connection a task that watches it, and whoever takes the connection waits for that task to let it
 //! go. Here an idle connection is an entry in a table; whether it still lives is asked when it is taken, and once in a while
 //! ([`Pool::sweep`]). Pingora keeps what is its own: TLS, the protocol, and the decision whether a connection may serve again
-//! ([`lease`] hears of it). See `docs/decisions/0040-a-pool-of-our-own.md`.
+//! ([`checkout`] hears of it). See `docs/decisions/0040-a-pool-of-our-own.md`.
 
+mod checkout;
 mod connector;
-mod lease;
 mod socket;
 
 use foldhash::fast::RandomState;
@@ -20,8 +20,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub(crate) use checkout::{Usage, usage};
 pub(crate) use connector::{Connector, keep_at_home, make_sure};
-pub(crate) use lease::{Usage, usage};
 
 /// How often what is idle is looked through. An upstream that closes a connection sees it closed on our side this much later.
 pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(1);

@@ -18,8 +18,9 @@ const END_TO_END: [&[u8]; 8] = [
 
 const END_TO_END_PREFIX: &[u8] = b"x-forwarded-";
 
-/// Fields that are for this connection whoever says so (RFC 9110, 7.6.1, and what RFC 2616, 13.5.1 called so), and may be named.
-const HOP_BY_HOP: [&[u8]; 7] =
+/// Fields that are for this connection whoever says so (RFC 9110, 7.6.1, and what RFC 2616, 13.5.1 called so), and may be named. Who
+/// forwards a request has to take all of them out: nothing else sees to what is named.
+pub const HOP_BY_HOP: [&[u8]; 7] =
     [b"te", b"upgrade", b"keep-alive", b"proxy-connection", b"http2-settings", b"trailer", b"trailers"];
 
 /// Options that may name something else. Each costs a look at every field of the head.

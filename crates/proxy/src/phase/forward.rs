@@ -311,3 +311,24 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let first = values.next()?.to_owned();
     Some(values.fold(first, |list, value| list + ", " + value))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::strip_hop_by_hop;
+    use engine::wire::HOP_BY_HOP;
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    /// The intake lets Connection name these, as they go no further.
+    #[test]
+    fn what_connection_may_name_is_taken_out() {
+        let mut headers = HeaderMap::new();
+        for name in HOP_BY_HOP.iter().copied().chain([&b"connection"[..], b"transfer-encoding", b"x-end", b"accept"]) {
+            headers.append(HeaderName::from_bytes(name).unwrap(), HeaderValue::from_static("1"));
+        }
+        headers.append("te", HeaderValue::from_static("2"));
+        strip_hop_by_hop(&mut headers);
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["accept", "x-end"]);
+    }
+}

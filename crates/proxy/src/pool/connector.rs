@@ -1,6 +1,6 @@
 //! How Pingora gets at the pool: by way of what it calls a custom protocol, whose connector may also bring a stream that speaks HTTP/1.
 
-use super::lease::Lease;
+use super::checkout::Checkout;
 use super::socket::{Socket, is_silent};
 use super::{Kept, Key, Pool, Usage};
 use async_trait::async_trait;
@@ -129,13 +129,13 @@ impl custom::Connector for Connector {
         let Some((peer, key)) = peer.and_then(|peer| Some((peer, Key::of(peer)?))) else {
             return Error::e_explain(ErrorType::InternalError, "a peer that has no connections of this kind");
         };
-        let lease = match self.kept(peer, &key).await {
-            Some(kept) => Box::new(Lease::new(kept, &self.pool, true)),
+        let checkout = match self.kept(peer, &key).await {
+            Some(kept) => Box::new(Checkout::new(kept, &self.pool, true)),
             // Boxed: most requests need no room for it.
-            None => Box::new(Lease::new(Box::pin(self.connect(peer, key)).await?, &self.pool, false)),
+            None => Box::new(Checkout::new(Box::pin(self.connect(peer, key)).await?, &self.pool, false)),
         };
         // Pingora takes every stream for a new one; a request is told by its [`Usage`].
-        Ok((Connection::Stream(lease), false))
+        Ok((Connection::Stream(checkout), false))
     }
 
     async fn reused_http_session<P: Peer + Send + Sync + 'static>(&self, _peer: &P) -> Option<()> {

@@ -1,6 +1,6 @@
 //! What is taken from the pool, and what goes back.
 
-use super::lease::{Lease, Usage, usage};
+use super::checkout::{Checkout, Usage, usage};
 use super::socket::is_silent;
 use super::{Connector, Kept, Key, Pool, Socket, make_sure};
 use limits::clock::{self, Now};
@@ -196,25 +196,25 @@ enum Then {
 async fn goes_home(played: Played) -> bool {
     let pool = pool(8);
     let (kept, mut theirs) = connection(1).await;
-    let mut lease = Box::new(Lease::new(kept, &pool, false));
-    lease.write_all(b"a question").await.unwrap();
-    lease.flush().await.unwrap();
+    let mut checkout = Box::new(Checkout::new(kept, &pool, false));
+    checkout.write_all(b"a question").await.unwrap();
+    checkout.flush().await.unwrap();
     theirs.write_all(b"an answer").await.unwrap();
-    timeout(PATIENCE, lease.read_exact(&mut [0; 9])).await.unwrap().unwrap();
+    timeout(PATIENCE, checkout.read_exact(&mut [0; 9])).await.unwrap().unwrap();
     if played.answered {
-        usage(&lease.get_proxy_digest().unwrap()).unwrap().answered();
+        usage(&checkout.get_proxy_digest().unwrap()).unwrap().answered();
     }
     if played.asked {
-        let mut stream: Stream = lease;
+        let mut stream: Stream = checkout;
         assert_eq!(is_silent(&mut stream), !played.answered, "Pingora is to let go of it");
-        lease = stream.into_any().downcast().unwrap();
+        checkout = stream.into_any().downcast().unwrap();
     }
     match played.then {
         Then::Nothing => {}
-        Then::More => lease.write_all(b"more").await.unwrap(),
-        Then::Shut => Shutdown::shutdown(&mut *lease).await,
+        Then::More => checkout.write_all(b"more").await.unwrap(),
+        Then::Shut => Shutdown::shutdown(&mut *checkout).await,
     }
-    drop(lease);
+    drop(checkout);
     pool.idle() == 1
 }
 

@@ -46,7 +46,7 @@ pub(crate) fn usage(digest: &ProxyDigest) -> Option<&Usage> {
 }
 
 #[derive(Debug)]
-pub(super) struct Lease {
+pub(super) struct Checkout {
     /// Taken out only at the end.
     kept: Option<Kept>,
     home: Arc<Pool>,
@@ -54,7 +54,7 @@ pub(super) struct Lease {
     released: bool,
 }
 
-impl Lease {
+impl Checkout {
     pub(super) fn new(kept: Kept, home: &Arc<Pool>, was_kept: bool) -> Self {
         if let Some(usage) = usage(&kept.digest) {
             usage.was_kept.store(was_kept, Ordering::Relaxed);
@@ -80,7 +80,7 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
+impl Drop for Checkout {
     fn drop(&mut self) {
         if let Some(kept) = self.kept.take().filter(|_| self.released) {
             self.home.put(kept, clock::now());
@@ -88,19 +88,19 @@ impl Drop for Lease {
     }
 }
 
-impl AsyncRead for Lease {
+impl AsyncRead for Checkout {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
-        let lease = self.get_mut();
-        let read = lease.in_use()?.poll_read(context, buffer);
-        if read.is_pending() && buffer.remaining() == 1 && lease.is_answered() {
-            lease.released = true;
+        let checkout = self.get_mut();
+        let read = checkout.in_use()?.poll_read(context, buffer);
+        if read.is_pending() && buffer.remaining() == 1 && checkout.is_answered() {
+            checkout.released = true;
             return Poll::Ready(Ok(()));
         }
         read
     }
 }
 
-impl AsyncWrite for Lease {
+impl AsyncWrite for Checkout {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         self.get_mut().in_use()?.poll_write(context, bytes)
     }
@@ -127,7 +127,7 @@ impl AsyncWrite for Lease {
 }
 
 #[async_trait]
-impl Shutdown for Lease {
+impl Shutdown for Checkout {
     async fn shutdown(&mut self) {
         self.released = false;
         if let Some(kept) = &mut self.kept {
@@ -136,13 +136,13 @@ impl Shutdown for Lease {
     }
 }
 
-impl UniqueID for Lease {
+impl UniqueID for Checkout {
     fn id(&self) -> UniqueIDType {
         self.socket().map_or(-1, Socket::id)
     }
 }
 
-impl Ssl for Lease {
+impl Ssl for Checkout {
     fn get_ssl(&self) -> Option<&TlsRef> {
         self.socket()?.secured()?.get_ssl()
     }
@@ -156,24 +156,24 @@ impl Ssl for Lease {
     }
 }
 
-impl GetTimingDigest for Lease {
+impl GetTimingDigest for Checkout {
     fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
         // Nobody asks for it, and it would be an allocation on every request.
         Vec::new()
     }
 }
 
-impl GetProxyDigest for Lease {
+impl GetProxyDigest for Checkout {
     fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
         self.kept.as_ref().map(|kept| Arc::clone(&kept.digest))
     }
 }
 
-impl GetSocketDigest for Lease {
+impl GetSocketDigest for Checkout {
     fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
         self.socket()?.secured()?.get_socket_digest()
     }
 }
 
 /// Nobody peeks at what an upstream says.
-impl Peek for Lease {}
+impl Peek for Checkout {}
